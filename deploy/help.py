@@ -1,0 +1,96 @@
+"""How `--help` looks: quiet headings, names in colour, settings under the options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from deploy.environment import FILE_SUFFIX
+from deploy.variables import Variable, variables
+from schemas.settings import Settings
+
+WIDTH = 100
+FIRST_COLUMN = 30
+
+
+class Formatter(click.HelpFormatter):
+    """click's own layout with quieter headings. click takes the colours out again on a pipe."""
+
+    def __init__(
+        self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
+    ) -> None:
+        super().__init__(indent_increment, width, max_width or WIDTH)
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or click.style("Usage  ", bold=True))
+
+    def write_heading(self, heading: str) -> None:
+        self.write(f"{'':>{self.current_indent}}{click.style(heading, bold=True)}\n")
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = FIRST_COLUMN, col_spacing: int = 3
+    ) -> None:
+        styled = [(click.style(first, fg="cyan"), second) for first, second in rows]
+        super().write_dl(styled, col_max, col_spacing)
+
+
+class Context(click.Context):
+    """So that every command uses our layout."""
+
+    formatter_class = Formatter
+
+
+class Command(click.Command):
+    """A command with examples below its options, and with settings where it has some."""
+
+    context_class = Context
+
+    def __init__(
+        self, *args: object, settings: type[Settings] | None = None, **kwargs: object
+    ) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.settings = settings
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        if self.settings is None:
+            return
+        rows = [(row.name, described(row)) for row in variables(self.settings)]
+        with formatter.section("Settings (environment variables)"):
+            formatter.write_dl(rows)
+            formatter.write_paragraph()
+            formatter.write_text(
+                f"NAME{FILE_SUFFIX} names a file that holds the value, for secrets above all."
+            )
+
+
+class Group(click.Group):
+    """The root command."""
+
+    context_class = Context
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # as they are written, the most wanted first
+
+
+class Port(click.ParamType[int]):
+    """A TCP port."""
+
+    name = "port"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
+            self.fail(f"{text} is not a port from 0 to 65535.", param, ctx)
+        return int(text)
+
+
+def described(row: Variable) -> str:
+    """A variable's meaning, with its default or that it must be set."""
+    if row.needed:
+        return f"{row.meaning} Must be set."
+    return f"{row.meaning} [{row.default}]" if row.default else row.meaning

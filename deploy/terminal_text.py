@@ -1,0 +1,47 @@
+"""Makes text from strangers (pages, servers, file names) fit for a terminal. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+REPLACEMENT = "\ufffd"
+ELLIPSIS = "…"
+_SPACES = {"\t", "\n", "\r", "\v", "\f", "\u2028", "\u2029", "\x85"}
+# Controls (C0, C1, DEL), invisible formatting (bidi overrides, zero width, tags), surrogates,
+# private use, unassigned.
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def clean(text: str) -> str:
+    """One line with nothing in it that a terminal obeys or that reorders or hides what is read."""
+    return "".join(map(_clean_character, text)).strip()
+
+
+def _clean_character(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    if character in _SPACES:
+        return " "
+    return REPLACEMENT if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """At most `width` characters, the middle taken out: the ends of a URL tell the most."""
+    if len(text) <= width:
+        return text
+    head = max(0, (width - 1) * 3 // 5)
+    tail = max(0, width - 1 - head)
+    return text[:head] + ELLIPSIS + (text[-tail:] if tail else "")
+
+
+def size(count: float) -> str:
+    """Bytes for people: `870 B`, `4.1 kB`, `2.3 MB`."""
+    for unit, factor in (("MB", 1000**2), ("kB", 1000)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def duration(milliseconds: float) -> str:
+    """`12 ms`, `1.4 s`."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

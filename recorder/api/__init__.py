@@ -1,0 +1,1 @@
+"""HTTP: parse, call, encode. The only door to Litestar and uvicorn."""

@@ -1,0 +1,36 @@
+"""Answers as bytes: resources, and errors in the contract's envelope. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import uuid_utils
+from msgspec import UNSET
+
+from schemas import codec
+from schemas.problems import Problem
+from schemas.resources import ProblemBody
+
+JSON = "application/json"
+SSE = "text/event-stream"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def request_id(given: str) -> str:
+    """The id of a request: its sender's where it is one, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+def problem_body(problem: Problem, request_id: str) -> bytes:
+    """The body of an error."""
+    return codec.encode(
+        ProblemBody(
+            error=problem.message,
+            code=problem.code,
+            reason_class=problem.reason_class,
+            request_id=request_id,
+            details=problem.details or UNSET,
+            hint=problem.hint or UNSET,
+        )
+    )

@@ -1,0 +1,198 @@
+"""/v1/runs/{runId}/events: listed, streamed, waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Literal
+
+from msgspec import field
+
+from recorder.api import parse, sse
+from recorder.api.endpoint import Call, Endpoint, EventStream
+from recorder.api.lists import PageQuery
+from recorder.api.waiting import seconds_of
+from recorder.follow import Ended, Follower, Silence, Source
+from recorder.queries import events as queries
+from recorder.queries import runs
+from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor, place_of
+from schemas import subjects
+from schemas.problems import RunNotFound
+from schemas.resources import Page, RunEnded, RunEvent, WaitedEvent, WaitForEvent
+from schemas.times import rfc3339
+
+
+class EventsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which events. A type may end in `*`: `network.*`. Times are RFC 3339, both included."""
+
+    type: list[str] = field(default_factory=list)
+    category: list[str] = field(default_factory=list)
+    status: list[str] = field(default_factory=list)
+    page_id: str | None = None
+    context_id: str | None = None
+    connection_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+    order: Literal["asc", "desc"] = "asc"
+
+
+async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent]:
+    """Events of a run, in the order in which they happened."""
+    run_id, query = call.path["runId"], call.query
+    await runs.get_summary(call.recorder.store, run_id)
+    return await queries.list_events(
+        call.recorder.store,
+        run_id,
+        _filter(query),
+        after=query.cursor,
+        limit=query.limit,
+        order=query.order,
+    )
+
+
+async def stream_events(call: Call[EventsQuery, None]) -> EventStream:
+    """Events of a run from the beginning or after a cursor, then as they happen, then its end."""
+    run_id = call.path["runId"]
+    await runs.get_summary(call.recorder.store, run_id)
+    cursor = call.headers.get("last-event-id") or call.query.cursor
+    place = place_of(run_id, cursor) if cursor else BEGINNING
+    return EventStream(_frames(_follower(call, run_id, _filter(call.query), place), run_id))
+
+
+async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
+    """The first event that matches, after `cursor` or after the moment of the request."""
+    run_id, body = call.path["runId"], call.body
+    await runs.get_summary(call.recorder.store, run_id)
+    place = place_of(run_id, body.cursor) if body.cursor else _now(call)
+    follower = _follower(call, run_id, _filter_of_wait(body), place)
+    try:
+        async with asyncio.timeout(seconds_of(body)):
+            told = await _first(follower)
+    except TimeoutError:
+        told = None
+    return _waited(told, event_cursor(run_id, follower.place))
+
+
+async def _first(follower: Follower) -> Happened | Ended | None:
+    async with aclosing(follower.tell()) as tellings:
+        async for told in tellings:
+            if not isinstance(told, Silence):
+                return told
+    return None
+
+
+def _waited(told: Happened | Ended | None, cursor: str) -> WaitedEvent:
+    match told:
+        case Happened(event=event):
+            return WaitedEvent(event=event, timed_out=False, cursor=cursor)
+        case Ended():
+            return WaitedEvent(event=None, timed_out=False, cursor=cursor, run_ended=True)
+        case None:
+            return WaitedEvent(event=None, timed_out=True, cursor=cursor)
+
+
+async def _frames(follower: Follower, run_id: str) -> AsyncIterator[bytes]:
+    async with aclosing(follower.tell()) as tellings:
+        async for told in tellings:
+            yield _frame(told, run_id)
+
+
+def _frame(told: Happened | Silence | Ended, run_id: str) -> bytes:
+    match told:
+        case Happened(place=place, event=event):
+            return sse.frame("run.event", event, event_cursor(run_id, place))
+        case Silence():
+            return sse.frame("heartbeat", {"time": rfc3339(time.time_ns())})
+        case Ended(run=run):
+            end = RunEnded(
+                run_id=run.id,
+                status=run.status,
+                finished_at=run.finished_at,
+                failure=run.failure,
+            )
+            return sse.frame("run.ended", end)
+
+
+def _follower(
+    call: Call[EventsQuery, None] | Call[object, WaitForEvent],
+    run_id: str,
+    wanted: EventFilter,
+    place: Place,
+) -> Follower:
+    store = call.recorder.store
+    source = Source(
+        page=lambda after, limit: queries.events_after(store, run_id, wanted, after, limit),
+        run=lambda: runs.get_summary(store, run_id),
+    )
+    return Follower(run_id, source, call.recorder.news, place)
+
+
+def _now(call: Call[object, WaitForEvent]) -> Place:
+    news = call.recorder.news
+    return Place(news.epoch(subjects.RUNS), news.position(subjects.RUNS))
+
+
+def _filter(query: EventsQuery) -> EventFilter:
+    return EventFilter(
+        type=query.type,
+        category=query.category,
+        status=query.status,
+        page_id=query.page_id,
+        context_id=query.context_id,
+        connection_id=query.connection_id,
+        since=parse.time(query.since, "$.since"),
+        until=parse.time(query.until, "$.until"),
+    )
+
+
+def _filter_of_wait(body: WaitForEvent) -> EventFilter:
+    return EventFilter(
+        type=_several(body.type),
+        category=_several(body.category),
+        status=_several(body.status),
+        page_id=body.page_id,
+        connection_id=body.connection_id,
+    )
+
+
+def _several(given: Sequence[str] | str | None) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given or ()
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/v1/runs/{runId}/events",
+        name="runs-events-list",
+        summary="List a run's events",
+        tag="runs",
+        handler=list_events,
+        query=EventsQuery,
+        answer=Page[RunEvent],
+        problems=(RunNotFound,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/runs/{runId}/events/stream",
+        name="runs-events-stream",
+        summary="Follow a run's events",
+        tag="runs",
+        handler=stream_events,
+        query=EventsQuery,
+        answer=None,
+        problems=(RunNotFound,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/runs/{runId}/events/wait",
+        name="runs-events-wait",
+        summary="Wait for an event",
+        tag="runs",
+        handler=wait_for_event,
+        body=WaitForEvent,
+        answer=WaitedEvent,
+        problems=(RunNotFound,),
+    ),
+)

@@ -1,0 +1,126 @@
+"""What holds for every request before and after its endpoint: Host, request id, positions, the log line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from recorder.api import answers
+from recorder.api.parse import invalid
+from recorder.news import News
+from recorder.parts import Recorder
+from schemas import subjects
+from schemas.problems import HostForbidden, Problem
+from schemas.settings import RecorderSettings
+
+log = structlog.get_logger()
+
+STREAMS = (subjects.RUNS, subjects.CONTROL)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+CATCH_UP_SECONDS = 2.0
+Headers = list[tuple[bytes, bytes]]
+
+
+class Frame:
+    """The ASGI application around Litestar's."""
+
+    def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
+        self._app = app
+        self._news = recorder.news
+        self._hosts = own_hosts(recorder.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != ScopeType.HTTP:
+            return
+        began = time.perf_counter()
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        request_id = answers.request_id(headers.get("x-request-id", ""))
+        scope.setdefault("state", {})["request_id"] = request_id
+        extra: Headers = [(b"x-request-id", request_id.encode())]
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra.append((b"x-runreel-position", _position_text(self._news).encode()))
+                message["headers"] = [*message.get("headers", []), *extra]
+                _log_line(scope, message["status"], began, request_id)
+            await send(message)
+
+        try:
+            self._check_host(headers.get("host"), scope)
+            if lag := await self._catch_up(headers.get("x-runreel-min-position")):
+                extra.append((b"x-runreel-lag", lag.encode()))
+        except Problem as problem:
+            await _answer(framed, problem, request_id)
+            return
+        await self._app(scope, receive, framed)
+
+    def _check_host(self, host: str | None, scope: Scope) -> None:
+        """A page elsewhere must not reach us under a name of its own (DNS rebinding)."""
+        if host is None:
+            return
+        name = host_name(host)
+        server = scope.get("server")
+        if name not in self._hosts and not (server and name == server[0]):
+            raise HostForbidden
+
+    async def _catch_up(self, wanted: str | None) -> str:
+        """Wait, at most 2 s, until this recorder shows what another one showed; what is still missing."""
+        if not wanted:
+            return ""
+        lags = []
+        for stream, position in parse_positions(wanted):
+            if not await self._news.wait_for_position(stream, position, CATCH_UP_SECONDS):
+                lags.append(f"{stream}={position - self._news.position(stream)}")
+        return ",".join(lags)
+
+
+def own_hosts(settings: RecorderSettings) -> frozenset[str]:
+    """The names in a Host header that mean this recorder."""
+    public = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return LOOPBACK | {settings.host.lower()} | ({public} if public else set())
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdecimal() else host).lower()
+
+
+def parse_positions(text: str) -> Iterable[tuple[str, int]]:
+    """`RUNS=12,CONTROL=3`, as `x-runreel-position` has it. Raises RequestInvalid."""
+    for part in text.split(","):
+        stream, _, position = part.strip().partition("=")
+        if stream not in STREAMS or not position.isdecimal() or len(position) > 18:
+            raise invalid("x-runreel-min-position", "x-runreel-min-position is not a position.")
+        yield stream, int(position)
+
+
+def _position_text(news: News) -> str:
+    return ",".join(f"{stream}={news.position(stream)}" for stream in STREAMS)
+
+
+async def _answer(send: Send, problem: Problem, request_id: str) -> None:
+    body = answers.problem_body(problem, request_id)
+    headers = [(b"content-type", answers.JSON.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _log_line(scope: Scope, status: int, began: float, request_id: str) -> None:
+    """Never the query: it may carry cursors and, later, tokens."""
+    log.debug(
+        "http.answered",
+        method=scope.get("method"),
+        path=scope["path"],
+        status=status,
+        milliseconds=round((time.perf_counter() - began) * 1000, 1),
+        request_id=request_id,
+    )

@@ -1,0 +1,110 @@
+"""/healthz and /readyz, without a key: whether the loop answers, history is served, a start would work."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from recorder.api.endpoint import Answer, Call, Endpoint
+from recorder.consumer import Consumer
+from recorder.parts import Recorder
+from schemas.requests import Heartbeat
+from schemas.resources import Health
+
+MOST_LAG = 10_000
+BROKEN = ("rolled_back", "made_anew")
+
+
+class ReadyzQuery(Struct, frozen=True, rename={"purpose": "for"}):
+    """`for=start` asks whether a runtime could be started now."""
+
+    purpose: Literal["history", "start"] = "history"
+
+
+async def healthz(call: Call[object, None]) -> Health:
+    """The loop answers."""
+    return Health(status="ok")
+
+
+async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
+    """History can be served; with `for=start`, a worker with a free place is there too."""
+    recorder = call.recorder
+    reason = why_no_history(recorder.consumers)
+    checks = _stream_checks(recorder)
+    if call.query.purpose == "start":
+        reason = reason or _why_no_start(recorder)
+        checks["workers"] = [_worker_check(worker) for worker in recorder.fleet.roster.live()]
+    if reason is None:
+        return Health(status="ok", checks=checks)
+    return Answer(Health(status="unavailable", reason=reason, checks=checks), 503)
+
+
+def why_no_history(consumers: tuple[Consumer, ...]) -> str | None:
+    """Why history cannot be served in full, None when it can."""
+    for consumer in consumers:
+        if consumer.state in BROKEN:
+            return f"The stream {consumer.stream} was {consumer.state.replace('_', ' ')}."
+        if consumer.state == "starting":
+            return f"The stream {consumer.stream} is not being read yet."
+        if (consumer.lag or 0) > MOST_LAG:
+            return f"The tables are {consumer.lag} messages behind {consumer.stream}."
+    return None
+
+
+def _why_no_start(recorder: Recorder) -> str | None:
+    if not recorder.bus.is_connected:
+        return "The NATS server cannot be reached."
+    if not recorder.fleet.roster.live():
+        return "No worker is there."
+    if not recorder.fleet.roster.with_room():
+        return "No worker has a free place."
+    return None
+
+
+def _stream_checks(recorder: Recorder) -> dict[str, Any]:
+    return {
+        consumer.stream: {
+            "state": consumer.state,
+            "position": recorder.news.position(consumer.stream),
+            "lag": consumer.lag,
+        }
+        for consumer in recorder.consumers
+    }
+
+
+def _worker_check(worker: Heartbeat) -> dict[str, Any]:
+    return {
+        "workerId": worker.worker_id,
+        "free": worker.free,
+        "capacity": worker.capacity,
+        "draining": worker.draining,
+        "chromium": worker.chromium,
+        "sandbox": worker.sandbox,
+        "sandboxNote": worker.sandbox_note,
+    }
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/healthz",
+        name="healthz",
+        summary="Whether the process answers",
+        tag="health",
+        handler=healthz,
+        answer=Health,
+        public=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        name="readyz",
+        summary="Whether history can be served, or a runtime started",
+        tag="health",
+        handler=readyz,
+        query=ReadyzQuery,
+        answer=Health,
+        public=True,
+    ),
+)

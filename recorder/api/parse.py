@@ -1,0 +1,86 @@
+"""Requests' queries and bodies into structs. Pure; every complaint names the field by its path."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar, get_origin, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from schemas.problems import RequestInvalid
+from schemas.times import rfc3339
+
+T = TypeVar("T")
+
+_PATH = re.compile(r" - at `(.+)`$")
+MOST_FIELDS = 1000
+
+
+def body(raw: bytes, kind: type[T]) -> T:
+    """A JSON body; an empty one counts as `{}`. Raises RequestInvalid."""
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid("$", f"The body is not JSON in UTF-8: {error}") from error
+
+
+def query(raw: bytes, kind: type[T]) -> T:
+    """A query string. A list is a parameter repeated, or its values with commas between them."""
+    try:
+        pairs = parse_qsl(
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+        return msgspec.convert(_fields(pairs, _lists(kind)), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+    except ValueError as error:
+        raise invalid("$", f"The query is not valid: {error}") from error
+
+
+def time(text: str | None, path: str) -> str | None:
+    """An RFC 3339 time in the form that the tables keep. Raises RequestInvalid."""
+    if text is None:
+        return None
+    try:
+        # A `+` that was not escaped comes as a blank.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        if moment.tzinfo is None:
+            raise ValueError("it names no time zone")
+        return rfc3339(round(moment.timestamp() * 1000) * 1_000_000)
+    except (ValueError, OverflowError) as error:
+        raise invalid(path, f"{path} is not an RFC 3339 time: {error}") from error
+
+
+def invalid(path: str, message: str) -> RequestInvalid:
+    """What is wrong, and where."""
+    return RequestInvalid(message, details={"path": path})
+
+
+def _invalid(error: msgspec.ValidationError) -> RequestInvalid:
+    text = str(error)
+    found = _PATH.search(text)
+    path = found.group(1) if found else "$"
+    what = text[: found.start()] if found else text
+    return invalid(path, f"{path}: {what}")
+
+
+def _lists(kind: type[Any]) -> set[str]:
+    """Names, as a request spells them, of the fields that are lists."""
+    hints = get_type_hints(kind)
+    fields = msgspec.structs.fields(kind)
+    return {field.encode_name for field in fields if get_origin(hints[field.name]) is list}
+
+
+def _fields(pairs: list[tuple[str, str]], lists: set[str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for spelled, value in pairs:
+        name = spelled.removesuffix("[]")
+        if name in lists:
+            given.setdefault(name, []).extend(part for part in value.split(",") if part)
+        else:
+            given[name] = value
+    return given

@@ -1,0 +1,124 @@
+"""/v1/runs, and the runs of one runtime (also under /v2, in the shape of seed 004)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from recorder.api.endpoint import Call, Endpoint
+from recorder.api.lists import RunsQuery, RuntimeRunsQuery, statuses
+from recorder.api.waiting import seconds_of
+from recorder.queries import runs as queries
+from recorder.queries import runtimes
+from recorder.queries.runs import RunFilter
+from schemas.problems import RunNotFound, RuntimeNotFound
+from schemas.resources import Page, Run, RunSummary, RuntimeRun, WaitedRun, WaitForRun
+
+
+async def list_runs(call: Call[RunsQuery, None]) -> Page[RunSummary]:
+    """Runs, newest first."""
+    query = call.query
+    wanted = RunFilter(query.space_id, query.runtime_id, statuses(query.status))
+    return await queries.list_runs(call.recorder.store, wanted, query.cursor, query.limit)
+
+
+async def list_runtime_runs(call: Call[RuntimeRunsQuery, None]) -> Page[RunSummary]:
+    """Runs of one runtime, newest first."""
+    wanted = await _of_runtime(call)
+    query = call.query
+    return await queries.list_runs(call.recorder.store, wanted, query.cursor, query.limit)
+
+
+async def list_compact_runs(call: Call[RuntimeRunsQuery, None]) -> Page[RuntimeRun]:
+    """List runs for one runtime using compact runtime-scoped run summaries."""
+    wanted = await _of_runtime(call)
+    query = call.query
+    return await queries.list_compact_runs(call.recorder.store, wanted, query.cursor, query.limit)
+
+
+async def get_run(call: Call[object, None]) -> Run:
+    """One run, with its counts."""
+    return await queries.get_run(call.recorder.store, call.path["runId"])
+
+
+async def wait_for_run(call: Call[object, WaitForRun]) -> WaitedRun:
+    """The run once it has ended, or as it is when the time is up."""
+    run_id = call.path["runId"]
+    with call.recorder.news.bell(run_id) as bell:
+        run = await queries.get_run(call.recorder.store, run_id)
+        try:
+            async with asyncio.timeout(seconds_of(call.body)):
+                while run.status == "active" and not call.recorder.news.closed:
+                    await bell.wait()
+                    bell.clear()
+                    run = await queries.get_run(call.recorder.store, run_id)
+        except TimeoutError:
+            pass  # then it is answered as it is
+    return WaitedRun(
+        **msgspec.structs.asdict(run),
+        wait_status="timeout" if run.status == "active" else "completed",
+    )
+
+
+async def _of_runtime(call: Call[RuntimeRunsQuery, None]) -> RunFilter:
+    recorder, runtime_id = call.recorder, call.path["runtimeId"]
+    await runtimes.get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+    return RunFilter(runtime_id=runtime_id, status=statuses(call.query.status))
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/v1/runs",
+        name="runs-list",
+        summary="List runs",
+        tag="runs",
+        handler=list_runs,
+        query=RunsQuery,
+        answer=Page[RunSummary],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/runs/{runId}",
+        name="runs-get",
+        summary="Get a run",
+        tag="runs",
+        handler=get_run,
+        answer=Run,
+        problems=(RunNotFound,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/runs/{runId}/wait",
+        name="runs-wait",
+        summary="Wait for a run's end",
+        tag="runs",
+        handler=wait_for_run,
+        body=WaitForRun,
+        answer=WaitedRun,
+        problems=(RunNotFound,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/runtimes/{runtimeId}/runs",
+        name="runtimes-runs-list",
+        summary="List runs of a runtime",
+        tag="runtimes",
+        handler=list_runtime_runs,
+        query=RuntimeRunsQuery,
+        answer=Page[RunSummary],
+        problems=(RuntimeNotFound,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v2/runtimes/{runtimeId}/runs",
+        name="v-2-runtimes-runs-list",
+        summary="List runtime runs",
+        tag="subpackage_runtimes",
+        handler=list_compact_runs,
+        query=RuntimeRunsQuery,
+        answer=Page[RuntimeRun],
+        problems=(RuntimeNotFound,),
+    ),
+)

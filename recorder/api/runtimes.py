@@ -1,0 +1,134 @@
+"""/v1/runtimes: made, started and stopped."""
+
+from __future__ import annotations
+
+from recorder.api.endpoint import Call, Endpoint
+from recorder.api.lists import RuntimesQuery, statuses
+from recorder.queries import runs, spaces
+from recorder.queries import runtimes as queries
+from recorder.queries.runtimes import RuntimeFilter
+from schemas.ids import DEFAULT_SPACE_ID
+from schemas.problems import (
+    RuntimeHostUnavailable,
+    RuntimeNotActive,
+    RuntimeNotFound,
+    SpaceNotFound,
+    StorageUnavailable,
+)
+from schemas.resources import (
+    CreateRuntime,
+    Page,
+    Runtime,
+    StartedRuntime,
+    StartRuntime,
+    StoppedRuntime,
+)
+from schemas.tokens import connect_url
+
+
+async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
+    """Runtimes, newest first."""
+    recorder, query = call.recorder, call.query
+    wanted = RuntimeFilter(query.space_id, statuses(query.status))
+    secret = recorder.settings.secret
+    return await queries.list_runtimes(recorder.store, wanted, query.cursor, query.limit, secret)
+
+
+async def create_runtime(call: Call[object, CreateRuntime]) -> Runtime:
+    """A new runtime, stopped unless `start` is true."""
+    recorder = call.recorder
+    space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
+    runtime_id = await recorder.facts.create_runtime(call.body, space.id)
+    if call.body.start:
+        await recorder.fleet.start(await _get(call, runtime_id))
+    return await _get(call, runtime_id)
+
+
+async def get_runtime(call: Call[object, None]) -> Runtime:
+    """One runtime."""
+    return await _get(call, call.path["runtimeId"])
+
+
+async def start_runtime(call: Call[object, StartRuntime]) -> StartedRuntime:
+    """Start it; the run that it has already if it is active."""
+    runtime = await _get(call, call.path["runtimeId"])
+    started = await call.recorder.fleet.start(runtime)
+    secret = call.recorder.settings.secret
+    return StartedRuntime(
+        runtime_id=runtime.id,
+        run_id=started.run_id,
+        connect_url=connect_url(started.gateway_url, secret, started.run_id),
+        protocol="cdp",
+        started=started.started,
+        status="active",
+    )
+
+
+async def stop_runtime(call: Call[object, None]) -> StoppedRuntime:
+    """Stop it."""
+    runtime = await _get(call, call.path["runtimeId"])
+    run_id = await call.recorder.fleet.stop(runtime.id)
+    run = await runs.get_summary(call.recorder.store, run_id)
+    return StoppedRuntime(runtime_id=runtime.id, run_id=run_id, status=run.status, stopped=True)
+
+
+async def _get(call: Call[object, object], runtime_id: str) -> Runtime:
+    recorder = call.recorder
+    return await queries.get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/v1/runtimes",
+        name="runtimes-list",
+        summary="List runtimes",
+        tag="runtimes",
+        handler=list_runtimes,
+        query=RuntimesQuery,
+        answer=Page[Runtime],
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/runtimes",
+        name="runtimes-create",
+        summary="Create a runtime",
+        tag="runtimes",
+        handler=create_runtime,
+        body=CreateRuntime,
+        answer=Runtime,
+        status=201,
+        problems=(SpaceNotFound, RuntimeHostUnavailable, StorageUnavailable),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/runtimes/{runtimeId}",
+        name="runtimes-get",
+        summary="Get a runtime",
+        tag="runtimes",
+        handler=get_runtime,
+        answer=Runtime,
+        problems=(RuntimeNotFound,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/runtimes/{runtimeId}/start",
+        name="runtimes-start",
+        summary="Start a runtime",
+        tag="runtimes",
+        handler=start_runtime,
+        body=StartRuntime,
+        answer=StartedRuntime,
+        problems=(RuntimeNotFound, RuntimeHostUnavailable, StorageUnavailable),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/runtimes/{runtimeId}/stop",
+        name="runtimes-stop",
+        summary="Stop a runtime",
+        tag="runtimes",
+        handler=stop_runtime,
+        answer=StoppedRuntime,
+        problems=(RuntimeNotFound, RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable),
+    ),
+)

@@ -1,0 +1,163 @@
+"""The recorder as a process: puts the parts together, serves, and takes them apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from recorder import bus as buses
+from recorder.api import application, server
+from recorder.bus import Bus, StreamUnreachable
+from recorder.consumer import Consumer
+from recorder.facts import Facts
+from recorder.fleet import Fleet
+from recorder.news import News
+from recorder.parts import Recorder
+from recorder.projections import PROJECTIONS
+from recorder.projector import Projector
+from recorder.store import Store, open_store
+from schemas import streams, subjects
+from schemas.problems import CannotStart, StorageUnavailable
+from schemas.settings import RecorderSettings
+
+log = structlog.get_logger()
+
+Ready = Callable[[str], None]
+
+
+async def run(settings: RecorderSettings, ready: Ready | None = None) -> None:
+    """Record and serve until SIGTERM or SIGINT. Raises CannotStart."""
+    stop = asyncio.Event()
+    with _signals_set(stop):
+        await serve(settings, stop, ready)
+
+
+async def serve(
+    settings: RecorderSettings, stop: asyncio.Event, ready: Ready | None = None
+) -> None:
+    """Record and serve until `stop` is set; `ready` is told the URL once requests are answered."""
+    with server.bind(settings) as listener:
+        async with open_recorder(settings) as recorder:
+            await _serve(recorder, listener, stop, ready)
+
+
+@asynccontextmanager
+async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
+    """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart."""
+    async with (
+        open_store(Path(settings.database), PROJECTIONS) as store,
+        buses.connect(settings.nats_url, f"runreel-recorder-{settings.recorder_id}") as bus,
+    ):
+        await _prepare(bus, settings)
+        recorder = _assemble(settings, bus, store)
+        running = [consumer.run() for consumer in recorder.consumers]
+        async with _in_background(*running, recorder.fleet.watch()):
+            await _make_default_space(recorder)
+            yield recorder
+
+
+async def _serve(
+    recorder: Recorder, listener: socket.socket, stop: asyncio.Event, ready: Ready | None
+) -> None:
+    url = server.url_of(listener)
+    http = asyncio.create_task(_http(recorder, listener, stop), name="api")
+    log.info("recorder.listening", url=url, database=recorder.settings.database)
+    if ready is not None:
+        ready(url)
+    await http
+    log.info("recorder.stopped")
+
+
+async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Streams end first, for HTTP waits until its answers are done."""
+    draining = asyncio.Event()
+
+    async def drain() -> None:
+        await stop.wait()
+        log.info("recorder.draining")
+        recorder.news.close()
+        draining.set()
+
+    async with _in_background(drain()):
+        await server.serve(application.build(recorder), listener, draining)
+
+
+def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
+    news = News()
+    projector = Projector(store, news, PROJECTIONS)
+    durable = settings.recorder_id
+    return Recorder(
+        settings=settings,
+        bus=bus,
+        store=store,
+        news=news,
+        facts=Facts(bus, news, settings.recorder_id),
+        fleet=Fleet(bus, store, news),
+        consumers=tuple(
+            Consumer(bus, store, projector, news, stream=stream, durable=durable)
+            for stream in (subjects.CONTROL, subjects.RUNS)
+        ),
+    )
+
+
+async def _prepare(bus: Bus, settings: RecorderSettings) -> None:
+    """Streams and buckets; whoever comes first makes them."""
+    replicas = settings.stream_replicas
+    try:
+        for stream in _streams(settings):
+            await bus.ensure_stream(stream, replicas)
+        for bucket in (streams.WORKERS, streams.CLAIMS):
+            await bus.ensure_bucket(bucket, replicas)
+    except StreamUnreachable as error:
+        raise CannotStart(
+            f"The streams cannot be made or checked ({error}).",
+            "Is JetStream on, and is there room for RUNREEL_RUNS_MAX_BYTES on its disk?",
+        ) from error
+
+
+def _streams(settings: RecorderSettings) -> tuple[streams.Stream, ...]:
+    return (
+        streams.runs_stream(
+            max_age_days=settings.runs_max_age_days, max_bytes=settings.runs_max_bytes
+        ),
+        streams.control_stream(max_bytes=settings.control_max_bytes),
+    )
+
+
+async def _make_default_space(recorder: Recorder) -> None:
+    try:
+        await recorder.facts.ensure_default_space()
+    except StorageUnavailable as problem:  # history can be served all the same
+        log.warning("recorder.default_space_delayed", reason=problem.message)
+
+
+@asynccontextmanager
+async def _in_background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run jobs for as long as the block lasts."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _signals_set(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(ValueError):
+                loop.remove_signal_handler(number)

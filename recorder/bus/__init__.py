@@ -1,0 +1,19 @@
+"""The only door to nats-py. Speaks in our own words: none of its types or errors leaves this package."""
+
+from __future__ import annotations
+
+from recorder.bus.arrivals import Delivery, Notice
+from recorder.bus.bus import Bus
+from recorder.bus.connection import connect
+from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
+
+__all__ = [
+    "AnswerTimedOut",
+    "Bus",
+    "Delivery",
+    "FactConflict",
+    "NobodyAnswered",
+    "Notice",
+    "StreamUnreachable",
+    "connect",
+]

@@ -1,0 +1,80 @@
+"""What comes to a pull's inbox, and to the bucket of heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from msgspec import Struct
+from nats.aio.msg import Msg
+from nats.js import api
+from nats.js.kv import KeyValue
+
+from schemas.requests import Heartbeat
+
+log = structlog.get_logger()
+
+MESSAGE_ID = "Nats-Msg-Id"
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A message a pull brought. `number` counts the consumer's deliveries; `pending` is the lag."""
+
+    subject: str
+    body: bytes
+    message_id: str
+    position: int
+    number: int
+    pending: int
+    reply: str
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A status a pull brought: a heartbeat (100), a request's end (408, 409) or an error.
+
+    `undelivered` is how many messages the ended request still could have brought, None where the
+    server says nothing of it.
+    """
+
+    status: int
+    text: str
+    undelivered: int | None
+
+
+Arrival = Callable[[Delivery | Notice], None]
+
+
+def arrival(message: Msg) -> Delivery | Notice:
+    """A message of the server's to an inbox, in our words."""
+    headers = message.headers or {}
+    if "Status" in headers and not message.reply:
+        undelivered = headers.get("Nats-Pending-Messages")
+        return Notice(
+            status=int(headers["Status"]),
+            text=headers.get(api.Header.DESCRIPTION, ""),
+            undelivered=int(undelivered) if undelivered else None,
+        )
+    # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<position>.<number>.<time>.<pending>
+    tokens = message.reply.split(".")
+    at = 5 if len(tokens) == 9 else 7
+    return Delivery(
+        subject=message.subject,
+        body=message.data,
+        message_id=headers.get(MESSAGE_ID, ""),
+        position=int(tokens[at]),
+        number=int(tokens[at + 1]),
+        pending=int(tokens[at + 3]),
+        reply=message.reply,
+    )
+
+
+def heartbeat(entry: KeyValue.Entry) -> Heartbeat | None:
+    """A worker's heartbeat; None where its key was removed."""
+    if entry.operation or not entry.value:
+        return None
+    try:
+        return msgspec.json.decode(entry.value, type=Heartbeat)
+    except msgspec.MsgspecError as error:
+        log.warning("bus.heartbeat_unreadable", worker=entry.key, reason=str(error))
+        return None

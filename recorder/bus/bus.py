@@ -1,0 +1,273 @@
+"""What a recorder does over NATS: streams and buckets, consuming, facts, requests to workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js import errors as js_errors
+
+from recorder.bus.arrivals import MESSAGE_ID, Arrival, Delivery, arrival, heartbeat
+from recorder.bus.configs import (
+    bucket_config,
+    consumer_config,
+    differences,
+    starting_at,
+    stream_config,
+)
+from recorder.bus.errors import DOWN, AnswerTimedOut, FactConflict, NobodyAnswered, reaching, words
+from recorder.checkpoint import StreamFacts
+from schemas import codec, envelope, subjects
+from schemas.envelope import Event
+from schemas.problems import StorageUnavailable
+from schemas.requests import Answer, Claim, Heartbeat
+from schemas.streams import CLAIMS, WORKERS, Bucket, Stream
+
+log = structlog.get_logger()
+
+FIRST_SERVER_WITH_RESET = (2, 14)
+API_SECONDS = 5.0
+SILENT_WATCH_SECONDS = 20.0
+# While a stream's leader is elected nobody answers; the Go client waits as long.
+PAUSES_SECONDS = (0.25, 0.25, 0.0)
+WRONG_LAST_SEQUENCE = 10071
+NANOSECONDS = 1_000_000_000
+
+
+class Bus:
+    """A connection to NATS that comes back by itself."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._js: JetStreamContext = client.jetstream(timeout=API_SECONDS)
+        self._on_reconnect: set[Callable[[], None]] = set()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be reached now."""
+        return bool(self._client.is_connected)
+
+    def reconnected(self) -> None:
+        """Tell all who asked that deliveries may have been lost."""
+        for tell in tuple(self._on_reconnect):
+            tell()
+
+    # ── streams and buckets ──────────────────────────────────────────────────────────────────────
+
+    async def ensure_stream(self, stream: Stream, replicas: int) -> None:
+        """Create the stream, or check it: each difference is logged, none is changed."""
+        wanted = stream_config(stream, replicas)
+        with reaching():
+            found = await self._find_or_create(wanted)
+        for field, wants, has in differences(wanted, found):
+            log.warning("stream.differs", stream=stream.name, field=field, wanted=wants, found=has)
+
+    async def _find_or_create(self, wanted: api.StreamConfig) -> api.StreamConfig:
+        name = str(wanted.name)
+        try:
+            return (await self._js.stream_info(name)).config
+        except js_errors.NotFoundError:
+            with suppress(js_errors.BadRequestError):  # a worker was faster: then it is checked
+                return (await self._js.add_stream(wanted)).config
+        return (await self._js.stream_info(name)).config
+
+    async def ensure_bucket(self, bucket: Bucket, replicas: int) -> None:
+        """Create the bucket if it is not there."""
+        with reaching(), suppress(js_errors.BadRequestError):  # it is there, perhaps otherwise
+            await self._js.create_key_value(bucket_config(bucket, replicas))
+
+    async def stream_facts(self, stream: str, position: int) -> StreamFacts:
+        """What the server says of a stream, and of its message at `position` (0: of none)."""
+        with reaching():
+            info = await self._js.stream_info(stream)
+            message_id = await self._find_message_id(stream, position)
+        assert info.created is not None  # every server there is tells it
+        return StreamFacts(
+            epoch=round(info.created.timestamp() * 1000),
+            first=info.state.first_seq,
+            last=info.state.last_seq,
+            message_id=message_id,
+        )
+
+    async def _find_message_id(self, stream: str, position: int) -> str | None:
+        if not position:
+            return None
+        try:
+            message = await self._js.get_msg(stream, seq=position)
+        except js_errors.NotFoundError:
+            return None
+        return str((message.headers or {}).get(MESSAGE_ID, ""))
+
+    # ── consuming ────────────────────────────────────────────────────────────────────────────────
+
+    async def place_consumer(self, stream: str, durable: str, start: int) -> None:
+        """Have a durable consumer whose next message is the first at `start` or after it."""
+        config = consumer_config(durable)
+        with reaching():
+            if server_version(self._client) < FIRST_SERVER_WITH_RESET:
+                await self._replace(stream, starting_at(config, start))
+            else:
+                await self._create_consumer(stream, config)
+                await self._js.reset_consumer(stream, durable, start)
+
+    async def _create_consumer(self, stream: str, config: api.ConsumerConfig) -> None:
+        try:
+            await self._js.add_consumer(stream, config)
+        except js_errors.BadRequestError:  # one of another shape has that name
+            await self._replace(stream, config)
+
+    async def _replace(self, stream: str, config: api.ConsumerConfig) -> None:
+        with suppress(js_errors.NotFoundError):
+            await self._js.delete_consumer(stream, str(config.durable_name))
+        await self._js.add_consumer(stream, config)
+
+    @asynccontextmanager
+    async def inbox(self, arrived: Arrival, lost: Callable[[], None]) -> AsyncIterator[str]:
+        """A subject to have messages sent to; `lost` is called when some may have gone missing."""
+
+        async def on_message(message: Msg) -> None:
+            arrived(arrival(message))
+
+        name = self._client.new_inbox()
+        # The pull bounds what may be under way; a limit here would drop messages silently.
+        subscription = await self._client.subscribe(
+            name, cb=on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        self._on_reconnect.add(lost)
+        try:
+            yield name
+        finally:
+            self._on_reconnect.discard(lost)
+            with suppress(nats.errors.Error):  # closed already: then nothing is sent to it either
+                await subscription.unsubscribe()
+
+    async def ask_for_messages(
+        self,
+        stream: str,
+        durable: str,
+        inbox: str,
+        *,
+        batch: int,
+        expires_seconds: float,
+        heartbeat_seconds: float,
+    ) -> None:
+        """Ask for up to `batch` messages, to come to `inbox` as they appear."""
+        wish = {
+            "batch": batch,
+            "expires": int(expires_seconds * NANOSECONDS),
+            "idle_heartbeat": int(heartbeat_seconds * NANOSECONDS),
+        }
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        await self._send(subject, json.dumps(wish).encode(), inbox)
+
+    async def acknowledge(self, delivery: Delivery) -> None:
+        """Say that this message, and all before it, are safe here. Only shows the lag: no promise hangs on it."""
+        await self._send(delivery.reply, b"+ACK", "")
+
+    async def _send(self, subject: str, body: bytes, reply: str) -> None:
+        with reaching():
+            await self._client.publish(subject, body, reply=reply)
+
+    # ── facts and requests ───────────────────────────────────────────────────────────────────────
+
+    async def publish_fact(self, subject: str, event: Event, *, fence: str, last: int = 0) -> int:
+        """Put a fact on CONTROL; its position.
+
+        `last` is the sequence that the newest message under the filter `fence` must have. Raises
+        FactConflict when it is another event's, StorageUnavailable when it is not known whether the
+        fact was stored; with the same event id it may then be tried again.
+        """
+        if not self.is_connected:
+            raise StorageUnavailable
+        headers = {
+            MESSAGE_ID: event.id,
+            "Content-Type": envelope.CONTENT_TYPE,
+            "Nats-Expected-Last-Subject-Sequence": str(last),
+            "Nats-Expected-Last-Subject-Sequence-Subject": fence,
+        }
+        for pause in PAUSES_SECONDS:
+            try:
+                return await self._publish(subject, codec.encode_event(event), headers)
+            except DOWN as error:
+                if getattr(error, "err_code", None) == WRONG_LAST_SEQUENCE:
+                    return await self._position_of(event.id, fence)
+                log.warning("bus.publish_failed", subject=subject, reason=words(error))
+            await asyncio.sleep(pause)
+        raise StorageUnavailable
+
+    async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> int:
+        ack = await self._js.publish(subject, body, headers=dict(headers))
+        return int(ack.seq)
+
+    async def _position_of(self, event_id: str, fence: str) -> int:
+        """Where our own earlier try stands; a retry with an expected sequence is answered as a conflict."""
+        try:
+            newest = await self._js.get_msg(subjects.CONTROL, subject=fence)
+        except DOWN as error:
+            raise StorageUnavailable from error
+        if (newest.headers or {}).get(MESSAGE_ID) != event_id:
+            raise FactConflict
+        return int(newest.seq or 0)
+
+    async def request(self, subject: str, body: bytes, timeout: float) -> Answer:
+        """Ask a worker. Raises NobodyAnswered or AnswerTimedOut."""
+        try:
+            message = await self._client.request(subject, body, timeout=timeout)
+            answer: Answer = msgspec.json.decode(message.data, type=Answer)
+        except nats.errors.NoRespondersError as error:
+            raise NobodyAnswered from error
+        except (*DOWN, msgspec.MsgspecError) as error:
+            raise AnswerTimedOut(words(error)) from error
+        return answer
+
+    # ── buckets ──────────────────────────────────────────────────────────────────────────────────
+
+    async def find_claim(self, runtime_id: str) -> Claim | None:
+        """Who runs a runtime now. Raises StorageUnavailable."""
+        if not self.is_connected:
+            raise StorageUnavailable
+        try:
+            claims = await self._js.key_value(CLAIMS.name)
+            entry = await claims.get(runtime_id)
+        except js_errors.KeyNotFoundError:
+            return None
+        except DOWN as error:
+            raise StorageUnavailable from error
+        return msgspec.json.decode(entry.value or b"", type=Claim)
+
+    async def heartbeats(self) -> AsyncIterator[tuple[str, Heartbeat | None]]:
+        """Workers' heartbeats as they come; None for one that has taken itself off.
+
+        Ends after 20 s of silence, for the library's watch does not notice when it went deaf: begin
+        again. Then, as at first, the newest of each worker comes at once.
+        """
+        try:
+            workers = await self._js.key_value(WORKERS.name)
+            watch = await workers.watchall()
+        except DOWN as error:
+            log.warning("bus.watch_failed", reason=words(error))
+            return
+        try:
+            while True:
+                entry = await watch.updates(SILENT_WATCH_SECONDS)  # type: ignore[no-untyped-call]
+                if entry is not None:  # None: all that was there has been told
+                    yield entry.key, heartbeat(entry)
+        except DOWN:
+            return
+        finally:
+            with suppress(*DOWN):
+                await watch.stop()  # type: ignore[no-untyped-call]
+
+
+def server_version(client: Client) -> tuple[int, int]:
+    """The version of the server that a client is connected to."""
+    version = client.connected_server_version
+    return version.major, version.minor

@@ -1,0 +1,117 @@
+"""From a message of a stream to an entry of the log. Pure: nothing here waits or touches the world."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from schemas import envelope, subjects
+from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data, decode_event
+from schemas.envelope import Event
+from schemas.events import EventData
+
+MOST_DIGITS = 18
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What a stream holds at one position.
+
+    `epoch` is when the stream was created, in ms since 1970; `position` its sequence; `message_id`
+    the header `Nats-Msg-Id`, empty where there is none.
+    """
+
+    stream: str
+    epoch: int
+    position: int
+    subject: str
+    body: bytes
+    message_id: str = ""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A message, read.
+
+    `event` is None where the envelope could not be read, `data` where the body could not be or its
+    type is unknown; `error` says why, and is None where nothing is wrong.
+    """
+
+    message: Message
+    event: Event | None = None
+    data: EventData | None = None
+    error: str | None = None
+
+    @property
+    def event_id(self) -> str | None:
+        """The event's identity; a second message with it changes nothing."""
+        return self.event.id if self.event else None
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that the event, or else the subject, belongs to."""
+        if self.event is not None:
+            return self.event.runid or None
+        return run_of(self.message.subject)
+
+
+def read(message: Message) -> Entry:
+    """Read a message as far as it can be read; never raises."""
+    try:
+        event = decode_event(message.body)
+    except EventUnreadable as error:
+        return Entry(message=message, error=str(error))
+    if wrong := _misnumbered(event) or _misplaced(message.subject, event):
+        return Entry(message=message, error=wrong)
+    try:
+        return Entry(message=message, event=event, data=decode_data(event))
+    except (EventUnreadable, EventFromTheFuture) as error:
+        return Entry(message=message, event=event, error=str(error))
+
+
+def run_of(subject: str) -> str | None:
+    """The run that a subject of RUNS names."""
+    tokens = subject.split(".")
+    return tokens[2] if tokens[0] == "runs" and len(tokens) > 2 else None
+
+
+def body_of(raw: bytes) -> msgspec.Raw:
+    """The body of a stored event, without reading the rest of it."""
+    return _body_decoder.decode(raw).data
+
+
+class _Body(Struct):
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_body_decoder = msgspec.json.Decoder(_Body)
+
+
+def _misnumbered(event: Event) -> str | None:
+    """Numbers go into 64-bit columns; a longer one must not stop the projections."""
+    if event.sequence and not (event.sequence.isdecimal() and len(event.sequence) <= MOST_DIGITS):
+        return f"{event.type} has the sequence {event.sequence[:40]!r}, which is no number"
+    if event.durationms is not UNSET and abs(event.durationms) >= 10**MOST_DIGITS:
+        return f"{event.type} has an impossible duration"
+    return None
+
+
+def _misplaced(subject: str, event: Event) -> str | None:
+    """What a subject says binds, for permissions are given by subject; an envelope may not differ."""
+    tokens = subject.split(".")
+    if tokens[0] != "runs":
+        return None
+    if len(tokens) < 5:
+        return f"the subject {subject} names no run and writer"
+    if not event.runid or not event.runtimeid:
+        return f"{event.type} names no run and runtime"
+    _, space_id, run_id, writer, *_ = tokens
+    if (event.spaceid, event.runid) != (space_id, run_id):
+        return f"{event.type} says another space or run than its subject {subject}"
+    if not _is_source_of(writer, event.source):
+        return f"{event.type} comes from {event.source}, but its subject is {writer}'s"
+    return None
+
+
+def _is_source_of(writer: str, source: str) -> bool:
+    if writer == subjects.RECORDER:
+        return source.startswith(envelope.RECORDERS)
+    return source == envelope.worker_source(writer)

@@ -1,0 +1,99 @@
+"""What a recorder writes itself: facts about what was set up, on CONTROL. The tables follow from the stream.
+
+Each fact is fenced: it is stored only if nobody has written about its resource since we looked.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import msgspec
+import structlog
+import uuid_utils
+
+from recorder.bus import Bus, FactConflict
+from recorder.news import News
+from schemas import codec, subjects
+from schemas.envelope import Event, recorder_source
+from schemas.events import EventData, type_of
+from schemas.events.runtime import RuntimeCreated
+from schemas.events.space import SpaceCreated
+from schemas.ids import DEFAULT_SPACE_ID, fact_id
+from schemas.problems import RequestInvalid, StorageUnavailable
+from schemas.resources import CreateRuntime
+from schemas.times import rfc3339
+from schemas.types import EVENT_LIMIT_BYTES
+
+log = structlog.get_logger()
+
+SHOWN_SECONDS = 2.0
+FIRST_SHOWN_SECONDS = 10.0
+
+
+class Facts:
+    """Writes facts and waits until this recorder's tables show them."""
+
+    def __init__(self, bus: Bus, news: News, recorder_id: str) -> None:
+        self._bus = bus
+        self._news = news
+        self._source = recorder_source(recorder_id)
+
+    async def create_space(self, name: str) -> str:
+        """Make a space; its id. Raises StorageUnavailable."""
+        space_id = str(uuid_utils.uuid7())
+        data = SpaceCreated(space_id=space_id, name=name)
+        event = self._event(data, space_id=space_id, event_id=str(uuid_utils.uuid7()))
+        await self._write(event, "space", space_id)
+        return space_id
+
+    async def ensure_default_space(self) -> None:
+        """Make the default space, unless any recorder of the fleet has done so."""
+        data = SpaceCreated(space_id=DEFAULT_SPACE_ID, name="default")
+        event_id = fact_id("space", DEFAULT_SPACE_ID, "created")
+        event = self._event(data, space_id=DEFAULT_SPACE_ID, event_id=event_id)
+        with suppress(FactConflict):  # it is there, and more was written about it since
+            await self._write(event, "space", DEFAULT_SPACE_ID, FIRST_SHOWN_SECONDS)
+
+    async def create_runtime(self, wanted: CreateRuntime, space_id: str) -> str:
+        """Make a runtime, stopped; its id. Raises StorageUnavailable, RequestInvalid if too large."""
+        runtime_id = str(uuid_utils.uuid7())
+        data = RuntimeCreated(
+            runtime_id=runtime_id,
+            name=wanted.name or f"browser-{runtime_id[-6:]}",
+            runtime_type=wanted.type,
+            profile=wanted.profile,
+            config=wanted.config,
+            metadata=wanted.metadata,
+        )
+        event = self._event(data, space_id=space_id, event_id=str(uuid_utils.uuid7()))
+        await self._write(event, "runtime", runtime_id)
+        return runtime_id
+
+    def _event(self, data: EventData, *, space_id: str, event_id: str) -> Event:
+        kind = type_of(data)
+        return Event(
+            id=event_id,
+            source=self._source,
+            type=kind.type,
+            time=rfc3339(time.time_ns()),
+            spaceid=space_id,
+            data=msgspec.Raw(codec.encode(data)),
+            dataversion=kind.version,
+        )
+
+    async def _write(
+        self, event: Event, resource: str, resource_id: str, shown_seconds: float = SHOWN_SECONDS
+    ) -> None:
+        if len(event.data) > EVENT_LIMIT_BYTES:
+            raise RequestInvalid(f"The {resource} is too large to be stored (256 KiB).")
+        happening = event.type.rpartition(".")[2]
+        position = await self._bus.publish_fact(
+            subjects.control_event(event.spaceid, resource, resource_id, happening),
+            event,
+            fence=subjects.control_events_of(event.spaceid, resource, resource_id),
+        )
+        shown = await self._news.wait_for_position(subjects.CONTROL, position, shown_seconds)
+        if not shown:
+            log.warning("facts.not_shown", position=position, type=event.type)
+            raise StorageUnavailable("The change is stored, but the tables do not show it yet.")

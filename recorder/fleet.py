@@ -1,0 +1,200 @@
+"""Asks a worker to do something, and waits until the log shows it.
+
+Which workers there are is known from their heartbeats, judged by change on this process's own
+monotonic clock: neither another host's clock nor a key's TTL says who is alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+
+from recorder.bus import AnswerTimedOut, Bus, NobodyAnswered
+from recorder.news import News
+from recorder.queries.runs import find_summary
+from recorder.store import Store
+from schemas import codec, subjects
+from schemas.problems import (
+    Problem,
+    RuntimeHostUnavailable,
+    RuntimeNotActive,
+    RuntimeStartFailed,
+)
+from schemas.requests import (
+    Answer,
+    Claim,
+    Heartbeat,
+    Refused,
+    RunStarted,
+    StartRun,
+    StopRun,
+)
+from schemas.resources import Runtime
+
+log = structlog.get_logger()
+
+LIVE_SECONDS = 15.0
+START_SECONDS = 35.0
+STOP_SECONDS = 30.0
+SHOWN_SECONDS = 2.0
+PAUSE_SECONDS = 0.5
+
+
+class Seen(Struct, frozen=True):
+    """A worker's newest heartbeat, and when it was seen to change (seconds, monotonic)."""
+
+    heartbeat: Heartbeat
+    at: float
+
+
+class Roster:
+    """Who is there. Pure but for its clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[str, Seen] = {}
+
+    def beat(self, worker_id: str, heartbeat: Heartbeat | None) -> None:
+        """A heartbeat was read, or its worker has taken itself off (None)."""
+        known = self._seen.get(worker_id)
+        if heartbeat is None:
+            self._seen.pop(worker_id, None)
+        elif known is None or known.heartbeat != heartbeat:
+            self._seen[worker_id] = Seen(heartbeat, self._clock())
+
+    def live(self) -> list[Heartbeat]:
+        """Workers that beat within 15 s, those with the most free places first."""
+        now = self._clock()
+        live = [seen.heartbeat for seen in self._seen.values() if now - seen.at < LIVE_SECONDS]
+        return sorted(live, key=lambda heartbeat: (-heartbeat.free, heartbeat.worker_id))
+
+    def with_room(self) -> list[Heartbeat]:
+        """Live workers that would start one more runtime."""
+        return [heartbeat for heartbeat in self.live() if heartbeat.free]
+
+
+class Fleet:
+    """The workers, as one asks them."""
+
+    def __init__(self, bus: Bus, store: Store, news: News) -> None:
+        self._bus = bus
+        self._store = store
+        self._news = news
+        self.roster = Roster()
+
+    async def watch(self) -> None:
+        """Keep the roster, until cancelled."""
+        while True:
+            async for worker_id, heartbeat in self._bus.heartbeats():
+                self.roster.beat(worker_id, heartbeat)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def start(self, runtime: Runtime) -> RunStarted:
+        """Have a worker start this runtime; the run it has already if it is active.
+
+        Raises RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable.
+        """
+        if claim := await self._find_live_claim(runtime.id):
+            return await self._joined(claim)
+        request = StartRun(runtime_id=runtime.id, space_id=runtime.space_id, config=runtime.config)
+        for worker in self.roster.with_room():
+            if started := await self._start_on(worker.worker_id, request):
+                return started
+        raise RuntimeHostUnavailable
+
+    async def stop(self, runtime_id: str) -> str:
+        """Have its worker stop this runtime's run; the run's id.
+
+        Raises RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable.
+        """
+        claim = await self._find_live_claim(runtime_id)
+        if claim is None:
+            raise RuntimeNotActive
+        request = StopRun(runtime_id=runtime_id, run_id=claim.run_id)
+        answer = await self._ask_its_worker(claim, request)
+        if isinstance(answer, Refused):
+            raise _why_not_stopped(answer)
+        await self._wait_until_shown(answer.position)
+        return claim.run_id
+
+    async def _find_live_claim(self, runtime_id: str) -> Claim | None:
+        """The claim on a runtime, unless its run has ended and the worker is just letting go of it."""
+        claim = await self._bus.find_claim(runtime_id)
+        if claim is None:
+            return None
+        run = await find_summary(self._store, claim.run_id)
+        return claim if run is None or run.status == "active" else None
+
+    async def _joined(self, claim: Claim) -> RunStarted:
+        await self._wait_for_run(claim.run_id)
+        return RunStarted(
+            run_id=claim.run_id, gateway_url=claim.gateway_url, position=0, started=False
+        )
+
+    async def _start_on(self, worker_id: str, request: StartRun) -> RunStarted | None:
+        """The run, or None when another worker should be asked."""
+        try:
+            answer = await self._ask(subjects.start_request(worker_id), request, START_SECONDS)
+        except NobodyAnswered:
+            log.warning("fleet.nobody_answered", worker=worker_id)
+            return None
+        except AnswerTimedOut as error:
+            await self._refuse_if_claimed(request.runtime_id, worker_id)
+            log.warning("fleet.answer_timed_out", worker=worker_id, reason=str(error))
+            return None
+        await self._wait_until_shown(answer.position)
+        if isinstance(answer, RunStarted):
+            return answer
+        if isinstance(answer, Refused) and answer.code == RuntimeHostUnavailable.code:
+            log.info("fleet.refused", worker=worker_id, reason=answer.message)
+            return None
+        raise _why_not_started(answer)
+
+    async def _refuse_if_claimed(self, runtime_id: str, worker_id: str) -> None:
+        """A worker that is late may be starting it all the same; asking another could only confuse."""
+        if await self._bus.find_claim(runtime_id) is not None:
+            raise RuntimeStartFailed(
+                f"The worker {worker_id} has not finished starting the browser in time.",
+                hint="It may still become active: look at the runtime again.",
+            )
+
+    async def _ask_its_worker(self, claim: Claim, request: StopRun) -> Answer:
+        try:
+            return await self._ask(subjects.stop_request(claim.worker_id), request, STOP_SECONDS)
+        except (NobodyAnswered, AnswerTimedOut) as error:
+            raise RuntimeHostUnavailable(
+                f"The worker {claim.worker_id}, which runs this runtime, does not answer.",
+                hint="If that host is gone for good, its run is ended once it counts as lost.",
+            ) from error
+
+    async def _ask(self, subject: str, request: StartRun | StopRun, seconds: float) -> Answer:
+        return await self._bus.request(subject, codec.encode(request), seconds)
+
+    async def _wait_until_shown(self, position: int) -> None:
+        if not await self._news.wait_for_position(subjects.RUNS, position, SHOWN_SECONDS):
+            log.warning("fleet.not_shown", position=position)
+
+    async def _wait_for_run(self, run_id: str) -> None:
+        """A run that was claimed a moment ago may not be in the tables yet."""
+        with self._news.bell(run_id) as bell:
+            if await find_summary(self._store, run_id) is None:
+                try:
+                    await asyncio.wait_for(bell.wait(), SHOWN_SECONDS)
+                except TimeoutError:
+                    log.warning("fleet.not_shown", run_id=run_id)
+
+
+def _why_not_started(answer: Answer) -> Problem:
+    if isinstance(answer, Refused):
+        return RuntimeStartFailed(answer.message, details={"code": answer.code})
+    return RuntimeStartFailed("The worker gave an answer that does not belong to a start.")
+
+
+def _why_not_stopped(answer: Refused) -> Problem:
+    if answer.code == RuntimeNotActive.code:
+        return RuntimeNotActive()
+    return RuntimeHostUnavailable(answer.message, details={"code": answer.code})

@@ -1,0 +1,80 @@
+"""Announce after a commit, wait before a read. No event is handed over here: who is woken reads the tables.
+
+So no queue can grow and none can be missed: a bell is hung up *before* one reads, and rings for
+whatever is committed from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class News:
+    """Bells by run, and the position that each stream is projected up to."""
+
+    def __init__(self) -> None:
+        self._bells: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: set[tuple[str, int, asyncio.Future[None]]] = set()
+        self._positions: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
+        self.closed = False
+
+    def announce(self, stream: str, epoch: int, position: int, run_ids: Iterable[str] = ()) -> None:
+        """The tables now show the stream up to `position`; these runs have changed."""
+        self._positions[stream], self._epochs[stream] = position, epoch
+        for run_id in run_ids:
+            self._ring(run_id)
+        self._release(stream, position)
+
+    def close(self) -> None:
+        """Wake everyone for the last time: who follows looks at `closed` and ends."""
+        self.closed = True
+        for run_id in tuple(self._bells):
+            self._ring(run_id)
+
+    def position(self, stream: str) -> int:
+        """Up to where the tables show a stream; 0 before its first message."""
+        return self._positions.get(stream, 0)
+
+    def epoch(self, stream: str) -> int:
+        """Which making of the stream that position counts in; 0 before its first message."""
+        return self._epochs.get(stream, 0)
+
+    @contextmanager
+    def bell(self, run_id: str) -> Iterator[asyncio.Event]:
+        """A bell that is set whenever the run has changed. Clear it, read, then wait for it."""
+        bell = asyncio.Event()
+        self._bells[run_id].add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[run_id].discard(bell)
+            if not self._bells[run_id]:
+                del self._bells[run_id]
+
+    async def wait_for_position(self, stream: str, position: int, timeout: float) -> bool:
+        """Whether the tables show the stream up to `position` within `timeout` seconds."""
+        if self.position(stream) >= position:
+            return True
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = (stream, position, reached)
+        self._waiting.add(waiting)
+        try:
+            await asyncio.wait_for(reached, timeout)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(waiting)
+        return True
+
+    def _ring(self, run_id: str) -> None:
+        for bell in self._bells.get(run_id, ()):
+            bell.set()
+
+    def _release(self, stream: str, position: int) -> None:
+        for waited_stream, waited, reached in self._waiting:
+            if waited_stream == stream and waited <= position and not reached.done():
+                reached.set_result(None)

@@ -1,0 +1,13 @@
+"""Every projection there is. One file a table: its DDL, its version, its function."""
+
+from __future__ import annotations
+
+from recorder.projections.events import EVENTS
+from recorder.projections.projection import Projection, Statement
+from recorder.projections.runs import RUNS
+from recorder.projections.runtimes import RUNTIMES
+from recorder.projections.spaces import SPACES
+
+PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, RUNS, EVENTS)
+
+__all__ = ["PROJECTIONS", "Projection", "Statement"]

@@ -1,0 +1,33 @@
+"""What a projection is: a table (or two), a version, and a pure function from entries to statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from recorder.entries import Entry
+
+
+class Statement(NamedTuple):
+    """One change of a projection's own tables. Named parameters; run in stream order."""
+
+    sql: str
+    values: Mapping[str, Any]
+
+
+class Projection(Struct, frozen=True, kw_only=True):
+    """Tables fed by one stream.
+
+    Raise `version` with any change of `ddl` or `project`: the tables are then dropped and rebuilt
+    from the log at the next start. `project` sees each event once, in stream order. What depends on
+    earlier events it leaves to SQL over its own tables, so that batches may be cut anywhere.
+    """
+
+    name: str
+    version: int
+    stream: str
+    tables: tuple[str, ...]
+    ddl: tuple[str, ...]
+    project: Callable[[Entry], Iterable[Statement]]

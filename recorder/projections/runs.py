@@ -1,0 +1,130 @@
+"""The table `runs`, from RUNS: one row a run, from whichever of its events comes first.
+
+The first terminal event in stream order wins. What comes after it is counted `late` and reopens
+nothing. `arrived` counts the worker's events; it differs from `last_sequence` while numbers miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recorder.entries import Entry
+from recorder.projections.projection import Projection, Statement
+from schemas import ends, subjects
+from schemas.envelope import Event
+from schemas.events.runtime import RuntimeLifecycle
+
+_DDL = """
+CREATE TABLE runs (
+  id               TEXT NOT NULL PRIMARY KEY,
+  runtime_id       TEXT NOT NULL,
+  runtime_type     TEXT NOT NULL,
+  space_id         TEXT NOT NULL,
+  status           TEXT NOT NULL,
+  created_at       TEXT NOT NULL,
+  started_at       TEXT,
+  finished_at      TEXT,
+  end_code         TEXT,
+  end_message      TEXT,
+  gateway_url      TEXT,
+  last_activity_at TEXT NOT NULL,
+  events           INTEGER NOT NULL,
+  last_sequence    INTEGER NOT NULL,
+  arrived          INTEGER NOT NULL,
+  late             INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
+_BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)"
+_BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
+
+# In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
+# still open before this event.
+_APPLY = """
+INSERT INTO runs
+  (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
+   end_message, gateway_url, last_activity_at, events, last_sequence, arrived, late)
+VALUES
+  (:id, :runtime_id, 'browser', :space_id, :status, :time, :ready_at, :ended_at, :end_code,
+   :end_message, :gateway_url, :time, 1, :number, :by_worker, 0)
+ON CONFLICT (id) DO UPDATE SET
+  created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
+  gateway_url      = coalesce(gateway_url, excluded.gateway_url),
+  status           = CASE WHEN finished_at IS NULL THEN excluded.status ELSE status END,
+  started_at       = CASE WHEN finished_at IS NULL
+                          THEN coalesce(started_at, excluded.started_at) ELSE started_at END,
+  end_code         = CASE WHEN finished_at IS NULL THEN excluded.end_code ELSE end_code END,
+  end_message      = CASE WHEN finished_at IS NULL THEN excluded.end_message ELSE end_message END,
+  late             = late + (finished_at IS NOT NULL),
+  finished_at      = coalesce(finished_at, excluded.finished_at),
+  last_activity_at = max(last_activity_at, excluded.last_activity_at),
+  events           = events + 1,
+  last_sequence    = max(last_sequence, excluded.last_sequence),
+  arrived          = arrived + excluded.arrived
+"""
+
+
+def project(entry: Entry) -> Iterator[Statement]:
+    """Every event counts; those of the run's life move it on."""
+    if entry.event is not None:
+        yield Statement(_APPLY, {**_counted(entry.event), **_moved(entry.event, entry.data)})
+
+
+def _counted(event: Event) -> dict[str, object]:
+    return {
+        "id": event.runid,
+        "runtime_id": event.runtimeid,
+        "space_id": event.spaceid,
+        "time": event.time,
+        "number": event.number if event.by_worker else 0,
+        "by_worker": event.by_worker,
+    }
+
+
+ENDED = ("stopped", "failed")
+_STILL: dict[str, object] = {
+    "status": "active",
+    "opens": False,
+    "ready_at": None,
+    "ended_at": None,
+    "end_code": None,
+    "end_message": None,
+    "gateway_url": None,
+}
+
+
+def _moved(event: Event, data: object) -> dict[str, object]:
+    if not isinstance(data, RuntimeLifecycle):
+        return _STILL
+    moved = {**_STILL, "gateway_url": data.gateway_url or None}
+    if data.phase == "launching":
+        moved["opens"] = True
+    elif data.phase == "ready":
+        moved["ready_at"] = event.time
+    else:
+        moved |= _ended(event, data)
+    return moved
+
+
+def _ended(event: Event, data: RuntimeLifecycle) -> dict[str, object]:
+    known = ends.ENDS.get(data.code or "")
+    return {
+        "status": event.status if event.status in ENDED else _usual_status(known),
+        "ended_at": event.time,
+        "end_code": data.code or "server.error",
+        "end_message": data.message or (known.message if known else "The run ended."),
+    }
+
+
+def _usual_status(known: ends.End | None) -> str:
+    return known.status if known else "failed"
+
+
+RUNS = Projection(
+    name="runs",
+    version=1,
+    stream=subjects.RUNS,
+    tables=("runs",),
+    ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE),
+    project=project,
+)

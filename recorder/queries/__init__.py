@@ -1,0 +1,1 @@
+"""SQL in, resources out. One file a resource; no statement stands anywhere else."""

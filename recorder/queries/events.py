@@ -1,0 +1,167 @@
+"""Events of a run, in the order of the stream. Columns from `events`, bodies from the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from msgspec import UNSET, Struct
+
+from recorder.entries import body_of
+from recorder.queries.cursors import cursor, place_key
+from recorder.queries.pages import Conditions
+from recorder.store import Store
+from schemas.resources import Page, RunEvent
+
+Order = Literal["asc", "desc"]
+
+_SELECT = """
+SELECT events.*, log.raw FROM events
+JOIN log ON log.stream = 'RUNS' AND log.epoch = events.epoch AND log.position = events.position
+"""
+
+
+class Place(NamedTuple):
+    """A position in the order that everyone reads and resumes by."""
+
+    epoch: int
+    position: int
+
+
+BEGINNING = Place(0, 0)
+
+
+class Happened(Struct, frozen=True):
+    """An event of the run, and its place."""
+
+    place: Place
+    event: RunEvent
+
+
+class EventFilter(Struct, frozen=True, kw_only=True):
+    """Which events; none of a kind: any. A type that ends in `*` stands for all that begin so.
+
+    `since` and `until` are RFC 3339 UTC in milliseconds, both included.
+    """
+
+    type: Sequence[str] = ()
+    category: Sequence[str] = ()
+    status: Sequence[str] = ()
+    page_id: str | None = None
+    context_id: str | None = None
+    connection_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+def event_cursor(run_id: str, place: Place) -> str:
+    """The cursor after a place of this run: the same on every recorder and under every filter."""
+    return cursor(_list(run_id), place)
+
+
+def place_of(run_id: str, text: str) -> Place:
+    """The place a cursor of this run stands for. Raises CursorInvalid."""
+    return Place(*place_key(_list(run_id), text))
+
+
+async def list_events(
+    store: Store,
+    run_id: str,
+    wanted: EventFilter,
+    *,
+    after: str | None,
+    limit: int,
+    order: Order,
+) -> Page[RunEvent]:
+    """A page of a run's events. Raises CursorInvalid."""
+    place = place_of(run_id, after) if after is not None else None
+    rows = await _rows(store, run_id, wanted, place, limit + 1, order)
+    events = [_happened(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(
+        data=[happened.event for happened in events],
+        next_cursor=event_cursor(run_id, events[-1].place) if more else None,
+    )
+
+
+async def events_after(
+    store: Store, run_id: str, wanted: EventFilter, place: Place, limit: int
+) -> Sequence[Happened]:
+    """The next events after a place, each with its own."""
+    rows = await _rows(store, run_id, wanted, place, limit, "asc")
+    return [_happened(row) for row in rows]
+
+
+async def _rows(
+    store: Store, run_id: str, wanted: EventFilter, place: Place | None, limit: int, order: Order
+) -> list[sqlite3.Row]:
+    conditions = _conditions(run_id, wanted)
+    if place is not None:
+        beyond = ">" if order == "asc" else "<"
+        conditions.add(f"(events.epoch, events.position) {beyond} (?, ?)", *place)
+    return await store.rows(
+        f"{_SELECT} {conditions.where}"
+        f" ORDER BY events.epoch {order}, events.position {order} LIMIT ?",
+        (*conditions.values, limit),
+    )
+
+
+def _conditions(run_id: str, wanted: EventFilter) -> Conditions:
+    conditions = Conditions()
+    conditions.add("events.run_id = ?", run_id)
+    _add_types(conditions, wanted.type)
+    conditions.one_of("category", wanted.category)
+    conditions.one_of("status", wanted.status)
+    for column in ("page_id", "context_id", "connection_id"):
+        if (value := getattr(wanted, column)) is not None:
+            conditions.add(f"{column} = ?", value)
+    if wanted.since is not None:
+        conditions.add("time >= ?", wanted.since)
+    if wanted.until is not None:
+        conditions.add("time <= ?", wanted.until)
+    return conditions
+
+
+def _add_types(conditions: Conditions, types: Sequence[str]) -> None:
+    if not types:
+        return
+    texts: list[str] = []
+    values: list[object] = []
+    for wanted in types:
+        prefix = wanted.removesuffix("*")
+        texts.append("type = ?" if prefix == wanted else "substr(type, 1, ?) = ?")
+        values += [wanted] if prefix == wanted else [len(prefix), prefix]
+    conditions.add(f"({' OR '.join(texts)})", *values)
+
+
+def _list(run_id: str) -> str:
+    return f"events:{run_id}"
+
+
+def _place(row: sqlite3.Row) -> Place:
+    return Place(row["epoch"], row["position"])
+
+
+def _happened(row: sqlite3.Row) -> Happened:
+    return Happened(_place(row), _event(row))
+
+
+def _event(row: sqlite3.Row) -> RunEvent:
+    duration_ms = row["duration_ms"]
+    return RunEvent(
+        id=row["id"],
+        type=row["type"],
+        category=row["category"],
+        time=row["time"],
+        sequence=row["sequence"],
+        source=row["source"],
+        late=bool(row["late"]),
+        data=body_of(row["raw"]),
+        status=row["status"] or UNSET,
+        name=row["name"] or UNSET,
+        page_id=row["page_id"] or UNSET,
+        context_id=row["context_id"] or UNSET,
+        connection_id=row["connection_id"] or UNSET,
+        duration_seconds=UNSET if duration_ms is None else duration_ms / 1000,
+    )

@@ -1,0 +1,8 @@
+"""SQLite: one writer, many read-only readers, one log, and the tables that projections make of it."""
+
+from __future__ import annotations
+
+from recorder.store.store import Store, open_store
+from recorder.store.writer import Batch, LogRow, Transaction
+
+__all__ = ["Batch", "LogRow", "Store", "Transaction", "open_store"]

@@ -1,0 +1,58 @@
+"""A few read-only connections. Each answers one query at a time; a query waits for a free one."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class Readers:
+    """The pool."""
+
+    def __init__(self, connections: Sequence[aiosqlite.Connection]) -> None:
+        self._all = tuple(connections)
+        self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for connection in connections:
+            self._free.put_nowait(connection)
+
+    @classmethod
+    async def open(cls, file: Path, count: int) -> Readers:
+        """Open `count` connections on a file that exists."""
+        return cls([await _open(file) for _ in range(count)])
+
+    async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        async with self._one() as connection:
+            return list(await connection.execute_fetchall(sql, values))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for connection in self._all:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _one(self) -> AsyncIterator[aiosqlite.Connection]:
+        connection = await self._free.get()
+        try:
+            yield connection
+        finally:
+            self._free.put_nowait(connection)
+
+
+async def _open(file: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(
+        f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+    )
+    connection.row_factory = sqlite3.Row
+    await connection.execute("PRAGMA query_only = ON")
+    await connection.execute("PRAGMA mmap_size = 0")
+    await connection.execute("PRAGMA busy_timeout = 5000")
+    return connection

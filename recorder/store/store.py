@@ -1,0 +1,95 @@
+"""The door to the SQLite file: opens it, keeps its one writer and its readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from recorder.checkpoint import Checkpoint
+from recorder.projections.projection import Projection
+from recorder.store.lock import only_recorder_of
+from recorder.store.migrations import FileFromTheFuture, migrate
+from recorder.store.readers import Readers, Values
+from recorder.store.rebuild import rebuild_changed
+from recorder.store.writer import Job, Writer
+from schemas.problems import CannotStart
+
+T = TypeVar("T")
+
+OLDEST_SQLITE = (3, 35, 0)  # the first that drops columns and returns rows from changes
+READERS = 4
+
+
+class Store:
+    """One SQLite file: `write` for transactions, `rows` for queries."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def write(self, job: Job[T]) -> T:
+        """Run a job in a transaction; committed when this returns, also if the caller is cancelled."""
+        return await self._writer.write(job)
+
+    async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
+        """All rows of a query, as of the last commit."""
+        return await self._readers.rows(sql, values)
+
+    async def find_row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        rows = await self.rows(sql, values)
+        return rows[0] if rows else None
+
+    async def find_checkpoint(self, stream: str) -> Checkpoint | None:
+        """How far a stream is in the tables; None before its first message."""
+        row = await self.find_row("SELECT * FROM checkpoints WHERE stream = ?", (stream,))
+        return Checkpoint(**dict(row)) if row else None
+
+
+@asynccontextmanager
+async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIterator[Store]:
+    """The store, locked, migrated, its tables at their versions. Raises CannotStart."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise CannotStart(
+            f"SQLite {sqlite3.sqlite_version} is too old; the recorder needs 3.35 or newer.",
+            "Use a Python that is built with a newer SQLite.",
+        )
+    with only_recorder_of(file):
+        writer = Writer(await _open_for_writing(file))
+        try:
+            await rebuild_changed(writer, projections)
+            readers = await Readers.open(file, READERS)
+            try:
+                yield Store(writer, readers)
+            finally:
+                await readers.close()
+        finally:
+            await writer.close()
+
+
+async def _open_for_writing(file: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(file, isolation_level=None)
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "mmap_size = 0"):
+            await connection.execute(f"PRAGMA {pragma}")
+        await migrate(connection)
+    except (sqlite3.DatabaseError, FileFromTheFuture) as error:
+        await connection.close()
+        raise _unusable(file, error) from error
+    return connection
+
+
+def _unusable(file: Path, error: Exception) -> CannotStart:
+    if isinstance(error, FileFromTheFuture):
+        return CannotStart(
+            f"{file} was written by a newer Runreel.", "Use that version, or another file."
+        )
+    return CannotStart(
+        f"{file} cannot be used as a database ({error}).",
+        "Check the file, or set RUNREEL_DATABASE to another one.",
+    )

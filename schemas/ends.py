@@ -1,0 +1,27 @@
+"""Why a run ended: the code every terminal event carries. `stopped` is an end one asked for, `failed` any other."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class End(Struct, frozen=True):
+    """`status` is stopped or failed; `message` is a sentence for people."""
+
+    status: str
+    code: str
+    message: str
+
+
+REQUESTED = End("stopped", "runtime.stop_requested", "The runtime was stopped by request.")
+HOST_DRAINED = End("stopped", "runtime.host_drained", "The worker host shut down.")
+BROWSER_CRASHED = End("failed", "browser.crashed", "The browser process ended by itself.")
+LAUNCH_FAILED = End("failed", "browser.launch_failed", "The browser could not be started.")
+HOST_RESTARTED = End(
+    "failed", "runtime.host_restarted", "The worker died and came back; its browser is gone."
+)
+
+ENDS = {
+    end.code: end
+    for end in (REQUESTED, HOST_DRAINED, BROWSER_CRASHED, LAUNCH_FAILED, HOST_RESTARTED)
+}

@@ -1,0 +1,71 @@
+"""Pages (tabs and popups): opened, loaded, in error, crashed, closed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from ..types import Text, Title, Url
+from ._registry import EventData, event
+
+Milestone = Literal["domContentLoaded", "load"]
+
+
+class StackFrame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One line of a stack (`Runtime.CallFrame`). Lines and columns count from 0, as in CDP."""
+
+    function_name: Title = ""
+    url: Url = ""
+    line_number: int = 0
+    column_number: int = 0
+
+
+@event("page.opened", category="browser")
+class PageOpened(EventData, frozen=True, kw_only=True):
+    """A page target was attached before its first line ran. `opener_id` is the page that opened it."""
+
+    url: Url
+    title: Title = ""
+    opener_id: str | UnsetType = UNSET
+
+
+@event("page.closed", category="browser")
+class PageClosed(EventData, frozen=True, kw_only=True):
+    """A page target is gone."""
+
+    url: Url = ""
+
+
+@event("page.load", category="browser")
+class PageLoad(EventData, frozen=True, kw_only=True):
+    """A document reached a milestone: its DOM is parsed, or it and what it needs is loaded.
+
+    `timestamp` is Chromium's monotonic clock, in seconds.
+    """
+
+    milestone: Milestone
+    url: Url = ""
+    title: Title = ""
+    timestamp: float | UnsetType = UNSET
+
+
+@event("page.error", category="browser")
+class PageError(EventData, frozen=True, kw_only=True):
+    """An exception or rejection that nobody caught (`Runtime.exceptionThrown`)."""
+
+    message: Text
+    url: Url = ""
+    line_number: int | UnsetType = UNSET
+    column_number: int | UnsetType = UNSET
+    in_promise: bool = False
+    worker: bool = False
+    stack: list[StackFrame] | UnsetType = UNSET
+
+
+@event("page.crash", category="browser")
+class PageCrash(EventData, frozen=True, kw_only=True):
+    """The process of a page died (`Target.targetCrashed`, `Inspector.targetCrashed`)."""
+
+    reason: str = ""
+    error_code: int | UnsetType = UNSET

@@ -1,0 +1,183 @@
+"""Every error an API answer may carry. The class docstring is the default message; the class says code and status.
+
+Problem
+├── RequestInvalid, RequestTooLarge, CursorInvalid
+├── AuthRequired, AuthForbidden
+├── SpaceNotFound, RuntimeNotFound, RunNotFound, RouteNotFound, MethodNotAllowed
+├── RuntimeNotActive, CursorExpired
+├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
+└── ServerError
+CannotStart: a process of ours refuses to start; one sentence for the terminal
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+REASON_CLASSES = (
+    "invalid_input", "unauthorized", "capability_denied", "capability_limit_exceeded",
+    "rate_limited", "not_found", "conflict", "upstream", "server",
+)  # fmt: skip
+
+
+class Problem(Exception):
+    """Something went wrong."""
+
+    code = "server.error"
+    status = 500
+    reason_class = "server"
+    default_hint: str | None = None
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.hint = hint or self.default_hint
+        self.details = details
+        super().__init__(self.message)
+
+
+class RequestInvalid(Problem):
+    """The request is not valid."""
+
+    code = "request.invalid"
+    status = 400
+    reason_class = "invalid_input"
+
+
+class CursorInvalid(RequestInvalid):
+    """The cursor is not one that this list gave out."""
+
+    default_hint = "Leave the cursor out to start at the beginning, or pass nextCursor unchanged."
+
+
+class AuthRequired(Problem):
+    """A valid API key is required."""
+
+    code = "auth.required"
+    status = 401
+    reason_class = "unauthorized"
+    default_hint = "Send the header 'Authorization: Bearer <key>'."
+
+
+class AuthForbidden(Problem):
+    """This key may not do that."""
+
+    code = "auth.forbidden"
+    status = 403
+    reason_class = "capability_denied"
+
+
+class HostForbidden(AuthForbidden):
+    """The Host header names a host that this server does not answer for."""
+
+    default_hint = "Use the address that the server was started with, or set RUNREEL_PUBLIC_URL."
+
+
+class RouteNotFound(Problem):
+    """There is nothing at this path."""
+
+    code = "route.not_found"
+    status = 404
+    reason_class = "not_found"
+    default_hint = "The paths there are stand in /openapi.json."
+
+
+class MethodNotAllowed(Problem):
+    """This path does not take that method."""
+
+    code = "request.method_not_allowed"
+    status = 405
+    reason_class = "invalid_input"
+
+
+class SpaceNotFound(Problem):
+    """There is no such space."""
+
+    code = "space.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class RuntimeNotFound(Problem):
+    """There is no such runtime."""
+
+    code = "runtime.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class RunNotFound(Problem):
+    """There is no such run."""
+
+    code = "run.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class RuntimeNotActive(Problem):
+    """The runtime has no active run."""
+
+    code = "runtime.not_active"
+    status = 409
+    reason_class = "conflict"
+    default_hint = "Start it first: POST /v1/runtimes/{id}/start."
+
+
+class CursorExpired(Problem):
+    """The events after this cursor are gone."""
+
+    code = "cursor.expired"
+    status = 410
+    reason_class = "not_found"
+
+
+class RequestTooLarge(Problem):
+    """The body is larger than 10 MB."""
+
+    code = "request.too_large"
+    status = 413
+    reason_class = "capability_limit_exceeded"
+
+
+class RuntimeHostUnavailable(Problem):
+    """No worker host can start this runtime now."""
+
+    code = "runtime.host_unavailable"
+    status = 503
+    reason_class = "upstream"
+    default_hint = "Start a worker (`runreel worker`), or wait until one has a free place."
+
+
+class RuntimeStartFailed(RuntimeHostUnavailable):
+    """The worker could not start the browser."""
+
+    default_hint = "The run's events say why; the worker's log has Chromium's own words."
+
+
+class StorageUnavailable(Problem):
+    """The event stream cannot be reached, so nothing can be changed now."""
+
+    code = "storage.unavailable"
+    status = 503
+    reason_class = "upstream"
+    default_hint = "Reading goes on; try again once NATS is back."
+
+
+class ServerError(Problem):
+    """The server failed to answer this request."""
+
+    default_hint = "The server's log has the details under this requestId."
+
+
+class CannotStart(Exception):
+    """A process refuses to start: one sentence, and one that says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} {hint}")

@@ -1,0 +1,132 @@
+"""Settings: what each process can be told, by environment variables named `RUNREEL_<FIELD>`.
+
+`load` complains once, with everything that is wrong. Reading the environment itself is `deploy`'s work, which also
+resolves `RUNREEL_<FIELD>_FILE` to the content of a file, so that secrets need not stand in an environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .problems import CannotStart
+
+PREFIX = "RUNREEL_"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Token = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What worker and recorder share."""
+
+    nats_url: Annotated[str, Meta(description="The NATS server, with user and password in it.")] = (
+        "nats://127.0.0.1:4222"
+    )
+    secret: Annotated[
+        str,
+        Meta(min_length=16, description="The fleet's signing secret: the same for every process."),
+    ]
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Meta(description="Log lines for machines or for people.")
+    ] = "json"
+    runs_max_age_days: Annotated[
+        int, Meta(ge=1, description="How long the stream keeps what runs did.")
+    ] = 30
+    runs_max_bytes: Annotated[
+        int, Meta(ge=1, description="How many bytes the RUNS stream may hold; well under the disk.")
+    ] = 8 * 1024**3
+    control_max_bytes: Annotated[
+        int, Meta(ge=1, description="How many bytes the CONTROL stream may hold.")
+    ] = 512 * 1024**2
+    stream_replicas: Annotated[
+        int, Meta(ge=1, le=5, description="Copies of each stream: 1 embedded, 3 in a cluster.")
+    ] = 1
+
+
+class WorkerSettings(Settings, frozen=True, kw_only=True):
+    """A worker host."""
+
+    worker_id: Annotated[
+        Token, Meta(description="The worker's name, unique in the fleet; a token of its subjects.")
+    ]
+    capacity: Annotated[int, Meta(ge=1, le=1000, description="Runtimes at the same time.")] = 8
+    host: Annotated[str, Meta(description="The address that CDP clients connect to.")] = "127.0.0.1"
+    gateway_port: Annotated[
+        Port, Meta(description="The port for CDP clients; 0 takes a free one.")
+    ] = 0
+    public_url: Annotated[
+        str, Meta(description="How clients reach this worker's gateway, such as wss://w1.example.")
+    ] = ""
+    state_dir: Annotated[
+        str, Meta(description="Where events wait until the stream has them; on a local disk.")
+    ] = ".runreel/worker"
+    run_dir: Annotated[
+        str,
+        Meta(
+            description="Where browsers keep their files; swept. Default: under the temporary directory."
+        ),
+    ] = ""
+    chromium: Annotated[str, Meta(description="The Chromium binary. Default: looked for.")] = ""
+    chromium_sandbox: Annotated[
+        Literal["auto", "require", "off"],
+        Meta(description="auto: on where the machine allows it; require: refuse to start without."),
+    ] = "auto"
+
+
+class RecorderSettings(Settings, frozen=True, kw_only=True):
+    """A recorder."""
+
+    recorder_id: Annotated[Token, Meta(description="The recorder's name, unique in the fleet.")]
+    database: Annotated[str, Meta(description="The SQLite file.")] = ".runreel/recorder/runreel.db"
+    host: Annotated[str, Meta(description="The address the API listens on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="The port of the API; 0 takes a free one.")] = 8787
+    api_key: Annotated[str, Meta(min_length=8, description="The first API key.")]
+    public_url: Annotated[
+        str, Meta(description="How clients reach the API; its host is accepted in Host headers.")
+    ] = ""
+    behind_proxy: Annotated[
+        str,
+        Meta(description="CIDR of the proxy that ends TLS; needed to listen beyond loopback."),
+    ] = ""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def load(kind: type[S], environment: Mapping[str, str]) -> S:
+    """Settings from environment variables; raises CannotStart with every complaint in one message."""
+    given: dict[str, str] = {}
+    complaints: list[str] = []
+    for field in msgspec.structs.fields(kind):
+        name = variable(field.name)
+        if name in environment:
+            given[field.name] = environment[name]
+            complaints += _complaint(name, field.type, environment[name])
+        elif field.required:
+            complaints.append(f"{name} is not set")
+    if complaints:
+        raise CannotStart(
+            f"The settings are not valid: {'; '.join(complaints)}.",
+            "The README of deploy/ lists every setting.",
+        )
+    return msgspec.convert(given, kind, strict=False)
+
+
+def _complaint(name: str, expected: object, value: str) -> list[str]:
+    try:
+        msgspec.convert(value, expected, strict=False)
+    except msgspec.ValidationError as error:
+        return [f"{name}: {error}"]
+    return []

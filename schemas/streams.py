@@ -1,0 +1,54 @@
+"""The two streams and the buckets, as data: recorders and workers create or check them from here."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from . import subjects
+
+DAY_SECONDS = 24 * 3600
+GIB = 1024**3
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """What a stream must be. `max_age_seconds` 0 keeps for ever; `max_bytes` is reserved on the server's disk."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age_seconds: int
+    max_bytes: int
+    duplicate_window_seconds: int = 120
+    max_message_bytes: int = 1024 * 1024
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """A key-value bucket. `ttl_seconds` 0: keys stay until removed."""
+
+    name: str
+    ttl_seconds: int = 0
+    max_bytes: int = 64 * 1024 * 1024
+
+
+def runs_stream(*, max_age_days: int, max_bytes: int) -> Stream:
+    """The stream of what browsers did."""
+    return Stream(
+        name=subjects.RUNS,
+        subjects=(subjects.ALL_RUNS,),
+        max_age_seconds=max_age_days * DAY_SECONDS,
+        max_bytes=max_bytes,
+    )
+
+
+def control_stream(*, max_bytes: int) -> Stream:
+    """The stream of what was set up; kept for ever."""
+    return Stream(
+        name=subjects.CONTROL,
+        subjects=(subjects.ALL_CONTROL,),
+        max_age_seconds=0,
+        max_bytes=max_bytes,
+    )
+
+
+# The TTL only tidies up after hosts that are gone for good; who is lost is judged elsewhere.
+WORKERS = Bucket(name=subjects.WORKERS_BUCKET, ttl_seconds=30)
+CLAIMS = Bucket(name=subjects.CLAIMS_BUCKET)

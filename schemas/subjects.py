@@ -1,0 +1,44 @@
+"""Every name on NATS: streams' subjects, buckets, and the subjects a worker answers on."""
+
+from __future__ import annotations
+
+RUNS = "RUNS"
+CONTROL = "CONTROL"
+
+ALL_RUNS = "runs.>"
+ALL_CONTROL = "control.>"
+
+WORKERS_BUCKET = "workers"
+CLAIMS_BUCKET = "claims"
+
+RECORDER = "recorder"
+
+
+def run_event(space_id: str, run_id: str, writer: str, event_type: str) -> str:
+    """`runs.<space>.<run>.<worker or "recorder">.<type>`; a dot in the type is a token of its own."""
+    return f"runs.{space_id}.{run_id}.{writer}.{event_type}"
+
+
+def run_events_of(run_id: str, writer: str = "*") -> str:
+    """The filter for everything of one run, or of one writer in it."""
+    return f"runs.*.{run_id}.{writer}.>"
+
+
+def control_event(space_id: str, resource: str, resource_id: str, happening: str) -> str:
+    """`control.<space>.<resource>.<id>.<happening>`."""
+    return f"control.{space_id}.{resource}.{resource_id}.{happening}"
+
+
+def control_events_of(space_id: str, resource: str, resource_id: str) -> str:
+    """The filter for one resource's history: its last sequence fences concurrent writers."""
+    return f"control.{space_id}.{resource}.{resource_id}.*"
+
+
+def start_request(worker_id: str) -> str:
+    """Where a worker takes requests to start a runtime (`requests.StartRun`)."""
+    return f"workers.{worker_id}.start"
+
+
+def stop_request(worker_id: str) -> str:
+    """Where a worker takes requests to stop a run (`requests.StopRun`)."""
+    return f"workers.{worker_id}.stop"

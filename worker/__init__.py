@@ -1,0 +1,1 @@
+"""Chromium to JetStream: one worker host. Knows nothing of tables."""

@@ -1,0 +1,125 @@
+"""The worker process: puts the parts together, and takes them apart in order when it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+
+from schemas.problems import CannotStart
+from schemas.settings import WorkerSettings
+from worker.bus import Bus
+from worker.chromium import directory
+from worker.chromium.find import find_chromium
+from worker.chromium.sandbox import choose_sandbox
+from worker.gateway.server import Gateway
+from worker.host import Host, HostFacts
+from worker.outbox import Outbox
+from worker.publisher import Publisher
+from worker.runtime import BrowserSetup
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 12
+LAST_EVENTS_SECONDS = 3
+
+
+async def run(settings: WorkerSettings) -> None:
+    """Be a worker until SIGTERM or SIGINT. Raises CannotStart for whatever can be explained."""
+    outbox = _open_outbox(Path(settings.state_dir))
+    setup = _browser_setup(settings)
+    bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
+    async with asyncio.TaskGroup() as group:
+        publishing = group.create_task(Publisher(bus, outbox).run())
+        await _serve(settings, bus, outbox, setup)
+        await _last_events(outbox)
+        publishing.cancel()
+    await bus.close()
+    outbox.close()
+    log.info("worker.stopped", waiting=len(outbox))
+
+
+async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: BrowserSetup) -> None:
+    """Take runtimes until we are told to end, then drain."""
+    gateway = Gateway(secret=settings.secret)
+    port = await gateway.listen(settings.host, settings.gateway_port)
+    host = Host(bus, outbox, setup, _facts(settings, setup, port))
+    gateway.lead_to(host)
+    serving = asyncio.create_task(host.serve())
+    log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)
+    stopping = asyncio.create_task(_told_to_end())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    log.info("worker.draining")
+    serving.cancel()
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await host.drain()
+    except TimeoutError:
+        log.error("worker.drain_timed_out")
+    gateway.close()
+
+
+def _open_outbox(state_dir: Path) -> Outbox:
+    try:
+        return Outbox.open(state_dir / "outbox")
+    except OSError as error:
+        raise CannotStart(
+            f"The worker cannot write to {state_dir}: {error.strerror or error}.",
+            "Set RUNREEL_STATE_DIR to a directory it may write to.",
+        ) from error
+
+
+def _browser_setup(settings: WorkerSettings) -> BrowserSetup:
+    binary = find_chromium(settings.chromium)
+    state_dir = Path(settings.state_dir)
+    root = Path(settings.run_dir) if settings.run_dir else directory.default_root(state_dir)
+    try:
+        directory.make_root(root)
+        swept = directory.sweep(root)
+    except OSError as error:
+        raise CannotStart(
+            f"The worker cannot write to {root}: {error.strerror or error}.",
+            "Set RUNREEL_RUN_DIR to a directory it may write to.",
+        ) from error
+    if swept:
+        log.warning("worker.swept", directories=len(swept), root=str(root))
+    sandbox = choose_sandbox(settings.chromium_sandbox, binary, root)
+    if not sandbox.on:
+        log.warning("worker.no_sandbox", reason=sandbox.note)
+    return BrowserSetup(binary=binary, root=root, sandbox=sandbox)
+
+
+def _facts(settings: WorkerSettings, setup: BrowserSetup, port: int) -> HostFacts:
+    return HostFacts(
+        worker_id=settings.worker_id,
+        capacity=settings.capacity,
+        gateway_url=settings.public_url.rstrip("/") or f"ws://{_in_url(settings.host)}:{port}",
+        version=version("runreel"),
+        chromium=str(setup.binary),
+    )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _told_to_end() -> None:
+    told = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, told.set)
+    await told.wait()
+
+
+async def _last_events(outbox: Outbox) -> None:
+    """Give the publisher a moment for what is left; the rest stays on disk for the next start."""
+    try:
+        async with asyncio.timeout(LAST_EVENTS_SECONDS):
+            if outbox.entries:
+                await outbox.acknowledged(outbox.entries[-1])
+    except TimeoutError:
+        log.warning("worker.events_left_in_outbox", waiting=len(outbox))

@@ -1,0 +1,220 @@
+"""The worker's only door to NATS: publishing, requests it answers, its heartbeat and its claims."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js.client import JetStreamContext
+from nats.js.errors import (
+    BucketNotFoundError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NoKeysError,
+    NotFoundError,
+)
+from nats.js.kv import KeyValue
+
+from schemas import subjects
+from schemas.codec import EventUnreadable, decode_event, encode
+from schemas.envelope import CONTENT_TYPE, Event
+from schemas.problems import CannotStart
+from schemas.requests import Claim, Heartbeat
+from worker.publisher import LinkDown
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 30
+PING_SECONDS = 10
+# Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
+PENDING_BYTES = 16 * 1024 * 1024
+
+
+class Bus:
+    """A connection to NATS. `publish` and `on_answer` make it a `publisher.Link`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._jetstream: JetStreamContext = client.jetstream()
+        self._inbox = client.new_inbox()
+        self._buckets: dict[str, KeyValue] = {}
+        self._take: Callable[[str, bytes], None] = _ignore
+
+    @classmethod
+    async def connect(cls, url: str, name: str) -> Bus:
+        """Connect, for as long as it takes within limits; raises CannotStart."""
+        try:
+            client = await nats.connect(
+                url,
+                name=name,
+                connect_timeout=CONNECT_SECONDS,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.5,
+                ping_interval=PING_SECONDS,
+                max_outstanding_pings=2,
+                pending_size=PENDING_BYTES,
+                error_cb=_on_error,
+                disconnected_cb=_on_disconnect,
+                reconnected_cb=_on_reconnect,
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise CannotStart(
+                f"NATS does not answer at {_without_password(url)}: {error}.",
+                "Start it, or correct RUNREEL_NATS_URL.",
+            ) from error
+        bus = cls(client)
+        await client.subscribe(f"{bus._inbox}.*", cb=bus._on_answer)
+        return bus
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()
+
+    # publishing
+
+    def on_answer(self, take: Callable[[str, bytes], None]) -> None:
+        """Hand acknowledgements to `take(token, body)`."""
+        self._take = take
+
+    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
+        """Send an event to its stream, to be answered under the token. Raises LinkDown."""
+        if not self._client.is_connected:
+            raise LinkDown("NATS is away")
+        headers = {"Nats-Msg-Id": event_id, "Content-Type": CONTENT_TYPE}
+        try:
+            await self._client.publish(
+                subject, event, reply=f"{self._inbox}.{token}", headers=headers
+            )
+        except (NatsError, OSError) as error:
+            raise LinkDown(f"NATS is away: {error}") from error
+
+    async def _on_answer(self, message: Msg) -> None:
+        self._take(message.subject.rpartition(".")[2], message.data)
+
+    # requests
+
+    async def answer(
+        self, subject: str, handle: Callable[[bytes], Awaitable[object]]
+    ) -> Subscription:
+        """Answer requests on a subject with what `handle` returns, several at a time."""
+
+        async def reply(message: Msg) -> None:
+            answer = await handle(message.data)
+            with contextlib.suppress(NatsError):  # whoever asked reads the log instead
+                await message.respond(encode(answer))
+
+        return await self._client.subscribe(subject, cb=reply)
+
+    # heartbeat and claims
+
+    async def beat(self, heartbeat: Heartbeat) -> None:
+        """Show that this worker is alive, and what it has room for. Raises LinkDown."""
+        try:
+            bucket = await self._bucket(subjects.WORKERS_BUCKET)
+            await bucket.put(heartbeat.worker_id, encode(heartbeat))
+        except (NatsError, TimeoutError, OSError) as error:
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+
+    async def unregister(self, worker_id: str) -> None:
+        """Take back the heartbeat: no new runtimes, please."""
+        with contextlib.suppress(NatsError, TimeoutError, OSError):  # it expires by itself
+            await (await self._bucket(subjects.WORKERS_BUCKET)).delete(worker_id)
+
+    async def claim(self, runtime_id: str, claim: Claim) -> Claim | None:
+        """Take a runtime for a run; the claim that stands in the way, or None when it is ours now. Raises LinkDown."""
+        try:
+            bucket = await self._bucket(subjects.CLAIMS_BUCKET)
+            try:
+                await bucket.create(runtime_id, encode(claim))
+            except KeyWrongLastSequenceError:
+                return await self.find_claim(runtime_id)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+        return None
+
+    async def find_claim(self, runtime_id: str) -> Claim | None:
+        """Who runs a runtime. Raises nats errors."""
+        bucket = await self._bucket(subjects.CLAIMS_BUCKET)
+        try:
+            entry = await bucket.get(runtime_id)
+        except KeyNotFoundError:
+            return None
+        return msgspec.json.decode(entry.value or b"{}", type=Claim)
+
+    async def release(self, runtime_id: str, run_id: str) -> None:
+        """Give a runtime back when it is still claimed for that run. Raises LinkDown."""
+        try:
+            bucket = await self._bucket(subjects.CLAIMS_BUCKET)
+            entry = await bucket.get(runtime_id)
+            if msgspec.json.decode(entry.value or b"{}", type=Claim).run_id == run_id:
+                await bucket.delete(runtime_id, last=entry.revision)
+        except (KeyNotFoundError, KeyWrongLastSequenceError):
+            return
+        except (NatsError, TimeoutError, OSError) as error:
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+
+    async def claims_of(self, worker_id: str) -> dict[str, Claim]:
+        """What this worker held when it was here last, by runtime id. Raises LinkDown."""
+        try:
+            bucket = await self._bucket(subjects.CLAIMS_BUCKET)
+            claims = {key: await self.find_claim(key) for key in await _keys(bucket)}
+        except (NatsError, TimeoutError, OSError) as error:
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+        return {
+            key: claim for key, claim in claims.items() if claim and claim.worker_id == worker_id
+        }
+
+    async def last_event(self, run_id: str, worker_id: str) -> Event | None:
+        """The newest event that the stream has of a worker in a run. Raises LinkDown."""
+        try:
+            message = await self._jetstream.get_last_msg(
+                subjects.RUNS, subjects.run_events_of(run_id, worker_id)
+            )
+            return decode_event(message.data or b"")
+        except (NotFoundError, EventUnreadable):
+            return None
+        except (NatsError, TimeoutError, OSError) as error:
+            raise LinkDown(f"{type(error).__name__}: {error}") from error
+
+    async def _bucket(self, name: str) -> KeyValue:
+        if name not in self._buckets:
+            try:
+                self._buckets[name] = await self._jetstream.key_value(name)
+            except BucketNotFoundError as error:
+                raise LinkDown(f"the bucket {name} is not there; a recorder makes it") from error
+        return self._buckets[name]
+
+
+async def _keys(bucket: KeyValue) -> list[str]:
+    try:
+        return await bucket.keys()
+    except NoKeysError:
+        return []
+
+
+def _ignore(_token: str, _body: bytes) -> None:
+    """Nobody publishes yet."""
+
+
+def _without_password(url: str) -> str:
+    return url.rpartition("@")[2] or url
+
+
+async def _on_error(error: Exception) -> None:
+    log.warning("nats.error", error=f"{type(error).__name__}: {error}")
+
+
+async def _on_disconnect(*_: Any) -> None:
+    log.warning("nats.disconnected")
+
+
+async def _on_reconnect(*_: Any) -> None:
+    log.info("nats.reconnected")

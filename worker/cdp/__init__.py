@@ -1,0 +1,1 @@
+"""CDP over the browser's pipe: messages, who they belong to, and calls of our own."""

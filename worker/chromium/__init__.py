@@ -1,0 +1,1 @@
+"""The browser's process: found, launched in a directory of its own, watched, killed, swept up after."""

@@ -1,0 +1,67 @@
+"""Which fields of an event are URLs, headers or free text, read once from the annotations in `schemas`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, inspect
+
+S = TypeVar("S", bound=Struct)
+
+# Given a field's kind, its limit in bytes and its value: the value to store.
+Change = Callable[[str, int, Any], Any]
+
+
+class FieldKind(Struct, frozen=True):
+    """A field to look at: of a `kind` with a limit, or holding structs that have such fields (kind `nested`)."""
+
+    name: str
+    kind: str
+    limit_bytes: int = 0
+
+
+@cache
+def kinds_of(struct: type[Struct]) -> tuple[FieldKind, ...]:
+    """The fields of a struct that something must be done to."""
+    kinds = []
+    for field in msgspec.structs.fields(struct):
+        kind = _kind(field.name, inspect.type_info(field.type))
+        if kind is not None:
+            kinds.append(kind)
+    return tuple(kinds)
+
+
+def _kind(name: str, info: inspect.Type) -> FieldKind | None:
+    if isinstance(info, inspect.Metadata):
+        return FieldKind(name, **(info.extra or {})) if info.extra else _kind(name, info.type)
+    if isinstance(info, inspect.UnionType):
+        return next((kind for part in info.types if (kind := _kind(name, part))), None)
+    if isinstance(info, inspect.ListType):
+        return _kind(name, info.item_type)
+    if isinstance(info, inspect.StructType):
+        return FieldKind(name, "nested")
+    return None
+
+
+def changed(value: S, change: Change) -> S:
+    """The struct with `change` applied to each such field, in nested structs and lists too; itself when nothing does."""
+    replaced = {}
+    for field in kinds_of(type(value)):
+        before = getattr(value, field.name)
+        after = _changed_field(field, before, change)
+        if after is not before:
+            replaced[field.name] = after
+    return msgspec.structs.replace(value, **replaced) if replaced else value
+
+
+def _changed_field(field: FieldKind, before: Any, change: Change) -> Any:
+    if not before or before is msgspec.UNSET:
+        return before
+    if field.kind != "nested":
+        return change(field.kind, field.limit_bytes, before)
+    if isinstance(before, list):
+        return [changed(item, change) for item in before]
+    return changed(before, change)

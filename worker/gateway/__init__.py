@@ -1,0 +1,1 @@
+"""The CDP sockets that users attach Playwright or Puppeteer to."""

@@ -1,0 +1,257 @@
+"""The worker on one machine: takes requests to start and stop runtimes, shows that it is alive, drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+from nats.errors import Error as NatsError
+from uuid_utils import uuid7
+
+from schemas import ends, subjects
+from schemas.codec import decode_event
+from schemas.problems import RequestInvalid, RuntimeHostUnavailable, RuntimeNotActive
+from schemas.requests import (
+    Answer,
+    Claim,
+    Heartbeat,
+    Refused,
+    RunStarted,
+    RunStopped,
+    StartRun,
+    StopRun,
+)
+from worker.bus import Bus
+from worker.outbox import Entry, Outbox
+from worker.publisher import LinkDown
+from worker.run_log import RunLog
+from worker.runtime import BrowserSetup, LaunchFailed, Runtime
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+R = TypeVar("R", bound=Struct)
+
+
+class HostFacts(Struct, frozen=True):
+    """What this host tells of itself in every heartbeat."""
+
+    worker_id: str
+    capacity: int
+    gateway_url: str
+    version: str
+    chromium: str
+
+
+class Host:
+    """All runtimes of this worker."""
+
+    def __init__(self, bus: Bus, outbox: Outbox, setup: BrowserSetup, facts: HostFacts) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._setup = setup
+        self._facts = facts
+        self._runtimes: dict[str, Runtime] = {}
+        self._places: set[int] = set(range(facts.capacity))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._beats = 0
+        self._draining = False
+
+    def find_run(self, run_id: str) -> Runtime | None:
+        """The run with that id, while it is active."""
+        runtime = self._runtimes.get(run_id)
+        return runtime if runtime is not None and not runtime.log.ended else None
+
+    async def serve(self) -> None:
+        """End what an earlier worker left, then answer requests and beat until cancelled."""
+        await self._until_done(self._end_what_was_left)
+        worker_id = self._facts.worker_id
+        await self._bus.answer(subjects.start_request(worker_id), self._on_start)
+        await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+        while True:
+            await self._beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def drain(self) -> None:
+        """Take nothing new, end every run, and wait until the stream has it all."""
+        self._draining = True
+        await self._bus.unregister(self._facts.worker_id)
+        runtimes = list(self._runtimes.values())
+        await asyncio.gather(*(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # requests
+
+    async def _on_start(self, body: bytes) -> Answer:
+        try:
+            request = _decode(body, StartRun)
+            return await self._start(request)
+        except RequestInvalid as problem:
+            return Refused(code=problem.code, message=problem.message)
+        except (LinkDown, NatsError, TimeoutError) as error:
+            return Refused(code=RuntimeHostUnavailable.code, message=str(error))
+
+    async def _start(self, request: StartRun) -> Answer:
+        if self._draining or not self._places:
+            return Refused(
+                code=RuntimeHostUnavailable.code, message="This worker has no free place."
+            )
+        place = min(self._places)
+        self._places.remove(place)
+        run_id = str(uuid7())
+        claimed_by = await self._claim(request, run_id, place)
+        if claimed_by is not None:
+            return RunStarted(
+                run_id=claimed_by.run_id,
+                gateway_url=claimed_by.gateway_url,
+                position=0,
+                started=False,
+            )
+        return await self._launch(request, run_id, place)
+
+    async def _claim(self, request: StartRun, run_id: str, place: int) -> Claim | None:
+        """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""
+        claim = Claim(
+            worker_id=self._facts.worker_id,
+            run_id=run_id,
+            space_id=request.space_id,
+            gateway_url=self._facts.gateway_url,
+        )
+        try:
+            standing = await self._bus.claim(request.runtime_id, claim)
+        except (LinkDown, NatsError, TimeoutError):
+            self._places.add(place)
+            raise
+        if standing is not None:
+            self._places.add(place)
+        return standing
+
+    async def _launch(self, request: StartRun, run_id: str, place: int) -> Answer:
+        runtime = Runtime(
+            self._run_log(run_id, request.runtime_id, request.space_id),
+            self._setup,
+            config=request.config,
+            place=place,
+            on_ended=self._on_ended,
+        )
+        self._runtimes[run_id] = runtime
+        try:
+            ready = await runtime.start(self._facts.gateway_url)
+        except LaunchFailed as error:
+            log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
+            ended: Entry = runtime.ended.result()
+            position = await self._outbox.acknowledged(ended)
+            return Refused(code=ends.LAUNCH_FAILED.code, message=str(error), position=position)
+        log.info("runtime.started", run_id=run_id, runtime_id=request.runtime_id)
+        position = await self._outbox.acknowledged(ready)
+        return RunStarted(
+            run_id=run_id,
+            gateway_url=self._facts.gateway_url,
+            position=position,
+            started=True,
+        )
+
+    async def _on_stop(self, body: bytes) -> Answer:
+        try:
+            request = _decode(body, StopRun)
+        except RequestInvalid as problem:
+            return Refused(code=problem.code, message=problem.message)
+        runtime = self._runtimes.get(request.run_id)
+        if runtime is None:
+            return Refused(
+                code=RuntimeNotActive.code, message="This worker does not have that run."
+            )
+        await runtime.stop(ends.REQUESTED)
+        position = await self._outbox.acknowledged(runtime.ended.result())
+        return RunStopped(run_id=request.run_id, position=position)
+
+    # ends
+
+    def _on_ended(self, runtime: Runtime, entry: Entry) -> None:
+        """A run is over: its place is free, and its claim goes once the stream has its last event."""
+        self._runtimes.pop(runtime.log.run_id, None)
+        self._places.add(runtime.place)
+        log.info("runtime.ended", run_id=runtime.log.run_id)
+        self._in_background(self._release(runtime.log, entry))
+
+    async def _release(self, run_log: RunLog, entry: Entry) -> None:
+        await self._outbox.acknowledged(entry)
+        await self._until_done(lambda: self._bus.release(run_log.runtime_id, run_log.run_id))
+
+    async def _end_what_was_left(self) -> None:
+        """Runs that this worker held when it died are over: say so, after all that they had numbered."""
+        for runtime_id, claim in (await self._bus.claims_of(self._facts.worker_id)).items():
+            last = await self._last_number(claim.run_id)
+            run_log = self._run_log(claim.run_id, runtime_id, claim.space_id, last=last)
+            entry = run_log.end(ends.HOST_RESTARTED)
+            log.warning("runtime.ended_after_restart", run_id=claim.run_id, last=last)
+            self._in_background(self._release(run_log, entry))
+
+    async def _last_number(self, run_id: str) -> int:
+        """The highest number of a run that the stream or the outbox knows."""
+        stored = await self._bus.last_event(run_id, self._facts.worker_id)
+        waiting = (decode_event(self._outbox.read(entry)[1]) for entry in self._outbox.entries)
+        numbers = [event.number for event in waiting if event.runid == run_id]
+        return max([stored.number if stored else 0, *numbers])
+
+    def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
+        return RunLog(
+            self._outbox,
+            worker_id=self._facts.worker_id,
+            run_id=run_id,
+            runtime_id=runtime_id,
+            space_id=space_id,
+            last=last,
+        )
+
+    # life
+
+    async def _beat(self) -> None:
+        self._beats += 1
+        facts = self._facts
+        heartbeat = Heartbeat(
+            worker_id=facts.worker_id,
+            beat=self._beats,
+            capacity=facts.capacity,
+            active=facts.capacity - len(self._places),
+            gateway_url=facts.gateway_url,
+            version=facts.version,
+            chromium=facts.chromium,
+            sandbox=self._setup.sandbox.on,
+            sandbox_note=self._setup.sandbox.note,
+            draining=self._draining,
+            backlog=len(self._outbox),
+        )
+        try:
+            await self._bus.beat(heartbeat)
+        except LinkDown as error:
+            log.warning("worker.beat_failed", reason=str(error))
+
+    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do something that needs NATS, as often as it takes."""
+        while True:
+            try:
+                await step()
+                return
+            except LinkDown as error:
+                log.warning("worker.waiting_for_nats", reason=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _decode(body: bytes, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RequestInvalid(f"Not a {kind.__name__}: {error}") from error

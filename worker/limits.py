@@ -1,0 +1,75 @@
+"""Cuts what is too long, and repairs what no UTF-8 or C string can hold, and says so in `truncated`. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from schemas.events import EventData
+from worker.field_kinds import FieldKind, changed, kinds_of
+
+D = TypeVar("D", bound=EventData)
+
+
+def cut(data: D) -> D:
+    """The body within its limits. `truncated` maps each field that was changed to its original bytes."""
+    original = {field.name: _size(getattr(data, field.name)) for field in kinds_of(type(data))}
+    within = changed(data, _cut_field)
+    if within is data:
+        return data
+    truncated = dict(data.truncated or {})
+    truncated |= {
+        _wire_name(type(data), field): original[field.name]
+        for field in kinds_of(type(data))
+        if getattr(within, field.name) != getattr(data, field.name)
+    }
+    return msgspec.structs.replace(within, truncated=truncated or UNSET)
+
+
+def _cut_field(kind: str, limit_bytes: int, value: Any) -> Any:
+    return _cut_headers(value, limit_bytes) if kind == "headers" else cut_text(value, limit_bytes)
+
+
+def cut_text(text: str, limit_bytes: int) -> str:
+    """The text itself when it fits and is clean; else cut on a character's boundary, NUL and surrogates replaced."""
+    if len(text) * 4 <= limit_bytes and text.isascii() and "\0" not in text:
+        return text
+    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace")
+    if len(clean) <= limit_bytes:
+        return text if clean == text.encode("utf-8", "surrogatepass") else clean.decode()
+    return clean[:limit_bytes].decode("utf-8", "ignore")
+
+
+def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:
+    """Headers in their order, each cut, until the limit is reached."""
+    if _size(headers) * 4 <= limit_bytes and not any("\0" in value for value in headers.values()):
+        return headers
+    kept: dict[str, str] = {}
+    left = limit_bytes
+    for name, value in headers.items():
+        short = cut_text(value, max(0, left - len(name.encode())))
+        left -= len(name.encode()) + len(short.encode())
+        if left < 0:
+            break
+        kept[name] = short
+    return headers if kept == headers else kept
+
+
+def _size(value: Any) -> int:
+    """Bytes of a value in UTF-8; what holds several texts is counted as their sum."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, dict):
+        return sum(_size(name) + _size(each) for name, each in value.items())
+    if isinstance(value, list):
+        return sum(_size(item) for item in value)
+    if isinstance(value, msgspec.Struct):
+        return sum(_size(getattr(value, name)) for name in value.__struct_fields__)
+    return 0
+
+
+def _wire_name(struct: type[EventData], field: FieldKind) -> str:
+    names = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
+    return names[field.name]

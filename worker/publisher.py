@@ -1,0 +1,173 @@
+"""Outbox to stream: in order, pipelined, with deadlines of its own.
+
+nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline is ours: at most `WINDOW` events are in
+flight; when one is refused or late, the flight is called off and everything goes again from the oldest event that is not
+acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from worker.outbox import Entry, Outbox
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 256
+DEADLINE_SECONDS = 5.0
+PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Refusal(Struct):
+    """JetStream's reason for not storing an event."""
+
+    code: int = 0
+    description: str = ""
+
+
+class PublishAck(Struct):
+    """JetStream's answer to a publish."""
+
+    seq: int = 0
+    error: Refusal | None = None
+
+
+_ack = msgspec.json.Decoder(PublishAck)
+
+
+class Link(Protocol):
+    """What the publisher needs of NATS."""
+
+    def on_answer(self, take: Callable[[str, bytes], None]) -> None:
+        """Call `take(token, body)` for every acknowledgement, as it arrives."""
+
+    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
+        """Send one event, to be answered under the token. Raises LinkDown."""
+
+
+class LinkDown(Exception):
+    """There is no connection to NATS at the moment."""
+
+
+class FlightLost(Exception):
+    """An event was refused or not acknowledged in time."""
+
+
+class Flight(Struct, eq=False):
+    """An event that was sent and is not acknowledged; `since` is this process's monotonic clock, in seconds."""
+
+    entry: Entry
+    since: float
+
+
+class Publisher:
+    """Moves the outbox into the stream, for as long as it runs."""
+
+    def __init__(
+        self, link: Link, outbox: Outbox, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> None:
+        self._link = link
+        self._outbox = outbox
+        self._deadline_seconds = deadline_seconds
+        self._flying: dict[str, Flight] = {}
+        self._sent = 0  # how many entries, from the outbox's old end, are in flight or acknowledged
+        self._last_token = 0
+        self._refusal: FlightLost | None = None
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Publish until cancelled; trouble is told when it begins and when it is over, and tried again."""
+        self._link.on_answer(self._take)
+        pause = PAUSE_SECONDS
+        while True:
+            try:
+                await self._fly()
+            except (FlightLost, LinkDown) as trouble:
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS) if self._trouble else PAUSE_SECONDS
+                self._tell(str(trouble))
+                await asyncio.sleep(pause)
+
+    async def _fly(self) -> None:
+        """Send what waits, from the oldest on, whenever there is something; raises FlightLost, LinkDown."""
+        self._flying.clear()
+        self._sent = 0
+        self._refusal = None
+        while True:
+            await self._send()
+            await self._woken()
+
+    async def _send(self) -> None:
+        """Put entries in flight until the window is full or all are sent."""
+        entries = self._outbox.entries
+        while len(self._flying) < WINDOW and self._sent < len(entries):
+            entry = entries[self._sent]
+            self._sent += 1
+            if entry.position is None:
+                await self._publish(entry)
+
+    async def _publish(self, entry: Entry) -> None:
+        self._last_token += 1
+        token = str(self._last_token)
+        self._flying[token] = Flight(entry, time.monotonic())
+        subject, event = self._outbox.read(entry)
+        await self._link.publish(subject, entry.event_id, event, token)
+
+    async def _woken(self) -> None:
+        """Wait for a new event or an acknowledgement; raises FlightLost when the oldest flight is late."""
+        try:
+            async with asyncio.timeout(self._patience()):
+                await self._outbox.wake.wait()
+        except TimeoutError:
+            raise FlightLost("JetStream does not acknowledge") from None
+        self._outbox.wake.clear()
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _patience(self) -> float | None:
+        """How long the oldest flight may still take; None while nothing flies."""
+        for flight in self._flying.values():
+            return flight.since + self._deadline_seconds - time.monotonic()
+        return None
+
+    def _take(self, token: str, body: bytes) -> None:
+        """An answer of JetStream's; one to a flight that was called off says nothing new."""
+        flight = self._flying.pop(token, None)
+        if flight is None:
+            return
+        self._outbox.wake.set()
+        position = self._position(body)
+        if position is None:
+            return
+        waiting = len(self._outbox.entries)
+        self._outbox.acknowledge(flight.entry, position)
+        self._sent -= waiting - len(self._outbox.entries)
+        self._tell("")
+
+    def _position(self, body: bytes) -> int | None:
+        try:
+            ack = _ack.decode(body)
+        except msgspec.MsgspecError:
+            self._refusal = FlightLost("no stream answers: a recorder makes it when it starts")
+            return None
+        if ack.error is not None:
+            self._refusal = FlightLost(f"JetStream refused an event: {ack.error.description}")
+            return None
+        return ack.seq
+
+    def _tell(self, trouble: str) -> None:
+        """Say what is wrong when it begins, changes or ends; not each time it is tried again."""
+        if trouble == self._trouble:
+            return
+        if trouble:
+            log.warning("publisher.held_up", reason=trouble, waiting=len(self._outbox))
+        else:
+            log.info("publisher.caught_up")
+        self._trouble = trouble

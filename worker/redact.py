@@ -1,0 +1,84 @@
+"""Takes secrets out of events before anything is stored. Pure; what a field is comes from `schemas.types`.
+
+Redacted are: credentials in URLs, query and fragment parameters named like secrets, the headers that carry logins, and
+the same things where they stand in free text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from worker.field_kinds import changed
+
+S = TypeVar("S", bound=Struct)
+
+REDACTED = "[redacted]"
+
+SECRET_HEADERS = frozenset(
+    {
+        "authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2", "x-api-key",
+        "x-auth-token", "x-csrf-token", "x-xsrf-token", "x-amz-security-token", "x-goog-api-key",
+    }
+)  # fmt: skip
+
+_SECRET_NAME = (
+    r"(?:[a-z0-9]+[_.-])*(?:access_?token|auth_?token|id_?token|refresh_?token|token|api_?key|apikey|"
+    r"secret|client_?secret|passwo?r?d|passwd|pwd|passphrase|session_?id|sessionid|sid|signature|sig|"
+    r"credential|credentials|jwt|otp|x-amz-signature|x-amz-security-token)"
+)
+_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@", re.IGNORECASE)
+_PARAMETER = re.compile(rf"([?&#;]{_SECRET_NAME}=)[^&#;\s\"'<>]+", re.IGNORECASE)
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    rf"(\b{_SECRET_NAME}[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'}})\]]+)", re.IGNORECASE
+)
+_HINTS = ("://", "=", ":", "earer", "asic")
+
+
+def redact(data: S) -> S:
+    """The struct without its secrets."""
+    return changed(data, _redact_field)
+
+
+def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:
+    if kind == "url":
+        return redact_url(value)
+    if kind == "headers":
+        return redact_headers(value)
+    return redact_text(value)
+
+
+def redact_url(url: str) -> str:
+    """A URL without user and password and without the values of secret parameters; `data:` URLs lose their content."""
+    if url[:5].lower() == "data:":
+        return url if len(url) <= _DATA_URL_SHOWN else url[:_DATA_URL_SHOWN] + "…"
+    if "@" in url:
+        url = _USERINFO.sub(rf"\1{REDACTED}@", url)
+    if "=" in url:
+        url = _PARAMETER.sub(rf"\1{REDACTED}", url)
+    return url
+
+
+_DATA_URL_SHOWN = 64
+
+
+def redact_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Headers with the values of those that carry logins replaced, and URLs in the others redacted."""
+    return {name: _redact_header(name, value) for name, value in headers.items()}
+
+
+def _redact_header(name: str, value: str) -> str:
+    if name.lower() in SECRET_HEADERS:
+        return REDACTED
+    return redact_url(value) if "://" in value or "?" in value else value
+
+
+def redact_text(text: str) -> str:
+    """Free text without bearer tokens, URL credentials, and values assigned to names of secrets."""
+    if not any(hint in text for hint in _HINTS):
+        return text
+    text = _BEARER.sub(rf"\1 {REDACTED}", redact_url(text) if "://" in text else text)
+    return _ASSIGNED.sub(rf"\1{REDACTED}", text)

@@ -1,0 +1,119 @@
+"""One run: the log of one browser from start to stop. It numbers events, synchronously, where they arrive."""
+
+from __future__ import annotations
+
+import time
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from uuid_utils import uuid7
+
+from schemas import subjects
+from schemas.codec import encode, encode_event
+from schemas.ends import End
+from schemas.envelope import Event, sequence_text, worker_source
+from schemas.events import EventData, type_of
+from schemas.events.runtime import RuntimeLifecycle
+from schemas.times import rfc3339
+from schemas.types import EVENT_LIMIT_BYTES
+from worker.fact import Fact
+from worker.limits import cut
+from worker.outbox import Entry, Outbox
+from worker.redact import redact
+
+D = TypeVar("D", bound=EventData)
+
+
+class RunLog:
+    """The numbered events of one run. Nothing is awaited between a fact and its number on disk: order is decided here."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        worker_id: str,
+        run_id: str,
+        runtime_id: str,
+        space_id: str,
+        last: int = 0,
+    ) -> None:
+        self.run_id = run_id
+        self.runtime_id = runtime_id
+        self.space_id = space_id
+        self.last = last
+        self.ended = False
+        self._outbox = outbox
+        self._worker_id = worker_id
+        self._source = worker_source(worker_id)
+
+    def record(self, fact: Fact) -> Entry:
+        """Redact, cut, number and store a fact; its place in the outbox. Raises OSError when the disk refuses."""
+        spec = type_of(fact.data)
+        event = self._event(spec.name, spec.version, fact, cut(redact(fact.data)))
+        message = encode_event(event)
+        if len(message) > EVENT_LIMIT_BYTES:
+            event = self._event(
+                spec.name, spec.version, fact, _without_bulk(fact.data, len(message))
+            )
+            message = encode_event(event)
+        subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, spec.name)
+        entry = self._outbox.put(subject, event.id, message)
+        self.last += 1
+        return entry
+
+    def launching(self) -> Entry:
+        """The first event of every run."""
+        return self.record(
+            Fact(data=RuntimeLifecycle(phase="launching", worker_id=self._worker_id), status=UNSET)
+        )
+
+    def ready(self, *, gateway_url: str, browser: str, sandbox: bool) -> Entry:
+        """The browser answers."""
+        lifecycle = RuntimeLifecycle(
+            phase="ready",
+            worker_id=self._worker_id,
+            gateway_url=gateway_url,
+            browser=browser,
+            sandbox=sandbox,
+        )
+        return self.record(Fact(data=lifecycle, status="started"))
+
+    def end(self, end: End, detail: str = "", *, duration_ms: int | UnsetType = UNSET) -> Entry:
+        """The last event of every run."""
+        self.ended = True
+        message = f"{end.message} {detail}".strip()
+        lifecycle = RuntimeLifecycle(
+            phase="ended", worker_id=self._worker_id, code=end.code, message=message
+        )
+        return self.record(Fact(data=lifecycle, status=end.status, duration_ms=duration_ms))
+
+    def _event(self, event_type: str, version: int, fact: Fact, data: EventData) -> Event:
+        return Event(
+            id=str(uuid7()),
+            source=self._source,
+            type=event_type,
+            time=rfc3339(time.time_ns()),
+            spaceid=self.space_id,
+            runid=self.run_id,
+            runtimeid=self.runtime_id,
+            sequence=sequence_text(self.last + 1),
+            dataversion=version,
+            status=fact.status,
+            pageid=fact.page_id,
+            contextid=fact.context_id,
+            connectionid=fact.connection_id,
+            durationms=fact.duration_ms,
+            data=msgspec.Raw(encode(data)),
+        )
+
+
+def _without_bulk(data: D, size_bytes: int) -> D:
+    """A body whose parts fit and whose whole does not: its stacks, headers and timings are left out, and that is said."""
+    bulky = {
+        field.name: UNSET
+        for field in msgspec.structs.fields(type(data))
+        if field.name in ("stack", "headers", "timing", "initiator")
+    }
+    truncated = dict(data.truncated or {}) | {"data": size_bytes}
+    return msgspec.structs.replace(cut(redact(data)), **bulky, truncated=truncated)

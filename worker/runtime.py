@@ -1,0 +1,219 @@
+"""One browser from start to stop, which is one run: its process, its tap, its clients and its log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from msgspec import Struct
+from picows import WSCloseCode
+
+from schemas import ends
+from schemas.ends import End
+from schemas.events.runtime import RuntimeConfig
+from worker.cdp.pipe import Pipe
+from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
+from worker.chromium import directory as directories
+from worker.chromium import flags, process, sandbox
+from worker.chromium.sandbox import Sandbox
+from worker.fact import Fact
+from worker.gateway.client import Client
+from worker.outbox import Entry
+from worker.run_log import RunLog
+from worker.tap import Tap
+
+log = structlog.get_logger(__name__)
+
+LAUNCH_SECONDS = 30
+FLUSH_SECONDS = 2
+
+
+class BrowserSetup(Struct, frozen=True):
+    """What all browsers of a host have in common."""
+
+    binary: Path
+    root: Path
+    sandbox: Sandbox
+
+
+class LaunchFailed(Exception):
+    """The browser did not come up; the message says why, in Chromium's words where it had any."""
+
+
+class Runtime:
+    """A browser, and the run it is. `on_ended` is called once, after the last event is in the log."""
+
+    def __init__(
+        self,
+        run_log: RunLog,
+        setup: BrowserSetup,
+        *,
+        config: RuntimeConfig,
+        place: int,
+        on_ended: Callable[[Runtime, Entry], None],
+    ) -> None:
+        self.log = run_log
+        self.place = place
+        self.browser = ""
+        self.ended = asyncio.get_running_loop().create_future()
+        self._setup = setup
+        self._config = config
+        self._on_ended = on_ended
+        self._switchboard = Switchboard()
+        self._clients: set[Client] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end: tuple[End, str] | None = None
+        self._directory = setup.root / run_log.run_id
+        self._process: process.Process | None = None
+        self._since = time.monotonic()
+
+    # start
+
+    async def start(self, gateway_url: str) -> Entry:
+        """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended."""
+        self.log.launching()
+        try:
+            async with asyncio.timeout(LAUNCH_SECONDS):
+                await self._launch()
+        except (OSError, TimeoutError, BrowserGone, CdpError) as error:
+            detail = await self._failed_launch(error)
+            raise LaunchFailed(detail) from error
+        return self.log.ready(
+            gateway_url=gateway_url, browser=self.browser, sandbox=self._setup.sandbox.on
+        )
+
+    async def _launch(self) -> None:
+        uid = self._setup.sandbox.uid(self.place)
+        directories.make(self._setup.root, self.log.run_id, uid)
+        self._process = process.spawn(
+            self._command(uid),
+            flags.environment(self._directory, self._config, path=os.defpath),
+            self._directory,
+        )
+        self._process.ended.add_done_callback(self._on_process_end)
+        pipe = await Pipe.open(self._process.ends, self._switchboard.dispatch)
+        self._switchboard.connect(pipe)
+        version = await self._switchboard.call("Browser.getVersion")
+        self.browser = msgspec.json.decode(version)["product"]
+        await self._tap().attach()
+
+    def _command(self, uid: int | None) -> list[str]:
+        setup = self._setup
+        line = flags.command_line(
+            setup.binary, self._directory, self._config, sandbox=setup.sandbox.on
+        )
+        return [*sandbox.prefix(uid), *line]
+
+    def _tap(self) -> Tap:
+        return Tap(
+            self._switchboard,
+            self.record,
+            downloads=self._directory / "downloads",
+            answerable=self._has_client_on,
+        )
+
+    async def _failed_launch(self, error: BaseException) -> str:
+        """End the run that never was; what went wrong, in a sentence."""
+        said = directories.log_tail(self._directory).rpartition("\n")[2]
+        detail = said or f"{type(error).__name__}: {error}".rstrip(": ")
+        if self._process is None:
+            self._finish(ends.LAUNCH_FAILED, detail)
+        else:
+            self._end = (ends.LAUNCH_FAILED, detail)
+            self._process.kill()
+        await self.ended
+        return detail
+
+    # course
+
+    def record(self, fact: Fact) -> None:
+        """Write a fact to the log of the run; after its end nothing is written any more."""
+        if self.log.ended:
+            return
+        try:
+            self.log.record(fact)
+        except OSError as error:
+            log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
+            self._stop_for(
+                End("failed", "runtime.spool_full", "The worker's disk took no more events.")
+            )
+
+    def new_client(self, user_agent: str) -> Client:
+        """A client for a socket that is about to open."""
+        return Client(
+            self._switchboard,
+            downloads=self._directory / "downloads",
+            record=self.record,
+            user_agent=user_agent,
+            on_connected=self._on_client,
+            on_gone=self._clients.discard,
+        )
+
+    def _on_client(self, client: Client) -> None:
+        self._clients.add(client)
+        task = asyncio.get_running_loop().create_task(client.open())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _has_client_on(self, target_id: str) -> bool:
+        return any(target_id in client.targets.values() for client in self._clients)
+
+    # end
+
+    async def stop(self, end: End) -> None:
+        """End the run: what the browser has said by now is recorded, then it is killed. Returns when all is over."""
+        if self._end is None and self._process is not None:
+            await self._flush()
+        self._stop_for(end)
+        await asyncio.shield(self.ended)
+
+    def _stop_for(self, end: End) -> None:
+        if self._end is None:
+            self._end = (end, "")
+        if self._process is not None:
+            self._process.kill()
+
+    async def _flush(self) -> None:
+        """An answer to this call comes after all that the browser had to say before it."""
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._switchboard.call("Browser.getVersion")
+        except (TimeoutError, BrowserGone, CdpError) as error:
+            log.warning("runtime.not_flushed", run_id=self.log.run_id, reason=str(error))
+
+    def _on_process_end(self, ended: asyncio.Future[int]) -> None:
+        end, detail = self._end or (ends.BROWSER_CRASHED, _how_it_ended(ended.result()))
+        self._switchboard.hang_up()
+        for client in list(self._clients):
+            client.close(WSCloseCode.GOING_AWAY, end.message)
+        self._finish(end, detail)
+
+    def _finish(self, end: End, detail: str) -> None:
+        """Write the last event, once; then clean up."""
+        if self.log.ended:
+            return
+        duration_ms = round((time.monotonic() - self._since) * 1000)
+        entry = self.log.end(end, detail, duration_ms=duration_ms)
+        task = asyncio.get_running_loop().create_task(self._clean_up(entry))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _clean_up(self, entry: Entry) -> None:
+        try:
+            await asyncio.to_thread(directories.remove, self._directory)
+        except OSError as error:
+            log.error("runtime.directory_left", path=str(self._directory), error=str(error))
+        self._on_ended(self, entry)
+        if not self.ended.done():
+            self.ended.set_result(entry)
+
+
+def _how_it_ended(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"It was ended by signal {-exit_code}."
+    return f"Its exit code was {exit_code}."

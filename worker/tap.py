@@ -1,0 +1,239 @@
+"""Our own CDP connection to a browser: it attaches to every page, frame and worker before its first line runs.
+
+It holds a browser session of its own beside those of the clients, and only listens: what it enables changes nothing that
+a page can see. Everything it hears goes through `translate` at once, in the order in which it came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import UNSET, Raw, Struct
+
+from worker.cdp import frames
+from worker.cdp.switchboard import Switchboard
+from worker.fact import Fact
+from worker.translate import Tapped, translate
+from worker.translate._registry import WORKER_TYPES, is_internal
+from worker.translate.target import (
+    AttachedToTarget,
+    DetachedFromTarget,
+    TargetCrashed,
+    TargetInfo,
+    TargetInfoChanged,
+)
+
+log = structlog.get_logger(__name__)
+
+Calls = tuple[tuple[str, dict[str, Any]], ...]
+
+TAPPED_TYPES = ("page", "iframe", *sorted(WORKER_TYPES))
+AUTO_ATTACH: dict[str, Any] = {
+    "autoAttach": True,
+    "waitForDebuggerOnStart": True,
+    "flatten": True,
+    "filter": [*({"type": kind} for kind in TAPPED_TYPES), {"exclude": True}],
+}
+
+# Bodies are not recorded, so Chromium need not keep them for us.
+NETWORK: dict[str, Any] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
+
+# What is enabled on a target, by its type, before it may go on.
+DOCUMENT: Calls = (
+    ("Network.enable", NETWORK),
+    ("Page.enable", {}),
+    ("Runtime.enable", {}),
+    ("Log.enable", {}),
+)
+SCRIPT: Calls = (("Network.enable", NETWORK), ("Runtime.enable", {}), ("Log.enable", {}))
+
+
+class CdpEvent(Struct):
+    """The head of a CDP event."""
+
+    method: str
+    params: Raw = Raw(b"{}")
+
+
+_event = msgspec.json.Decoder(CdpEvent)
+_attached = msgspec.json.Decoder(AttachedToTarget)
+_detached = msgspec.json.Decoder(DetachedFromTarget)
+_info_changed = msgspec.json.Decoder(TargetInfoChanged)
+_crashed = msgspec.json.Decoder(TargetCrashed)
+
+
+class Tap:
+    """Listens to one browser and hands every fact to `record`."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        record: Callable[[Fact], object],
+        *,
+        downloads: Path,
+        answerable: Callable[[str], bool],
+    ) -> None:
+        self._switchboard = switchboard
+        self._record = record
+        self._downloads = downloads
+        self._answerable = answerable
+        self._session = b""
+        self._tapped: dict[bytes, Tapped] = {}
+        self._by_target: dict[str, Tapped] = {}
+        self._dismissed: set[bytes] = set()
+        self._last_id = 0
+        self.skipped: Counter[str] = Counter()
+
+    async def attach(self) -> None:
+        """Take a browser session and attach to all there is and will be. Raises CdpError, BrowserGone."""
+        self._session = await self._switchboard.attach(self)
+        self._tapped[self._session] = Tapped(target_id="", type="browser")
+        self._send(self._session, "Target.setDiscoverTargets", {"discover": True})
+        self._send(self._session, "Browser.setDownloadBehavior", download_behavior(self._downloads))
+        self._send(self._session, "Target.setAutoAttach", AUTO_ATTACH)
+
+    def receive(self, session: bytes, message: bytes) -> None:
+        """A message of one of our sessions. Nothing in it can make us fail."""
+        if frames.method_of(message) is None:
+            return
+        try:
+            self._receive_event(session, _decode(message))
+        except msgspec.MsgspecError as error:
+            self._skip(message, error)
+
+    def _receive_event(self, session: bytes, event: CdpEvent) -> None:
+        tapped = self._tapped.get(session)
+        if tapped is None:
+            return
+        if event.method.startswith("Target."):
+            self._follow_targets(tapped, event)
+        elif event.method.startswith("Browser.download"):
+            self._record_all(event, self._page_of_download(event, tapped))
+        elif event.method.startswith("Page.javascriptDialog"):
+            self._on_dialog(session, tapped, event)
+        else:
+            self._record_all(event, tapped)
+
+    def _record_all(self, event: CdpEvent, tapped: Tapped) -> None:
+        for fact in translate(event.method, event.params, tapped):
+            self._record(fact)
+
+    # targets
+
+    def _follow_targets(self, parent: Tapped, event: CdpEvent) -> None:
+        if event.method == "Target.attachedToTarget":
+            self._on_attached(parent, event)
+        elif event.method == "Target.detachedFromTarget":
+            self._on_detached(event)
+        elif event.method == "Target.targetInfoChanged":
+            self._on_info_changed(_info_changed.decode(event.params).target_info)
+        elif event.method == "Target.targetCrashed":
+            crashed = self._by_target.get(_crashed.decode(event.params).target_id)
+            if crashed is not None:
+                self._record_all(event, crashed)
+
+    def _on_attached(self, parent: Tapped, event: CdpEvent) -> None:
+        attached = _attached.decode(event.params)
+        session = attached.session_id.encode()
+        info = attached.target_info
+        if is_internal(info.url):
+            self.skipped["internal target"] += 1
+            self._let_go(session)
+            return
+        tapped = _tapped(info, parent)
+        self._tapped[session] = tapped
+        self._by_target[info.target_id] = tapped
+        self._record_all(event, tapped)
+        for method, params in SCRIPT if tapped.is_worker else DOCUMENT:
+            self._send(session, method, params)
+        self._let_go(session)
+
+    def _let_go(self, session: bytes) -> None:
+        self._send(session, "Target.setAutoAttach", AUTO_ATTACH)
+        self._send(session, "Runtime.runIfWaitingForDebugger", {})
+
+    def _on_detached(self, event: CdpEvent) -> None:
+        session = _detached.decode(event.params).session_id.encode()
+        tapped = self._tapped.pop(session, None)
+        if tapped is not None:
+            self._by_target.pop(tapped.target_id, None)
+            self._record_all(event, tapped)
+
+    def _on_info_changed(self, info: TargetInfo) -> None:
+        tapped = self._by_target.get(info.target_id)
+        if tapped is not None:
+            tapped.url, tapped.title = info.url, info.title
+
+    # what a silent listener must do all the same
+
+    def _on_dialog(self, session: bytes, tapped: Tapped, event: CdpEvent) -> None:
+        """Dismiss a dialog that nobody is there to answer: because we listen, Chromium no longer does it by itself."""
+        opening = event.method == "Page.javascriptDialogOpening"
+        if opening and not self._answerable(tapped.target_id):
+            self._dismissed.add(session)
+            self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
+        by = "worker" if session in self._dismissed else "client"
+        for fact in translate(event.method, event.params, tapped):
+            self._record(fact if opening else _answered(fact, by))
+        if not opening:
+            self._dismissed.discard(session)
+
+    def _page_of_download(self, event: CdpEvent, browser: Tapped) -> Tapped:
+        """Downloads are announced to the browser session; the page is that of the frame they began in."""
+        return self._by_target.get(_frame_in(event), browser)
+
+    def _send(self, session: bytes, method: str, params: dict[str, Any]) -> None:
+        self._last_id += 1
+        message = msgspec.json.encode({"id": self._last_id, "method": method, "params": params})
+        self._switchboard.send(frames.with_session(message, session))
+
+    def _skip(self, message: bytes, error: msgspec.MsgspecError) -> None:
+        method = (frames.method_of(message) or b"?").decode(errors="replace")
+        self.skipped[method] += 1
+        if self.skipped[method] == 1:
+            log.warning("tap.message_skipped", method=method, reason=str(error))
+
+
+def download_behavior(directory: Path) -> dict[str, Any]:
+    """Downloads go to the run's own directory under their guid, and are announced."""
+    return {
+        "behavior": "allowAndName",
+        "downloadPath": str(directory),
+        "eventsEnabled": True,
+    }
+
+
+def _decode(message: bytes) -> CdpEvent:
+    """Chromium writes lone surrogates as they are; such a message is repaired and read again."""
+    try:
+        return _event.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _event.decode(frames.repaired(message))
+
+
+def _answered(fact: Fact, by: str) -> Fact:
+    return msgspec.structs.replace(fact, data=msgspec.structs.replace(fact.data, answered_by=by))
+
+
+def _tapped(info: TargetInfo, parent: Tapped) -> Tapped:
+    return Tapped(
+        target_id=info.target_id,
+        type=info.type,
+        page_id=info.target_id if info.type == "page" else parent.page_id,
+        context_id=info.browser_context_id or parent.context_id or UNSET,
+        url=info.url,
+        title=info.title,
+    )
+
+
+class _InFrame(Struct, rename="camel"):
+    frame_id: str = ""
+
+
+def _frame_in(event: CdpEvent) -> str:
+    return msgspec.json.decode(event.params, type=_InFrame).frame_id

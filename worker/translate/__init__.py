@@ -1,0 +1,22 @@
+"""CDP to facts: pure, one file a CDP domain, each function named after the event it translates.
+
+A message that no function is registered for is none of ours; one that lacks a field we need is counted and skipped by
+the tap, never fatal.
+"""
+
+from __future__ import annotations
+
+from worker.translate import browser, log, network, page, runtime, target
+from worker.translate._registry import TRANSLATORS, Tapped, translate
+
+__all__ = [
+    "TRANSLATORS",
+    "Tapped",
+    "browser",
+    "log",
+    "network",
+    "page",
+    "runtime",
+    "target",
+    "translate",
+]

@@ -1,0 +1,46 @@
+"""The Log domain: what the browser itself writes to a page's console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events.console import ConsoleMessage
+from worker.fact import Fact
+from worker.translate._registry import Params, Tapped, cdp
+
+LEVELS = {"verbose": "debug"}
+
+
+class LogEntry(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Log.LogEntry`."""
+
+    source: str
+    level: str
+    text: str = ""
+    url: str = ""
+    line_number: int | UnsetType = UNSET
+    network_request_id: str | UnsetType = UNSET
+
+
+class EntryAdded(Params, frozen=True, kw_only=True):
+    """`Log.entryAdded`."""
+
+    entry: LogEntry
+
+
+@cdp("Log.entryAdded", EntryAdded)
+def entry_added(params: EntryAdded, tapped: Tapped) -> Iterator[Fact]:
+    """Network errors, security warnings, interventions, deprecations."""
+    entry = params.entry
+    message = ConsoleMessage(
+        level=LEVELS.get(entry.level, entry.level),
+        text=entry.text,
+        source=entry.source,
+        url=entry.url,
+        line_number=entry.line_number,
+        request_id=entry.network_request_id or UNSET,
+        worker=tapped.is_worker,
+    )
+    yield tapped.fact(message)

@@ -1,0 +1,74 @@
+"""The Target domain: pages come, crash and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events.page import PageClosed, PageCrash, PageOpened
+from worker.fact import Fact
+from worker.translate._registry import Params, Tapped, cdp
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Target.TargetInfo`."""
+
+    target_id: str
+    type: str
+    title: str = ""
+    url: str = ""
+    opener_id: str | UnsetType = UNSET
+    browser_context_id: str | UnsetType = UNSET
+
+
+class AttachedToTarget(Params, frozen=True, kw_only=True):
+    """`Target.attachedToTarget`."""
+
+    session_id: str
+    target_info: TargetInfo
+    waiting_for_debugger: bool = False
+
+
+class DetachedFromTarget(Params, frozen=True, kw_only=True):
+    """`Target.detachedFromTarget`."""
+
+    session_id: str
+
+
+class TargetInfoChanged(Params, frozen=True, kw_only=True):
+    """`Target.targetInfoChanged`."""
+
+    target_info: TargetInfo
+
+
+class TargetCrashed(Params, frozen=True, kw_only=True):
+    """`Target.targetCrashed`."""
+
+    target_id: str
+    status: str = ""
+    error_code: int | UnsetType = UNSET
+
+
+@cdp("Target.attachedToTarget", AttachedToTarget)
+def attached_to_target(params: AttachedToTarget, tapped: Tapped) -> Iterator[Fact]:
+    """A page opens; frames and workers show by what they do."""
+    if tapped.is_page:
+        info = params.target_info
+        yield tapped.fact(
+            PageOpened(url=info.url, title=info.title, opener_id=info.opener_id), "started"
+        )
+
+
+@cdp("Target.detachedFromTarget", DetachedFromTarget)
+def detached_from_target(_params: DetachedFromTarget, tapped: Tapped) -> Iterator[Fact]:
+    """A page closes."""
+    if tapped.is_page:
+        yield tapped.fact(PageClosed(url=tapped.url), "finished")
+
+
+@cdp("Target.targetCrashed", TargetCrashed)
+def target_crashed(params: TargetCrashed, tapped: Tapped) -> Iterator[Fact]:
+    """The process of a page dies."""
+    if tapped.is_page:
+        yield tapped.fact(PageCrash(reason=params.status, error_code=params.error_code), "failed")
