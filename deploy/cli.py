@@ -160,10 +160,16 @@ def main() -> None:
         _refuse(_usage(error), USAGE_ERROR)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
-    except (
-        Exception
-    ) as error:  # the last place that can: a person gets a sentence, the log the rest
-        _refuse(_unforeseen(error), FAILED)
+    except Exception as error:  # nobody is left to: a person gets a sentence, the log the rest
+        problem = refusal_in(error)
+        _refuse(problem or _unforeseen(error), REFUSED if problem else FAILED)
+
+
+def refusal_in(error: BaseException) -> CannotStart | None:
+    """The refusal in what a group of tasks raised, if that is what ended it."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(refusal_in, error.exceptions)), None)
+    return error if isinstance(error, CannotStart) else None
 
 
 def _refuse(problem: CannotStart, code: int) -> None:

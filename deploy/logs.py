@@ -45,9 +45,9 @@ class Mask:
 
 
 def _spellings(secret: str) -> set[str]:
-    """A secret as itself and as JSON writes it; of a URL, its password alone."""
+    """A secret as itself, as JSON and as Python write it; of a URL, its password alone."""
     found = urlsplit(secret).password if "://" in secret else secret
-    return {found, json.dumps(found)[1:-1]} if found else set()
+    return {found, json.dumps(found)[1:-1], repr(found)[1:-1]} if found else set()
 
 
 def configure(
@@ -64,7 +64,7 @@ def configure(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _without_colour, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(log_format, colors=stream.isatty()),
@@ -99,9 +99,22 @@ def _named(process: str) -> Processor:
     return add
 
 
+def _without_colour(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """uvicorn adds each message a second time, with colours in it."""
+    line.pop("color_message", None)
+    return line
+
+
 def _renderers(log_format: str, *, colors: bool) -> list[Processor]:
     if log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=colors, timestamp_key="time")]
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=colors,
+                timestamp_key="time",
+                # The default shows the values of local variables, and with them secrets.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),

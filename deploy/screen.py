@@ -10,6 +10,7 @@ from rich.status import Status
 from rich.text import Text
 
 from deploy.supervisor import Death
+from deploy.terminal_text import clean
 from schemas.problems import CannotStart
 
 NAME_WIDTH = 12
@@ -71,6 +72,6 @@ class Screen:
 
     def problem(self, problem: CannotStart) -> None:
         """One sentence, and what to do."""
-        self.line(Text("runreel: ", style="bold red"), Text(problem.message, style="red"))
+        self.line(Text("runreel: ", style="bold red"), Text(clean(problem.message), style="red"))
         if problem.hint:
-            self.line(Text(f"  {problem.hint}", style="dim"))
+            self.line(Text(f"  {clean(problem.hint)}", style="dim"))

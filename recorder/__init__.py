@@ -1,1 +1,1 @@
-"""JetStream → SQLite tables → readers over HTTP. Knows nothing of browsers, and never imports `worker`."""
+"""JetStream → SQLite tables → readers over HTTP. Knows nothing of browsers, nor of `worker`."""

@@ -1,7 +1,7 @@
-"""May this recorder go on where it stopped? A judgement on its checkpoint and on what the stream says.
+"""May this recorder go on where it stopped? A judgement on its checkpoint and on the stream. Pure.
 
-Pure. After `ROLLED_BACK` or `MADE_ANEW` this recorder may hold the only copy of what the stream lost,
-so nothing is repaired by itself: it keeps serving, says so, and waits for an operator.
+After `ROLLED_BACK` or `MADE_ANEW` this recorder may hold the only copy of what the stream lost, so
+nothing is repaired by itself: it keeps serving, says so, and waits for an operator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One stream's messages, in order, into the projector. SQLite is the authority on how far we are.
 
-A durable pull consumer, placed at checkpoint + 1 whenever a session begins; a session ends when
-anything may have been lost (reconnect, silence, a gap in the consumer's numbering) and another begins.
+A durable pull consumer, placed at checkpoint + 1 whenever a session begins. A session ends when
+anything may have been lost (reconnect, silence, a gap in the consumer's numbering); then another one
+begins.
 Messages are acknowledged after their commit, so that `nats consumer report` shows the true lag.
 """
 

@@ -1,4 +1,4 @@
-"""From a message of a stream to an entry of the log. Pure: nothing here waits or touches the world."""
+"""From a message of a stream to an entry of the log. Pure."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _misnumbered(event: Event) -> str | None:
 
 
 def _misplaced(subject: str, event: Event) -> str | None:
-    """What a subject says binds, for permissions are given by subject; an envelope may not differ."""
+    """Permissions are given by subject, so what a subject says binds the envelope."""
     tokens = subject.split(".")
     if tokens[0] != "runs":
         return None

@@ -1,4 +1,4 @@
-"""What a recorder writes itself: facts about what was set up, on CONTROL. The tables follow from the stream.
+"""What a recorder writes itself: facts about what was set up, on CONTROL.
 
 Each fact is fenced: it is stored only if nobody has written about its resource since we looked.
 """
@@ -56,7 +56,7 @@ class Facts:
             await self._write(event, "space", DEFAULT_SPACE_ID, FIRST_SHOWN_SECONDS)
 
     async def create_runtime(self, wanted: CreateRuntime, space_id: str) -> str:
-        """Make a runtime, stopped; its id. Raises StorageUnavailable, RequestInvalid if too large."""
+        """Make a runtime, stopped; its id. Raises StorageUnavailable, RequestInvalid (too large)."""
         runtime_id = str(uuid_utils.uuid7())
         data = RuntimeCreated(
             runtime_id=runtime_id,
@@ -75,7 +75,7 @@ class Facts:
         return Event(
             id=event_id,
             source=self._source,
-            type=kind.type,
+            type=kind.name,
             time=rfc3339(time.time_ns()),
             spaceid=space_id,
             data=msgspec.Raw(codec.encode(data)),

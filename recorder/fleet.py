@@ -122,7 +122,7 @@ class Fleet:
         return claim.run_id
 
     async def _find_live_claim(self, runtime_id: str) -> Claim | None:
-        """The claim on a runtime, unless its run has ended and the worker is just letting go of it."""
+        """The claim on a runtime, unless its run has ended and is just being let go of."""
         claim = await self._bus.find_claim(runtime_id)
         if claim is None:
             return None
@@ -148,6 +148,7 @@ class Fleet:
             return None
         await self._wait_until_shown(answer.position)
         if isinstance(answer, RunStarted):
+            await self._wait_for_run(answer.run_id)
             return answer
         if isinstance(answer, Refused) and answer.code == RuntimeHostUnavailable.code:
             log.info("fleet.refused", worker=worker_id, reason=answer.message)
@@ -155,7 +156,7 @@ class Fleet:
         raise _why_not_started(answer)
 
     async def _refuse_if_claimed(self, runtime_id: str, worker_id: str) -> None:
-        """A worker that is late may be starting it all the same; asking another could only confuse."""
+        """A worker that is late may be starting it all the same: no other one is asked."""
         if await self._bus.find_claim(runtime_id) is not None:
             raise RuntimeStartFailed(
                 f"The worker {worker_id} has not finished starting the browser in time.",

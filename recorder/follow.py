@@ -35,7 +35,7 @@ Told = Happened | Silence | Ended
 
 
 class Source(Struct, frozen=True):
-    """Where a follower reads: `page` gives what comes after a place, at most so many; `run` the run now."""
+    """Where a follower reads: `page`, at most so many events after a place; `run`, the run now."""
 
     page: Callable[[Place, int], Awaitable[Sequence[Happened]]]
     run: Callable[[], Awaitable[RunSummary]]

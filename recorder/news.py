@@ -1,4 +1,4 @@
-"""Announce after a commit, wait before a read. No event is handed over here: who is woken reads the tables.
+"""Announce after a commit, wait before a read. No event is handed over: who is woken reads.
 
 So no queue can grow and none can be missed: a bell is hung up *before* one reads, and rings for
 whatever is committed from then on.

@@ -1,4 +1,4 @@
-"""Messages into the log and the tables. What to change is decided by `plan`, pure; `Projector` carries it out."""
+"""Messages into the log and the tables: `plan` decides what changes, `Projector` carries it out."""
 
 from __future__ import annotations
 

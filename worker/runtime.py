@@ -68,7 +68,7 @@ class Runtime:
         self._clients: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: tuple[End, str] | None = None
-        self._directory = setup.root / run_log.run_id
+        self._directory = directories.path_of(setup.root, run_log.run_id)
         self._process: process.Process | None = None
         self._since = time.monotonic()
 
@@ -119,7 +119,7 @@ class Runtime:
 
     async def _failed_launch(self, error: BaseException) -> str:
         """End the run that never was; what went wrong, in a sentence."""
-        said = directories.log_tail(self._directory).rpartition("\n")[2]
+        said = directories.last_words(self._directory)
         detail = said or f"{type(error).__name__}: {error}".rstrip(": ")
         if self._process is None:
             self._finish(ends.LAUNCH_FAILED, detail)

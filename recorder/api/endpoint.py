@@ -1,4 +1,4 @@
-"""What an endpoint is: one declaration that routes it, parses for it, and describes it in /openapi.json."""
+"""What an endpoint is: one declaration that routes it, parses for it and describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every request before and after its endpoint: Host, request id, positions, the log line."""
+"""What holds for every request, around its endpoint: Host, request id, positions, log line."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Frame:
             raise HostForbidden
 
     async def _catch_up(self, wanted: str | None) -> str:
-        """Wait, at most 2 s, until this recorder shows what another one showed; what is still missing."""
+        """Wait, at most 2 s, until the tables show what another recorder showed; what is missing."""
         if not wanted:
             return ""
         lags = []

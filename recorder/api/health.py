@@ -1,4 +1,4 @@
-"""/healthz and /readyz, without a key: whether the loop answers, history is served, a start would work."""
+"""/healthz and /readyz, without a key: does the loop answer, is history served, would a start work?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/openapi.json: OpenAPI 3.1 from the endpoints' declarations and the structs they decode and encode. Pure."""
+"""/openapi.json: OpenAPI 3.1 from the endpoints and the structs they decode and encode. Pure."""
 
 from __future__ import annotations
 

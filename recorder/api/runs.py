@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 
 from recorder.api.endpoint import Call, Endpoint
 from recorder.api.lists import RunsQuery, RuntimeRunsQuery, statuses
 from recorder.api.waiting import seconds_of
+from recorder.parts import Recorder
 from recorder.queries import runs as queries
 from recorder.queries import runtimes
 from recorder.queries.runs import RunFilter
@@ -44,21 +46,25 @@ async def get_run(call: Call[object, None]) -> Run:
 
 async def wait_for_run(call: Call[object, WaitForRun]) -> WaitedRun:
     """The run once it has ended, or as it is when the time is up."""
-    run_id = call.path["runId"]
-    with call.recorder.news.bell(run_id) as bell:
-        run = await queries.get_run(call.recorder.store, run_id)
-        try:
-            async with asyncio.timeout(seconds_of(call.body)):
-                while run.status == "active" and not call.recorder.news.closed:
-                    await bell.wait()
-                    bell.clear()
-                    run = await queries.get_run(call.recorder.store, run_id)
-        except TimeoutError:
-            pass  # then it is answered as it is
+    run_id, store = call.path["runId"], call.recorder.store
+    await queries.get_summary(store, run_id)
+    with suppress(TimeoutError):  # then it is answered as it is
+        async with asyncio.timeout(seconds_of(call.body)):
+            await _until_ended(call.recorder, run_id)
+    run = await queries.get_run(store, run_id)
     return WaitedRun(
         **msgspec.structs.asdict(run),
         wait_status="timeout" if run.status == "active" else "completed",
     )
+
+
+async def _until_ended(recorder: Recorder, run_id: str) -> None:
+    with recorder.news.bell(run_id) as bell:
+        while (await queries.get_summary(recorder.store, run_id)).status == "active":
+            await bell.wait()
+            if recorder.news.closed:
+                return
+            bell.clear()
 
 
 async def _of_runtime(call: Call[RuntimeRunsQuery, None]) -> RunFilter:

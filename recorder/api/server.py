@@ -1,4 +1,4 @@
-"""uvicorn on a socket of ours: bound before anything else starts, so that a port in use is one clear sentence."""
+"""uvicorn, on a socket that we bind before anything else: a port in use is one clear sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRAIN_SECONDS = 5
 
 
 def bind(settings: RecorderSettings) -> socket.socket:
-    """A listening socket. Raises CannotStart: a port in use, or an address that others could reach."""
+    """A listening socket. Raises CannotStart, also for an address that others could reach."""
     if not (_is_loopback(settings.host) or settings.behind_proxy):
         raise CannotStart(
             f"The recorder refuses to listen on {settings.host}: keys would travel unencrypted.",

@@ -1,4 +1,4 @@
-"""The only door to nats-py. Speaks in our own words: none of its types or errors leaves this package."""
+"""The only door to nats-py: none of its types or errors leaves this package."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def arrival(message: Msg) -> Delivery | Notice:
             text=headers.get(api.Header.DESCRIPTION, ""),
             undelivered=int(undelivered) if undelivered else None,
         )
-    # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<position>.<number>.<time>.<pending>
+    # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<position>.<number>.<time>.<lag>
     tokens = message.reply.split(".")
     at = 5 if len(tokens) == 9 else 7
     return Delivery(

@@ -49,6 +49,7 @@ class Bus:
         self._client = client
         self._js: JetStreamContext = client.jetstream(timeout=API_SECONDS)
         self._on_reconnect: set[Callable[[], None]] = set()
+        self.is_closing = False
 
     @property
     def is_connected(self) -> bool:
@@ -169,7 +170,7 @@ class Bus:
         await self._send(subject, json.dumps(wish).encode(), inbox)
 
     async def acknowledge(self, delivery: Delivery) -> None:
-        """Say that this message, and all before it, are safe here. Only shows the lag: no promise hangs on it."""
+        """Say that this message and all before it are safe here. Shows the lag, no more."""
         await self._send(delivery.reply, b"+ACK", "")
 
     async def _send(self, subject: str, body: bytes, reply: str) -> None:
@@ -208,7 +209,7 @@ class Bus:
         return int(ack.seq)
 
     async def _position_of(self, event_id: str, fence: str) -> int:
-        """Where our own earlier try stands; a retry with an expected sequence is answered as a conflict."""
+        """Where our earlier try stands: a retry that expects a sequence is answered as a conflict."""
         try:
             newest = await self._js.get_msg(subjects.CONTROL, subject=fence)
         except DOWN as error:

@@ -31,7 +31,8 @@ async def connect(url: str, name: str) -> AsyncIterator[Bus]:
             bus.reconnected()
 
     async def on_disconnect() -> None:
-        log.warning("bus.disconnected")
+        if bus is None or not bus.is_closing:
+            log.warning("bus.disconnected")
 
     async def on_error(error: Exception) -> None:
         log.debug("bus.error", reason=words(error))
@@ -58,6 +59,7 @@ async def connect(url: str, name: str) -> AsyncIterator[Bus]:
         _check_version(client)
         bus = Bus(client)
         yield bus
+        bus.is_closing = True
     finally:
         await client.close()
 

@@ -34,7 +34,7 @@ class FactConflict(Exception):
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Whatever keeps the server from answering inside the block is StreamUnreachable outside of it."""
+    """Whatever keeps the server from answering in the block is StreamUnreachable outside of it."""
     try:
         yield
     except DOWN as error:

@@ -1,4 +1,4 @@
-"""The table `events`, from RUNS: what one filters and orders by. The bodies stay in the log, joined by position."""
+"""The table `events`, from RUNS: what one filters and orders by. Bodies stay in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a projection is: a table (or two), a version, and a pure function from entries to statements."""
+"""What a projection is: tables, a version, and a pure function from entries to statements."""
 
 from __future__ import annotations
 

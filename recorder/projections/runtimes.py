@@ -1,4 +1,4 @@
-"""The table `runtimes`, from CONTROL. Whether one is active is known from `runs`, and joined in the query."""
+"""The table `runtimes`, from CONTROL. Whether one is active is joined from `runs` in the query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every list shares: a WHERE clause put together from conditions, and one row more than asked for."""
+"""What every list shares: a WHERE clause made of conditions, and one row more than asked for."""
 
 from __future__ import annotations
 

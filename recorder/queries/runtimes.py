@@ -1,4 +1,4 @@
-"""Runtimes, newest first. What runs of them is joined: active while one is, failed when the newest failed."""
+"""Runtimes, newest first, with their runs: active while one is, failed when the newest failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite: one writer, many read-only readers, one log, and the tables that projections make of it."""
+"""SQLite: one writer, several readers, one log, and the tables that projections make of it."""
 
 from __future__ import annotations
 

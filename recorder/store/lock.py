@@ -1,4 +1,4 @@
-"""One recorder a file: two connections that write or checkpoint at once can corrupt it (SQLite < 3.51.3)."""
+"""One recorder a file: two that write or checkpoint at once can corrupt it (SQLite < 3.51.3)."""
 
 from __future__ import annotations
 

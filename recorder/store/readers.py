@@ -48,11 +48,13 @@ class Readers:
 
 
 async def _open(file: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(
-        f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-    )
+    connection = await aiosqlite.connect(_read_only(file), uri=True, isolation_level=None)
     connection.row_factory = sqlite3.Row
     await connection.execute("PRAGMA query_only = ON")
     await connection.execute("PRAGMA mmap_size = 0")
     await connection.execute("PRAGMA busy_timeout = 5000")
     return connection
+
+
+def _read_only(file: Path) -> str:
+    return f"{file.absolute().as_uri()}?mode=ro"

@@ -60,7 +60,7 @@ async def _empty(transaction: Transaction, projection: Projection) -> None:
 
 
 async def _replay(transaction: Transaction, projection: Projection, after: Place) -> Place | None:
-    """Project the next messages of the log; where the last of them stands, None when all is done."""
+    """Project the next messages of the log; where the last of them stands, None if none is left."""
     rows = await transaction.rows(_NEXT, (projection.stream, *after, BATCH))
     entries = [
         read(Message(stream=stream, epoch=epoch, position=position, subject=subject, body=raw))

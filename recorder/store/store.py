@@ -33,7 +33,7 @@ class Store:
         self._readers = readers
 
     async def write(self, job: Job[T]) -> T:
-        """Run a job in a transaction; committed when this returns, also if the caller is cancelled."""
+        """Run a job in a transaction, committed when this returns; it outlives its caller."""
         return await self._writer.write(job)
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:

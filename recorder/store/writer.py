@@ -1,7 +1,7 @@
 """The one connection that writes. One task owns it and runs one transaction after another.
 
-A caller that is cancelled leaves its transaction to that task, which finishes it: cancelling an await
-of aiosqlite does not cancel the statement, so a transaction must never hang on its caller's life.
+A caller that is cancelled leaves its transaction to that task, which finishes it: cancelling an
+await of aiosqlite does not cancel the statement, so no transaction may hang on its caller's life.
 """
 
 from __future__ import annotations

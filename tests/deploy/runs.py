@@ -14,7 +14,7 @@ PAGE_ID = "page-1"
 def event(at_ms: int, data: EventData, *, page_id: str = PAGE_ID, status: str = "") -> RunEvent:
     """An event `at_ms` after the run's start."""
     spec = type_of(data)
-    return raw_event(at_ms, spec.type, spec.category, msgspec.json.encode(data), page_id, status)
+    return raw_event(at_ms, spec.name, spec.category, msgspec.json.encode(data), page_id, status)
 
 
 def raw_event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,24 +11,35 @@ from pathlib import Path
 
 PARTS = ("profile", "home", "tmp", "downloads")
 LOG = "chromium.log"
-LOG_TAIL_BYTES = 2000
+LOG_TAIL_BYTES = 8000
+
+# A Unix socket's path has at most 107 bytes, and Chromium makes one in its TMPDIR under a long name.
+NAME_CHARS = 12
+LONGEST_ROOT = 107 - len(f"/{'x' * NAME_CHARS}/tmp/org.chromium.Chromium.XXXXXX/SingletonSocket")
 
 
 def default_root(state_dir: Path) -> Path:
     """Where the runs of the worker with that state directory live: short, reachable by other uids, the same each time."""
-    owner = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
+    owner = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:8]
     return Path(tempfile.gettempdir()) / f"runreel-{owner}"
 
 
+def path_of(root: Path, run_id: str) -> Path:
+    """The directory of a run, named after the random end of its id."""
+    return root / run_id[-NAME_CHARS:]
+
+
 def make_root(root: Path) -> None:
-    """Make the root; other uids may pass through it and list nothing."""
+    """Make the root; other uids may pass through it and list nothing. Raises OSError."""
+    if len(os.fsencode(root)) > LONGEST_ROOT:
+        raise OSError(errno.ENAMETOOLONG, f"the path has more than {LONGEST_ROOT} bytes")
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
 
 
 def make(root: Path, run_id: str, uid: int | None) -> Path:
     """An empty directory for a run, owned by the uid that its browser will have."""
-    directory = root / run_id
+    directory = path_of(root, run_id)
     for path in (directory, *(directory / part for part in PARTS)):
         path.mkdir(mode=0o700)
         if uid is not None:
@@ -52,10 +64,11 @@ def sweep(root: Path) -> list[str]:
     return [path.name for path in left]
 
 
-def log_tail(directory: Path) -> str:
-    """The last lines that Chromium wrote to its standard error."""
+def last_words(directory: Path) -> str:
+    """What Chromium last wrote to its standard error: the line that says FATAL, else the last one."""
     try:
         text = (directory / LOG).read_bytes()[-LOG_TAIL_BYTES:]
     except OSError:
         return ""
-    return text.decode(errors="replace").strip()
+    lines = text.decode(errors="replace").strip().splitlines() or [""]
+    return next((line for line in lines if "FATAL" in line), lines[-1])

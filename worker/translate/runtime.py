@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageError, StackFrame
@@ -128,12 +126,10 @@ def exception_thrown(params: ExceptionThrown, tapped: Tapped) -> Iterator[Fact]:
 
 def text_of(value: RemoteObject) -> str:
     """A console argument as the console shows it: values as they are, objects by their preview."""
-    if isinstance(value.value, str):
-        return value.value
-    if value.subtype == "null":
-        return "null"
-    if value.value is not UNSET:
-        return msgspec.json.encode(value.value).decode()
+    if value.type == "string" and value.value:
+        return msgspec.json.decode(value.value, type=str)
+    if value.value:
+        return bytes(value.value).decode()
     if value.preview and value.subtype != "error":
         return _preview(value.preview)
     return value.unserializable_value or value.description or value.type

@@ -1,0 +1,54 @@
+"""One NATS server, one recorder and one worker for all tests that do not break anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.nats_server import NatsServer
+from tests.support.recorder_running import Running, running, settings_for
+from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker
+
+
+@pytest.fixture(scope="session")
+async def nats_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def recorder(
+    nats_server: NatsServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    settings = settings_for(tmp_path_factory.mktemp("recorder"), nats_server.url)
+    async with running(settings) as recorder:
+        yield recorder
+
+
+@pytest.fixture(scope="session")
+async def worker(recorder: Running, nats_server: NatsServer) -> AsyncIterator[FakeWorker]:
+    async with fake_worker(nats_server.url) as worker:
+        await until_startable(recorder)
+        yield worker
+
+
+@pytest.fixture
+async def run(recorder: Running, worker: FakeWorker) -> FakeRun:
+    """An active run of a runtime of its own, with two events so far."""
+    runtime = await recorder.post("/v1/runtimes", {}, status=201)
+    started = await recorder.post(f"/v1/runtimes/{runtime['id']}/start")
+    return worker.runs[started["runId"]]
+
+
+@pytest.fixture
+async def own_nats(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A NATS server that a test may kill."""
+    async with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+async def until_startable(recorder: Running) -> None:
+    while (await recorder.http.get("/readyz", params={"for": "start"})).status_code != 200:
+        pass

@@ -1,0 +1,196 @@
+"""What the tables become: every spec holds for one, two and three deliveries of the same batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recorder.projections import PROJECTIONS
+from recorder.store import open_store
+from schemas import subjects
+from schemas.ends import BROWSER_CRASHED
+from schemas.envelope import Event, recorder_source
+from schemas.events.console import ConsoleMessage
+from schemas.events.page import PageOpened
+from schemas.events.space import SpaceCreated
+from tests.support import recorder_spec as spec
+from tests.support.recorder_worker import GATEWAY, FakeRun, new_id
+
+RUNS = "SELECT * FROM runs"
+EVENTS = "SELECT sequence, type, late, terminal FROM events ORDER BY position"
+
+pytestmark = pytest.mark.parametrize("times", [1, 2, 3])
+
+
+@pytest.fixture
+def run() -> FakeRun:
+    return FakeRun("w1", space_id=new_id(), runtime_id=new_id())
+
+
+async def test_run_from_launch_to_end(tmp_path: Path, run: FakeRun, times: int) -> None:
+    events = [run.launching(), run.ready(), run.event(PageOpened(url="about:blank")), run.ended()]
+    batch = [spec.message(at, event) for at, event in enumerate(events, 1)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then(RUNS)
+    assert row["status"] == "stopped"
+    assert (row["created_at"], row["started_at"]) == (events[0].time, events[1].time)
+    assert (row["finished_at"], row["end_code"]) == (events[3].time, "runtime.stop_requested")
+    assert row["gateway_url"] == GATEWAY
+    assert (row["events"], row["last_sequence"], row["arrived"], row["late"]) == (4, 4, 4, 0)
+
+
+async def test_run_whose_first_event_is_missing(tmp_path: Path, run: FakeRun, times: int) -> None:
+    run.number = 4
+    opened = run.event(PageOpened(url="about:blank"))
+    [row] = await spec.given(tmp_path).when([spec.message(1, opened)], times=times).then(RUNS)
+    assert (row["status"], row["created_at"], row["started_at"]) == ("active", opened.time, None)
+    assert (row["last_sequence"], row["arrived"]) == (5, 1)
+
+
+async def test_launch_that_comes_last_sets_the_making(
+    tmp_path: Path, run: FakeRun, times: int
+) -> None:
+    first = run.launching()
+    second = run.event(PageOpened(url="about:blank"))
+    batch = [spec.message(1, second), spec.message(2, first)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then(RUNS)
+    assert (row["created_at"], row["gateway_url"]) == (first.time, GATEWAY)
+    assert row["last_sequence"] == row["arrived"] == 2
+
+
+async def test_what_comes_after_the_end_is_late_and_reopens_nothing(
+    tmp_path: Path, run: FakeRun, times: int
+) -> None:
+    events = [run.launching(), run.ended(BROWSER_CRASHED), run.ready(), run.ended()]
+    batch = [spec.message(at, event) for at, event in enumerate(events, 1)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then(RUNS)
+    assert (row["status"], row["end_code"]) == ("failed", "browser.crashed")
+    assert (row["finished_at"], row["late"], row["events"]) == (events[1].time, 2, 4)
+
+
+async def test_late_is_marked_on_each_event(tmp_path: Path, run: FakeRun, times: int) -> None:
+    events = [run.launching(), run.ended(), run.event(ConsoleMessage(level="info", text="x"))]
+    batch = [spec.message(at, event) for at, event in enumerate(events, 1)]
+    rows = await spec.given(tmp_path).when(batch, times=times).then(EVENTS)
+    assert [(row["terminal"], row["late"]) for row in rows] == [(0, 0), (1, 0), (0, 1)]
+
+
+async def test_facts_of_a_recorder_are_not_numbers_of_the_worker(
+    tmp_path: Path, run: FakeRun, times: int
+) -> None:
+    lost = run.event(PageOpened(url=""), number=1, source=recorder_source("r1"))
+    subject = subjects.run_event(run.space_id, run.run_id, subjects.RECORDER, lost.type)
+    body = spec.message(1, lost).body
+    batch = [spec.raw_message(1, subject, body), spec.message(2, run.event("x.y", number=1))]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then(RUNS)
+    assert (row["events"], row["last_sequence"], row["arrived"]) == (2, 1, 1)
+
+
+async def test_unknown_type_is_kept(tmp_path: Path, run: FakeRun, times: int) -> None:
+    batch = [spec.message(1, run.event("network.from.the.future"))]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM events")
+    assert (row["type"], row["category"]) == ("network.from.the.future", "network")
+
+
+async def test_newer_version_is_kept_with_its_reason(
+    tmp_path: Path, run: FakeRun, times: int
+) -> None:
+    batch = [spec.message(1, run.event(PageOpened(url=""), dataversion=99))]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT error FROM log")
+    assert "version 99" in row["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"not json", b"\xff\xfe", b"{}", b"[]", b'{"id": 1}'],
+    ids=["empty", "text", "not-utf8", "object", "list", "number"],
+)
+async def test_unreadable_message_is_kept_at_its_position(
+    tmp_path: Path, run: FakeRun, times: int, body: bytes
+) -> None:
+    subject = subjects.run_event(run.space_id, run.run_id, "w1", "page.opened")
+    good = spec.message(2, run.launching())
+    rows = await (
+        spec.given(tmp_path, spec.raw_message(1, subject, body))
+        .when([good], times=times)
+        .then("SELECT position, raw, error IS NOT NULL AS bad, run_id FROM log ORDER BY position")
+    )
+    assert [(row["position"], row["bad"]) for row in rows] == [(1, 1), (2, 0)]
+    assert (rows[0]["raw"], rows[0]["run_id"]) == (body, run.run_id)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"source": "/workers/another"},
+        {"runid": new_id()},
+        {"spaceid": new_id()},
+        {"sequence": "9" * 30},
+        {"sequence": "-1"},
+        {"durationms": 2**63 - 1},
+    ],
+    ids=lambda given: "-".join(given),
+)
+async def test_event_that_lies_changes_no_table(
+    tmp_path: Path, run: FakeRun, times: int, attributes: dict[str, object]
+) -> None:
+    event = run.event(PageOpened(url=""), **attributes)
+    subject = subjects.run_event(run.space_id, run.run_id, "w1", event.type)
+    body = spec.message(1, event).body
+    batch = [spec.raw_message(1, subject, body)]
+    assert await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM runs") == []
+
+
+async def test_space_is_made_once(tmp_path: Path, times: int) -> None:
+    space_id = new_id()
+    made = Event(
+        id=new_id(),
+        source=recorder_source("r1"),
+        type="space.created",
+        time="2026-01-01T00:00:00.000Z",
+        spaceid=space_id,
+        data=_raw(SpaceCreated(space_id=space_id, name="one")),
+    )
+    batch = [spec.message(1, made, subjects.CONTROL)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM spaces")
+    assert (row["name"], row["created_at"]) == ("one", "2026-01-01T00:00:00.000Z")
+
+
+def _raw(data: SpaceCreated) -> object:
+    import msgspec
+
+    return msgspec.Raw(msgspec.json.encode(data))
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+@given(cuts=st.sets(st.integers(1, 39)), data=st.data())
+async def test_any_cut_into_batches_gives_the_same_tables(
+    tmp_path_factory: pytest.TempPathFactory, times: int, cuts: set[int], data: st.DataObject
+) -> None:
+    stream = _shuffled_stream(data.draw(st.randoms(use_true_random=False)))
+    dumps = []
+    for edges in ([], sorted(cuts)):
+        file = tmp_path_factory.mktemp("cut") / "x.db"
+        async with open_store(file, PROJECTIONS) as store:
+            for start, end in zip([0, *edges], [*edges, len(stream)], strict=True):
+                await spec.apply(store, stream[start:end])
+            dumps.append(await spec.dump(store))
+    assert dumps[0] == dumps[1]
+
+
+def _shuffled_stream(random: object) -> list[object]:
+    """Three runs' events in some order, some of them twice, some unreadable."""
+    runs = [FakeRun("w1", new_id(), new_id()) for _ in range(3)]
+    events = [make() for run in runs for make in (run.launching, run.ready, run.ended)]
+    events += [run.event(ConsoleMessage(level="info", text="x")) for run in runs for _ in range(7)]
+    events += random.sample(events, 9)
+    random.shuffle(events)
+    messages = [spec.message(at, event) for at, event in enumerate(events, 1)]
+    broken = spec.raw_message(40, f"runs.{new_id()}.{runs[0].run_id}.w1.x", b"broken")
+    return [*messages, broken]

@@ -1,0 +1,76 @@
+"""A recorder in this process, on a port of its own: the real app, with real files and real NATS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from recorder import app
+from schemas.settings import RecorderSettings
+
+KEY = "key-for-tests-0123456789"
+SECRET = "secret-for-tests-0123456789"
+START_SECONDS = 20.0
+MIB = 1024 * 1024
+
+
+def settings_for(directory: Path, nats_url: str, **others: Any) -> RecorderSettings:
+    """Settings of a recorder whose files lie in `directory`."""
+    given: dict[str, Any] = {
+        "nats_url": nats_url,
+        "secret": SECRET,
+        "recorder_id": "r1",
+        "database": str(directory / "recorder" / "runreel.db"),
+        "port": 0,
+        "api_key": KEY,
+        "runs_max_bytes": 64 * MIB,
+        "control_max_bytes": 16 * MIB,
+    }
+    return RecorderSettings(**(given | others))
+
+
+@dataclass
+class Running:
+    """A recorder that answers. `http` sends the key; `stop` drains it, as SIGTERM would."""
+
+    url: str
+    http: httpx.AsyncClient
+    stop: asyncio.Event
+    settings: RecorderSettings
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """The body of a good answer."""
+        answer = await self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: object = None, status: int = 200) -> Any:
+        """The body of an answer with that status."""
+        answer = await self.http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@asynccontextmanager
+async def running(settings: RecorderSettings) -> AsyncIterator[Running]:
+    """Start a recorder, and drain it in the end."""
+    stop = asyncio.Event()
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(app.serve(settings, stop, url.set_result))
+    await asyncio.wait((serving, url), timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    try:
+        async with httpx.AsyncClient(
+            base_url=url.result(), headers={"authorization": f"Bearer {KEY}"}, timeout=60
+        ) as http:
+            yield Running(url.result(), http, stop, settings)
+    finally:
+        stop.set()
+        await serving

@@ -1,0 +1,96 @@
+"""`given(events).when(batch, times=n).then(rows)`: what projections make of a stream, on real SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recorder.checkpoint import Checkpoint
+from recorder.entries import Message
+from recorder.news import News
+from recorder.projections import PROJECTIONS
+from recorder.projector import Projector
+from recorder.store import Store, open_store
+from schemas import codec, subjects
+from schemas.envelope import Event
+
+EPOCH = 1_800_000_000_000
+
+
+def message(position: int, event: Event, stream: str = subjects.RUNS) -> Message:
+    """An event as the stream has it at a position."""
+    if stream == subjects.RUNS:
+        writer = event.source.rpartition("/")[2]
+        subject = subjects.run_event(event.spaceid, str(event.runid), writer, event.type)
+    else:
+        subject = subjects.control_event(event.spaceid, "thing", "id", "happened")
+    return raw_message(position, subject, codec.encode_event(event), event.id, stream)
+
+
+def raw_message(
+    position: int, subject: str, body: bytes, message_id: str = "", stream: str = subjects.RUNS
+) -> Message:
+    return Message(
+        stream=stream,
+        epoch=EPOCH,
+        position=position,
+        subject=subject,
+        body=body,
+        message_id=message_id,
+    )
+
+
+class Spec:
+    """A stream's first messages, and the tables that come of them."""
+
+    def __init__(self, directory: Path, before: Sequence[Message]) -> None:
+        self._directory = directory
+        self._before = list(before)
+        self._then: list[list[Message]] = []
+
+    def when(self, batch: Sequence[Message], times: int = 1) -> Spec:
+        """Apply a batch, again and again as a redelivery would, each copy at positions of its own."""
+        self._then += [list(batch) for _ in range(times)]
+        return self
+
+    async def then(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query once all is applied."""
+        async with open_store(self._directory / "spec.db", PROJECTIONS) as store:
+            await apply(store, self._before)
+            for number, batch in enumerate(self._then):
+                await apply(store, _moved(batch, number * 1000))
+            return [dict(row) for row in await store.rows(sql)]
+
+
+def given(directory: Path, *before: Message) -> Spec:
+    """Start from a stream that has these messages already."""
+    return Spec(directory, before)
+
+
+async def apply(store: Store, batch: Sequence[Message]) -> None:
+    """One batch through the real projector."""
+    if batch:
+        await Projector(store, News(), PROJECTIONS).apply(batch)
+
+
+async def dump(store: Store) -> str:
+    """Everything in the projections' tables and the checkpoints, in a canonical form."""
+    tables = [table for projection in PROJECTIONS for table in projection.tables]
+    found = {}
+    for table in (*tables, "checkpoints"):
+        rows = [list(row) for row in await store.rows(f"SELECT * FROM {table}")]
+        found[table] = sorted(json.dumps(row, default=repr) for row in rows)
+    return json.dumps(found, indent=1)
+
+
+async def checkpoint(store: Store, stream: str = subjects.RUNS) -> Checkpoint | None:
+    return await store.find_checkpoint(stream)
+
+
+def _moved(batch: Sequence[Message], by: int) -> list[Message]:
+    return [
+        raw_message(each.position + by, each.subject, each.body, each.message_id, each.stream)
+        for each in batch
+    ]

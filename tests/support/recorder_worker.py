@@ -1,0 +1,200 @@
+"""A worker without a browser: answers requests, claims, beats, and publishes what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import nats
+import uuid_utils
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from schemas import codec, subjects
+from schemas.ends import REQUESTED, End
+from schemas.envelope import Event, sequence_text, worker_source
+from schemas.events import EventData, type_of
+from schemas.events.runtime import RuntimeLifecycle
+from schemas.requests import (
+    Answer,
+    Claim,
+    Heartbeat,
+    Refused,
+    RunStarted,
+    RunStopped,
+    StartRun,
+    StopRun,
+)
+from schemas.times import rfc3339
+
+GATEWAY = "ws://127.0.0.1:9999"
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+@dataclass
+class FakeRun:
+    """A run whose events a test writes. `number` is that of its last one."""
+
+    worker_id: str
+    space_id: str
+    runtime_id: str
+    run_id: str = field(default_factory=new_id)
+    number: int = 0
+
+    def event(self, data: EventData | str, number: int | None = None, **attributes: Any) -> Event:
+        """The next event, or one with a number of its own; a plain `data` is an unknown type."""
+        self.number = number if number is not None else self.number + 1
+        known = not isinstance(data, str)
+        kind = type_of(data) if known else None
+        given: dict[str, Any] = {
+            "id": new_id(),
+            "source": worker_source(self.worker_id),
+            "type": kind.name if kind else data,
+            "time": rfc3339(time.time_ns()),
+            "spaceid": self.space_id,
+            "runid": self.run_id,
+            "runtimeid": self.runtime_id,
+            "sequence": sequence_text(self.number),
+            "dataversion": kind.version if kind else 1,
+            "data": msgspec.Raw(codec.encode(data) if known else b'{"new": true}'),
+        }
+        return Event(**(given | attributes))
+
+    def launching(self) -> Event:
+        return self.event(
+            RuntimeLifecycle(phase="launching", worker_id=self.worker_id, gateway_url=GATEWAY),
+            status="started",
+        )
+
+    def ready(self) -> Event:
+        return self.event(RuntimeLifecycle(phase="ready"), status="started")
+
+    def ended(self, end: End = REQUESTED) -> Event:
+        return self.event(
+            RuntimeLifecycle(phase="ended", code=end.code, message=end.message), status=end.status
+        )
+
+    def subject(self, event: Event) -> str:
+        return subjects.run_event(self.space_id, self.run_id, self.worker_id, event.type)
+
+
+class FakeWorker:
+    """One worker. `refuse_with` makes it refuse starts; `silent` makes it answer nothing."""
+
+    def __init__(self, client: Client, worker_id: str, capacity: int) -> None:
+        self.client = client
+        self.worker_id = worker_id
+        self.capacity = capacity
+        self.runs: dict[str, FakeRun] = {}
+        self.refuse_with: Refused | None = None
+        self.answers = True
+        self._js = client.jetstream()
+        self._beats = 0
+
+    async def publish(self, run: FakeRun, *events: Event) -> int:
+        """Put events on the stream; the position of the last one."""
+        position = 0
+        for event in events:
+            position = await self.publish_raw(
+                run.subject(event), codec.encode_event(event), event.id
+            )
+        return position
+
+    async def publish_raw(self, subject: str, body: bytes, message_id: str) -> int:
+        ack = await self._js.publish(subject, body, headers={"Nats-Msg-Id": message_id})
+        return int(ack.seq)
+
+    async def beat(self) -> None:
+        self._beats += 1
+        heartbeat = Heartbeat(
+            worker_id=self.worker_id,
+            beat=self._beats,
+            capacity=self.capacity,
+            active=len(self.runs),
+            gateway_url=GATEWAY,
+            version="0",
+            chromium="fake",
+            sandbox=False,
+            sandbox_note="there is no browser",
+        )
+        bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
+        await bucket.put(self.worker_id, codec.encode(heartbeat))
+
+    async def leave(self) -> None:
+        bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
+        await bucket.delete(self.worker_id)
+
+    async def start(self, request: StartRun) -> Answer:
+        if self.refuse_with is not None:
+            return self.refuse_with
+        run = FakeRun(self.worker_id, request.space_id, request.runtime_id)
+        claim = Claim(
+            worker_id=self.worker_id,
+            run_id=run.run_id,
+            space_id=run.space_id,
+            gateway_url=GATEWAY,
+        )
+        claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
+        await claims.create(run.runtime_id, codec.encode(claim))
+        position = await self.publish(run, run.launching(), run.ready())
+        self.runs[run.run_id] = run
+        return RunStarted(
+            run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True
+        )
+
+    async def stop(self, request: StopRun) -> Answer:
+        run = self.runs.pop(request.run_id)
+        return RunStopped(run_id=run.run_id, position=await self.end(run))
+
+    async def end(self, run: FakeRun, end: End = REQUESTED) -> int:
+        """End a run; the position of its end."""
+        self.runs.pop(run.run_id, None)
+        position = await self.publish(run, run.ended(end))
+        claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
+        await claims.delete(run.runtime_id)
+        return position
+
+    async def on_start(self, message: Msg) -> None:
+        if self.answers:
+            await message.respond(
+                codec.encode(await self.start(msgspec.json.decode(message.data, type=StartRun)))
+            )
+
+    async def on_stop(self, message: Msg) -> None:
+        await message.respond(
+            codec.encode(await self.stop(msgspec.json.decode(message.data, type=StopRun)))
+        )
+
+
+@asynccontextmanager
+async def fake_worker(
+    nats_url: str, worker_id: str = "w1", capacity: int = 100
+) -> AsyncIterator[FakeWorker]:
+    """A worker that has beaten once and goes on."""
+    client = await nats.connect(nats_url)
+    worker = FakeWorker(client, worker_id, capacity)
+    await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start)
+    await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop)
+    await worker.beat()
+    beating = asyncio.create_task(_beat(worker))
+    try:
+        yield worker
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await worker.leave()
+        await client.close()
+
+
+async def _beat(worker: FakeWorker) -> None:
+    while True:
+        await asyncio.sleep(1)
+        await worker.beat()
