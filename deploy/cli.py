@@ -161,8 +161,8 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
     except Exception as error:  # nobody is left to: a person gets a sentence, the log the rest
-        problem = refusal_in(error)
-        _refuse(problem or _unforeseen(error), REFUSED if problem else FAILED)
+        refusal = refusal_in(error)
+        _refuse(refusal or _unforeseen(error), REFUSED if refusal else FAILED)
 
 
 def refusal_in(error: BaseException) -> CannotStart | None:

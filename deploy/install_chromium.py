@@ -129,7 +129,9 @@ async def _try(way: Way, screen: Screen) -> Path | None:
     return None
 
 
-async def run(command: Command, screen: Screen, what: str, silence_s: float = SILENCE_LIMIT_S) -> str:
+async def run(
+    command: Command, screen: Screen, what: str, silence_s: float = SILENCE_LIMIT_S
+) -> str:
     """Run a command, its words beside the spinner. Returns why it failed; empty: it did not."""
     process = await asyncio.create_subprocess_exec(
         *tethered(("/usr/bin/env", *command)),

@@ -20,7 +20,7 @@ from deploy.data_dir import DataDir, open_data_dir, sole_owner
 from deploy.processes import Program, first_of
 from deploy.readiness import Probe, http_objection, until_ready
 from deploy.screen import Screen
-from deploy.stack import Stack, UpOptions, prepare
+from deploy.stack import Stack, UpOptions, browsers_dir, prepare
 from deploy.supervisor import Keeper
 from deploy.version import version
 from schemas.problems import CannotStart
@@ -50,13 +50,18 @@ def _log_to(data: DataDir) -> None:
 
 @contextmanager
 def _temporary_files(data: DataDir) -> Iterator[None]:
-    """An empty DIR/tmp for as long as `up` runs; what a killed one left there goes first."""
-    shutil.rmtree(data.temporary, ignore_errors=True)
+    """An empty DIR/tmp for as long as `up` runs; what a killed one left behind goes first."""
+    _remove_temporary(data)
     data.temporary.mkdir(mode=0o700)
     try:
         yield
     finally:
-        shutil.rmtree(data.temporary, ignore_errors=True)
+        _remove_temporary(data)
+
+
+def _remove_temporary(data: DataDir) -> None:
+    for directory in (data.temporary, browsers_dir(data)):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

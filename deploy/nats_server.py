@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import secrets
 import shutil
 import socket
 import subprocess
 import sysconfig
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -28,6 +28,8 @@ from schemas.settings import Settings, variable
 HOST = "127.0.0.1"
 USER = "runreel"
 OLDEST = (2, 12)
+# Below those that the kernel gives to outgoing connections: nobody gets ours during a restart.
+PORTS = range(20_000, 32_000)
 SETTING = "RUNREEL_NATS_SERVER"
 TEMPLATE = Path(__file__).with_name("nats.single.conf")
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -139,21 +141,29 @@ def _wanted(environment: Mapping[str, str]) -> tuple[Store, bool]:
 def keep_port(kept_in: Path) -> int:
     """The port of last time while it is free, else a free one. Restarts within one `up` keep it."""
     last = kept_in.read_text(encoding="utf-8").strip() if kept_in.exists() else ""
-    port = _free_port(int(last) if last.isdecimal() else 0)
+    port = _free_port(int(last) if last.isdecimal() else next(_candidates()))
     kept_in.write_text(f"{port}\n", encoding="utf-8")
     return port
 
 
 def _free_port(wanted: int) -> int:
-    """`wanted` while it is free, else any that is."""
-    with suppress(OSError):
-        return _bound_port(wanted if wanted <= 65535 else 0)
-    return _bound_port(0)
+    """`wanted` while it is free, else another that is. Raises CannotStart where there is none."""
+    for port in (wanted, *_candidates()):
+        if port in PORTS and _is_free(port):
+            return port
+    raise CannotStart("No port is free for the NATS server.", "See what holds them: `ss -ltn`.")
 
 
-def _bound_port(wanted: int) -> int:
-    with socket.create_server((HOST, wanted)) as listener:
-        return int(listener.getsockname()[1])
+def _candidates() -> Iterator[int]:
+    return iter(random.sample(PORTS, 100))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def configure(store_dir: Path, port: int, password: str, store: Store) -> str:
@@ -178,7 +188,8 @@ async def is_up(port: int) -> bool:
     except (OSError, TimeoutError):
         return False
     finally:
-        writer.close()
+        writer.transport.abort()
+        await asyncio.sleep(0)  # the turn of the loop in which the socket is closed
     return _has_jetstream(greeting)
 
 

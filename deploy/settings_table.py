@@ -18,7 +18,9 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     fresh = with_tables(text)
     if "--check" in sys.argv[1:]:
-        sys.exit(None if fresh == text else f"{README} is stale: run python -m deploy.settings_table")
+        sys.exit(
+            None if fresh == text else f"{README} is stale: run python -m deploy.settings_table"
+        )
     README.write_text(fresh, encoding="utf-8")
 
 

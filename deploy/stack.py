@@ -16,6 +16,7 @@ from deploy.nats_server import NatsServer
 from deploy.processes import Program, python, python_environment
 from schemas.problems import CannotStart
 from schemas.settings import RecorderSettings, WorkerSettings, load, variable
+from worker.chromium.directory import default_root
 
 # Of a machine that is a fleet of its own, so its name may change without becoming another host.
 LOCAL_ID = "local"
@@ -123,7 +124,16 @@ def _worker_settings(data: DataDir, environment: Mapping[str, str]) -> dict[str,
         variable("host"): "127.0.0.1",
         variable("gateway_port"): "0",
         variable("public_url"): "",
+        variable("run_dir"): environment.get(variable("run_dir"), str(browsers_dir(data))),
     }
+
+
+def browsers_dir(data: DataDir) -> Path:
+    """Where browsers keep their files, which `up` removes in the end.
+
+    Not in the data directory: browsers run under uids of their own, which may not enter it.
+    """
+    return default_root(data.worker)
 
 
 def _check(recorder: Mapping[str, str], worker: Mapping[str, str]) -> None:
@@ -138,7 +148,9 @@ def keep_api_key(data: DataDir, environment: Mapping[str, str]) -> ApiKey:
         write_private(data.given_api_key, given + "\n")
         return ApiKey(given, data.given_api_key, "the one in RUNREEL_API_KEY", "$RUNREEL_API_KEY")
     value = kept(data.api_key, new_api_key)
-    return ApiKey(value, data.api_key, str(data.api_key), f"$(cat {shlex.quote(str(data.api_key))})")
+    return ApiKey(
+        value, data.api_key, str(data.api_key), f"$(cat {shlex.quote(str(data.api_key))})"
+    )
 
 
 def _keep_secret(data: DataDir, environment: Mapping[str, str]) -> Path:

@@ -147,9 +147,15 @@ class Visit(Entry):
             return ERROR
         return PAGE if self.steps[0].main_frame else FRAME
 
+    @property
+    def arrived(self) -> bool:
+        """Whether a document came of it, be it an error page."""
+        return any(step.phase != "started" for step in self.steps)
+
     def loaded(self, load: PageLoad, at_ms: float) -> None:
         """A milestone of its document was reached."""
-        self.title = load.title or self.title
+        if load.title not in ("", load.url.partition("://")[2].rstrip("/")):
+            self.title = load.title  # a document without one is called by its URL
         if load.milestone == "load":
             self.loaded_ms = at_ms
 

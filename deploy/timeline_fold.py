@@ -48,7 +48,17 @@ def fold(events: Sequence[RunEvent]) -> list[Entry]:
     folding = Fold(home_of([body for _, body in bodies]))
     for event, body in bodies:
         folding.add(event, body)
-    return folding.entries
+    return without_downloads_as_visits(folding.entries)
+
+
+def without_downloads_as_visits(entries: Sequence[Entry]) -> list[Entry]:
+    """A link to a file begins as a navigation that never arrives; its download tells it better."""
+    urls = {entry.began.url for entry in entries if isinstance(entry, Transfer)}
+    return [
+        entry
+        for entry in entries
+        if not (isinstance(entry, Visit) and not entry.arrived and entry.steps[0].url in urls)
+    ]
 
 
 def body_of(event: RunEvent) -> EventData | None:
@@ -85,7 +95,7 @@ class Fold:
         self._home = home
         self._exchanges: dict[str, Exchange] = {}
         self._visits: dict[object, Visit] = {}
-        self._current: dict[object, Visit] = {}
+        self._visits_of_page: dict[object, list[Visit]] = {}
         self._questions: dict[object, Question] = {}
         self._transfers: dict[str, Transfer] = {}
         self._popups: set[object] = set()
@@ -147,12 +157,14 @@ class Fold:
             self.entries.append(visit)
         visit.steps.append(body)
         if body.main_frame:
-            self._current[event.page_id] = visit
+            self._visits_of_page.setdefault(event.page_id, []).append(visit)
 
     def _load(self, event: RunEvent, body: PageLoad, at_ms: float) -> None:
-        visit = self._current.get(event.page_id)
-        if visit is not None and body.url in ("", visit.steps[-1].url):
-            visit.loaded(body, at_ms)
+        # The next navigation may have begun by the time this one's load is told.
+        for visit in reversed(self._visits_of_page.get(event.page_id, [])):
+            if body.url in ("", visit.steps[-1].url):
+                visit.loaded(body, at_ms)
+                return
 
     def _opened(self, event: RunEvent, body: PageOpened, at_ms: float) -> None:
         if body.opener_id:

@@ -103,10 +103,10 @@ class WaitedRun(Run, frozen=True, kw_only=True):
 class RuntimeRun(Resource, frozen=True, kw_only=True):
     """A run of one runtime, compact: the shape of GET /v2/runtimes/{runtimeId}/runs."""
 
-    id: str
+    id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     created_at: str
     started_at: str
-    finished_at: str | None
+    finished_at: str | None = None
     status: RunStatus
 
 

@@ -47,7 +47,7 @@ def _kind(name: str, info: inspect.Type) -> FieldKind | None:
 
 
 def changed(value: S, change: Change) -> S:
-    """The struct with `change` applied to each such field, in nested structs and lists too; itself when nothing does."""
+    """The struct with `change` applied to each such field, nested ones too; itself when nothing changes."""
     replaced = {}
     for field in kinds_of(type(value)):
         before = getattr(value, field.name)

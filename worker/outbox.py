@@ -1,8 +1,8 @@
 """Events on local disk until JetStream has them.
 
 `put` is a plain synchronous write, so an event that is numbered survives the death of this process. The files are
-segments of text lines, `<subject> <event as JSON>`, that a person can read; a segment is removed when it is full and all
-its events are acknowledged. One outbox serves all runs of the worker, so their order is kept through a restart.
+segments of text lines, `<subject> <event as JSON>`, that a person can read; a segment is removed when it is full and
+all its events are acknowledged. One outbox serves all runs of the worker: their order is kept through a restart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Outbox to stream: in order, pipelined, with deadlines of its own.
 
 nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline is ours: at most `WINDOW` events are in
-flight; when one is refused or late, the flight is called off and everything goes again from the oldest event that is not
-acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
+flight; when one is refused or late, the flight is called off and everything goes again from the oldest event that is
+not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ D = TypeVar("D", bound=EventData)
 
 
 class RunLog:
-    """The numbered events of one run. Nothing is awaited between a fact and its number on disk: order is decided here."""
+    """The numbered events of one run. Nothing is awaited between a fact and its number: order is decided here."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class RunLog:
 
 
 def _without_bulk(data: D, size_bytes: int) -> D:
-    """A body whose parts fit and whose whole does not: its stacks, headers and timings are left out, and that is said."""
+    """A body whose parts fit and whose whole does not, without stacks, headers and timings; and that is said."""
     bulky = {
         field.name: UNSET
         for field in msgspec.structs.fields(type(data))

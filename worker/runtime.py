@@ -115,6 +115,7 @@ class Runtime:
             self.record,
             downloads=self._directory / "downloads",
             answerable=self._has_client_on,
+            viewport=self._config.viewport,
         )
 
     async def _failed_launch(self, error: BaseException) -> str:

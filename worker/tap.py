@@ -1,7 +1,7 @@
 """Our own CDP connection to a browser: it attaches to every page, frame and worker before its first line runs.
 
-It holds a browser session of its own beside those of the clients, and only listens: what it enables changes nothing that
-a page can see. Everything it hears goes through `translate` at once, in the order in which it came.
+It holds a browser session of its own beside those of the clients, and only listens: what it enables changes nothing
+that a page can see. Everything it hears goes through `translate` at once, in the order in which it came.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import structlog
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
+from schemas.events.runtime import Viewport
 from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact
@@ -77,15 +78,18 @@ class Tap:
         *,
         downloads: Path,
         answerable: Callable[[str], bool],
+        viewport: Viewport | UnsetType = UNSET,
     ) -> None:
         self._switchboard = switchboard
         self._record = record
         self._downloads = downloads
         self._answerable = answerable
+        self._page_calls = DOCUMENT + viewport_calls(viewport)
         self._session = b""
         self._tapped: dict[bytes, Tapped] = {}
         self._by_target: dict[str, Tapped] = {}
         self._dismissed: set[bytes] = set()
+        self._downloading: dict[str, Tapped] = {}
         self._last_id = 0
         self.skipped: Counter[str] = Counter()
 
@@ -149,9 +153,14 @@ class Tap:
         self._tapped[session] = tapped
         self._by_target[info.target_id] = tapped
         self._record_all(event, tapped)
-        for method, params in SCRIPT if tapped.is_worker else DOCUMENT:
+        for method, params in self._calls_for(tapped):
             self._send(session, method, params)
         self._let_go(session)
+
+    def _calls_for(self, tapped: Tapped) -> Calls:
+        if tapped.is_worker:
+            return SCRIPT
+        return self._page_calls if tapped.is_page else DOCUMENT
 
     def _let_go(self, session: bytes) -> None:
         self._send(session, "Target.setAutoAttach", AUTO_ATTACH)
@@ -167,7 +176,7 @@ class Tap:
     def _on_info_changed(self, info: TargetInfo) -> None:
         tapped = self._by_target.get(info.target_id)
         if tapped is not None:
-            tapped.url, tapped.title = info.url, info.title
+            tapped.url = info.url
 
     # what a silent listener must do all the same
 
@@ -185,7 +194,14 @@ class Tap:
 
     def _page_of_download(self, event: CdpEvent, browser: Tapped) -> Tapped:
         """Downloads are announced to the browser session; the page is that of the frame they began in."""
-        return self._by_target.get(_frame_in(event), browser)
+        download = msgspec.json.decode(event.params, type=_DownloadHead)
+        if download.frame_id:
+            tapped = self._by_target.get(download.frame_id, browser)
+            self._downloading[download.guid] = tapped
+            return tapped
+        if download.state == "inProgress":
+            return browser
+        return self._downloading.pop(download.guid, browser)
 
     def _send(self, session: bytes, method: str, params: dict[str, Any]) -> None:
         self._last_id += 1
@@ -208,6 +224,15 @@ def download_behavior(directory: Path) -> dict[str, Any]:
     }
 
 
+def viewport_calls(viewport: Viewport | UnsetType) -> Calls:
+    """What gives a page the size that its runtime asks for; nothing where it asks for none."""
+    if not viewport:
+        return ()
+    metrics = {"width": viewport.width, "height": viewport.height}
+    metrics |= {"deviceScaleFactor": 0, "mobile": False}
+    return (("Emulation.setDeviceMetricsOverride", metrics),)
+
+
 def _decode(message: bytes) -> CdpEvent:
     """Chromium writes lone surrogates as they are; such a message is repaired and read again."""
     try:
@@ -227,13 +252,10 @@ def _tapped(info: TargetInfo, parent: Tapped) -> Tapped:
         page_id=info.target_id if info.type == "page" else parent.page_id,
         context_id=info.browser_context_id or parent.context_id or UNSET,
         url=info.url,
-        title=info.title,
     )
 
 
-class _InFrame(Struct, rename="camel"):
+class _DownloadHead(Struct, rename="camel"):
+    guid: str
     frame_id: str = ""
-
-
-def _frame_in(event: CdpEvent) -> str:
-    return msgspec.json.decode(event.params, type=_InFrame).frame_id
+    state: str = ""

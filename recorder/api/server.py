@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 import uvicorn
 from litestar.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from schemas.problems import CannotStart
+from recorder.api import answers
+from schemas.problems import CannotStart, RequestInvalid
 from schemas.settings import RecorderSettings
 
 BACKLOG = 2048
@@ -46,7 +48,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -63,6 +65,22 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
         server.should_exit = True
         stopping.cancel()
         await serving
+
+
+class _Protocol(HttpToolsProtocol):
+    def send_400_response(self, msg: str) -> None:
+        """What is not HTTP is answered in the envelope too."""
+        request_id = answers.request_id("")
+        body = answers.problem_body(RequestInvalid(msg), request_id)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"content-type: {answers.JSON}\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):

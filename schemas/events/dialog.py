@@ -14,8 +14,8 @@ from ._registry import EventData, event
 class Dialog(EventData, frozen=True, kw_only=True):
     """A dialog opened (status started) or was closed (status finished).
 
-    What a person typed into a prompt is not recorded, only how long it was. `answered_by` is `client`, or `worker` where
-    nobody was attached who could answer and the page would have hung.
+    What a person typed into a prompt is not recorded, only how long it was. `answered_by` is `client`, or `worker`
+    where nobody was attached who could answer and the page would have hung.
     """
 
     phase: Literal["opened", "closed"]

@@ -26,7 +26,6 @@ class PageOpened(EventData, frozen=True, kw_only=True):
     """A page target was attached before its first line ran. `opener_id` is the page that opened it."""
 
     url: Url
-    title: Title = ""
     opener_id: str | UnsetType = UNSET
 
 
@@ -46,7 +45,6 @@ class PageLoad(EventData, frozen=True, kw_only=True):
 
     milestone: Milestone
     url: Url = ""
-    title: Title = ""
     timestamp: float | UnsetType = UNSET
 
 

@@ -48,7 +48,15 @@ print("  Wait for it.", file=sys.stderr)
 sys.exit(1)
 """
 )
-DEAF = COUNTS_STARTS + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\n" + "while True: signal.pause()\n"
+DEAF = (
+    COUNTS_STARTS
+    + """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+while True:
+    signal.pause()
+"""
+)
 
 # With RUNREEL_PORT it is a recorder: 200 to everything, to /readyz once a worker stands by.
 # Without, it is a worker. At SIGTERM either writes its name to `order`.

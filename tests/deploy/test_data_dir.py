@@ -50,9 +50,12 @@ def test_directory_without_permission(tmp_path: Path) -> None:
 
 def test_second_owner_is_refused(tmp_path: Path) -> None:
     data = open_data_dir(tmp_path)
-    with sole_owner(data), pytest.raises(CannotStart, match="Another `runreel up` is using"):
-        with sole_owner(data):
-            pass
+    with (
+        sole_owner(data),
+        pytest.raises(CannotStart, match="Another `runreel up` is using"),
+        sole_owner(data),
+    ):
+        pass
     with sole_owner(data):
         pass
 
@@ -66,7 +69,9 @@ with sole_owner(open_data_dir(pathlib.Path(sys.argv[1]))):
 
 
 def test_lock_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
-    died = subprocess.run([sys.executable, "-c", DIES_WITH_LOCK, tmp_path], cwd=SOURCES, check=False)
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_WITH_LOCK, tmp_path], cwd=SOURCES, check=False
+    )
     assert died.returncode == 9
     with sole_owner(open_data_dir(tmp_path)):
         pass

@@ -17,7 +17,11 @@ from schemas.problems import CannotStart
 
 def test_file_stands_for_its_content(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("  kept here\n")
-    environ = {"RUNREEL_SECRET_FILE": str(tmp_path / "secret"), "RUNREEL_CAPACITY": "2", "HOME": "/"}
+    environ = {
+        "RUNREEL_SECRET_FILE": str(tmp_path / "secret"),
+        "RUNREEL_CAPACITY": "2",
+        "HOME": "/",
+    }
     assert read_environment(environ) == {"RUNREEL_SECRET": "kept here", "RUNREEL_CAPACITY": "2"}
 
 

@@ -59,6 +59,8 @@ async def test_stores_what_it_promises_and_asks_for_the_password(data: DataDir) 
     server = prepare(data, {})
     url = server.url_file.read_text().strip()
     async with running(server):
+        with pytest.raises(nats.errors.Error, match="Authorization"):
+            await nats.connect(f"nats://127.0.0.1:{server.port}", allow_reconnect=False)
         client = await nats.connect(url)
         stream = nats.js.api.StreamConfig(
             name="RUNS", subjects=["runs.>"], max_bytes=server.store.runs_max_bytes
@@ -66,8 +68,6 @@ async def test_stores_what_it_promises_and_asks_for_the_password(data: DataDir) 
         await client.jetstream().add_stream(stream)
         account = await client.jetstream().account_info()
         await client.close()
-        with pytest.raises(nats.errors.Error, match="Authorization"):
-            await nats.connect(f"nats://127.0.0.1:{server.port}", allow_reconnect=False)
     assert account.limits is not None
     assert (data.nats / "jetstream").is_dir()
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,7 +30,7 @@ LOG = Path("/var/log/x.log")
 
 
 @asynccontextmanager
-async def kept(child: Program, told: list[Death]):
+async def kept(child: Program, told: list[Death]) -> AsyncIterator[Keeper]:
     keeper = Keeper(child, told.append, QUICK)
     keeper.start()
     try:
@@ -46,11 +47,14 @@ def test_pause_doubles_up_to_its_limit() -> None:
 
 def test_refusal_is_the_last_sentence_with_its_hint() -> None:
     said = "{json}\nrunreel: First.\n  Old hint.\nTraceback\nrunreel: Second.\n  Do this.\n"
-    assert refusal_in(said) is not None
-    problem = refusal_in(said)
-    assert (problem.message, problem.hint) == ("Second.", "Do this.")
-    assert refusal_in("runreel: Alone.").hint == ""
+    assert _words(refusal_in(said)) == ("Second.", "Do this.")
+    assert _words(refusal_in("runreel: Alone.")) == ("Alone.", "")
     assert refusal_in("Traceback (most recent call last)") is None
+
+
+def _words(problem: CannotStart | None) -> tuple[str, str]:
+    assert problem is not None
+    return problem.message, problem.hint
 
 
 def test_verdict_gives_up_only_before_the_child_was_ever_ready() -> None:

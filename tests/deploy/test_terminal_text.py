@@ -25,7 +25,8 @@ HOSTILE = [
 def test_nothing_hostile_is_left(text: str) -> None:
     cleaned = clean(text)
     assert all(
-        character == "\ufffd" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        character == "\ufffd"
+        or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
         for character in cleaned
     )
     cleaned.encode("utf-8")

@@ -114,6 +114,27 @@ def navigation(phase: str, url: str, *, main: bool = True, loader: str = "L1") -
     )
 
 
+def test_load_that_comes_after_the_next_start_is_not_lost() -> None:
+    visits = [
+        event(0, navigation("committed", "/one", loader="L1")),
+        event(5, navigation("started", "/two", loader="L2")),
+        event(9, PageLoad(milestone="load", url=HOME + "/one")),
+    ]
+    assert told(request("/"), *visits)[1:] == ["page      /one loaded in 9 ms", "page      /two"]
+
+
+def test_url_is_no_title() -> None:
+    load = PageLoad(milestone="load", url=HOME + "/one", title="127.0.0.1:4000/one")
+    visit = [event(0, navigation("committed", "/one")), event(9, load)]
+    assert told(request("/"), *visit)[1] == "page      /one loaded in 9 ms"
+
+
+def test_download_is_no_visit() -> None:
+    began = Download(phase="began", guid="g", url=HOME + "/a.csv", suggested_filename="a.csv")
+    happenings = [event(0, navigation("started", "/a.csv")), event(5, began)]
+    assert told(request("/a.csv"), *happenings)[1:] == ["download  a.csv /a.csv unfinished"]
+
+
 def test_frame_has_a_line_of_its_own() -> None:
     inset = navigation("committed", "/inset.html", main=False, loader="L2")
     assert told(event(0, inset)) == [f"frame     {HOME}/inset.html"]

@@ -52,7 +52,7 @@ class Pipe(asyncio.Protocol):
 
     def close(self) -> None:
         """Close both ends; a browser that still runs then ends by itself."""
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.is_closing():
             self._writer.abort()
         if self._reader is not None:
             self._reader.close()

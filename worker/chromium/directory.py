@@ -19,7 +19,7 @@ LONGEST_ROOT = 107 - len(f"/{'x' * NAME_CHARS}/tmp/org.chromium.Chromium.XXXXXX/
 
 
 def default_root(state_dir: Path) -> Path:
-    """Where the runs of the worker with that state directory live: short, reachable by other uids, the same each time."""
+    """Where a worker with that state directory keeps its runs: short, open to other uids, the same each time."""
     owner = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:8]
     return Path(tempfile.gettempdir()) / f"runreel-{owner}"
 

@@ -18,14 +18,19 @@ class Params(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Tapped(Struct, kw_only=True):
-    """The target a message came from. `page_id` is the page it belongs to; none for shared and service workers."""
+    """The target a message came from, and what must be remembered of it to read the next one.
+
+    `page_id` is the page it belongs to; none for shared and service workers. `browsers_own` holds the ids of requests
+    that the browser makes for itself, such as the pictures of its error page: they are not the run's.
+    """
 
     target_id: str
     type: str
     page_id: str | UnsetType = UNSET
     context_id: str | UnsetType = UNSET
     url: str = ""
-    title: str = ""
+    on_error_page: bool = False
+    browsers_own: set[str] = msgspec.field(default_factory=set)
 
     @property
     def is_worker(self) -> bool:
@@ -67,7 +72,14 @@ def translate(method: str, params: Raw | bytes, tapped: Tapped) -> Iterable[Fact
     return translator(decoder.decode(params), tapped)
 
 
-_INTERNAL = ("chrome:", "chrome-extension:", "chrome-untrusted:", "chrome-search:", "devtools:")
+_INTERNAL = (
+    "chrome:",
+    "chrome-error:",
+    "chrome-extension:",
+    "chrome-untrusted:",
+    "chrome-search:",
+    "devtools:",
+)
 
 
 def is_internal(url: str) -> bool:

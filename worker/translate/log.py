@@ -21,6 +21,7 @@ class LogEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     text: str = ""
     url: str = ""
     line_number: int | UnsetType = UNSET
+    worker_id: str | UnsetType = UNSET
     network_request_id: str | UnsetType = UNSET
 
 
@@ -32,8 +33,13 @@ class EntryAdded(Params, frozen=True, kw_only=True):
 
 @cdp("Log.entryAdded", EntryAdded)
 def entry_added(params: EntryAdded, tapped: Tapped) -> Iterator[Fact]:
-    """Network errors, security warnings, interventions, deprecations."""
+    """Network errors, security warnings, interventions, deprecations.
+
+    What a worker writes to its console is told by the worker's own session; the page's copy is left out.
+    """
     entry = params.entry
+    if entry.worker_id:
+        return
     message = ConsoleMessage(
         level=LEVELS.get(entry.level, entry.level),
         text=entry.text,

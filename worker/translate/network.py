@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.events.network import (
@@ -40,11 +41,11 @@ class Request(Struct, frozen=True, kw_only=True, rename="camel"):
 
     url: str
     method: str
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     url_fragment: str = ""
     has_post_data: bool = False
     post_data: str | UnsetType = UNSET
-    post_data_entries: list[PostDataEntry] = []
+    post_data_entries: tuple[PostDataEntry, ...] = ()
 
 
 class Response(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -53,7 +54,7 @@ class Response(Struct, frozen=True, kw_only=True, rename="camel"):
     url: str
     status: int
     status_text: str = ""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     mime_type: str = ""
     protocol: str = ""
     remote_i_p_address: str = ""
@@ -133,7 +134,7 @@ class HandshakeResponse(Struct, frozen=True, kw_only=True, rename="camel"):
     """`Network.WebSocketResponse`."""
 
     status: int
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class WebSocketHandshakeResponseReceived(Params, frozen=True, kw_only=True):
@@ -162,7 +163,8 @@ class WebSocketFrameError(Params, frozen=True, kw_only=True):
 @cdp("Network.requestWillBeSent", RequestWillBeSent)
 def request_will_be_sent(params: RequestWillBeSent, tapped: Tapped) -> Iterator[Fact]:
     """A request goes out. One that follows a redirect carries the redirect's response, told first."""
-    if is_internal(params.request.url):
+    if is_internal(params.request.url) or is_internal(params.document_u_r_l):
+        tapped.browsers_own.add(params.request_id)
         return
     redirected = params.redirect_response
     if redirected:
@@ -193,7 +195,7 @@ def request_will_be_sent(params: RequestWillBeSent, tapped: Tapped) -> Iterator[
 @cdp("Network.responseReceived", ResponseReceived)
 def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact]:
     """The head of a response arrives."""
-    if not is_internal(params.response.url):
+    if params.request_id not in tapped.browsers_own:
         yield tapped.fact(
             _response(params.request_id, params.response, params.type, params.timestamp),
             "received",
@@ -203,9 +205,11 @@ def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact
 @cdp("Network.loadingFinished", LoadingFinished)
 def loading_finished(params: LoadingFinished, tapped: Tapped) -> Iterator[Fact]:
     """The rest of a response arrives."""
+    if _was_browsers_own(params.request_id, tapped):
+        return
     finished = NetworkFinished(
         request_id=params.request_id,
-        encoded_bytes=int(params.encoded_data_length),
+        encoded_bytes=max(0, int(params.encoded_data_length)),  # CDP writes −1 for blob: URLs
         timestamp=params.timestamp,
     )
     yield tapped.fact(finished, "finished")
@@ -214,6 +218,10 @@ def loading_finished(params: LoadingFinished, tapped: Tapped) -> Iterator[Fact]:
 @cdp("Network.loadingFailed", LoadingFailed)
 def loading_failed(params: LoadingFailed, tapped: Tapped) -> Iterator[Fact]:
     """A request comes to nothing."""
+    if _was_browsers_own(params.request_id, tapped):
+        return
+    if params.type == "Document":
+        tapped.browsers_own.add(params.request_id)  # the error page goes on under its id
     cors = params.cors_error_status
     failed = NetworkFailed(
         request_id=params.request_id,
@@ -264,6 +272,14 @@ def web_socket_frame_error(params: WebSocketFrameError, tapped: Tapped) -> Itera
         request_id=params.request_id, error_text=params.error_message, timestamp=params.timestamp
     )
     yield tapped.fact(closed, "failed")
+
+
+def _was_browsers_own(request_id: str, tapped: Tapped) -> bool:
+    """Whether a request that is over now was the browser's own."""
+    if request_id not in tapped.browsers_own:
+        return False
+    tapped.browsers_own.discard(request_id)
+    return True
 
 
 def _response(

@@ -96,6 +96,8 @@ def frame_navigated(params: FrameNavigated, tapped: Tapped) -> Iterator[Fact]:
     frame = params.frame
     failed = bool(frame.unreachable_url)
     url = frame.unreachable_url or frame.url + frame.url_fragment
+    if frame.id == tapped.page_id:
+        tapped.on_error_page = failed
     if is_internal(url):
         return
     navigation = Navigation(
@@ -138,11 +140,10 @@ def load_event_fired(params: EventFired, tapped: Tapped) -> Iterator[Fact]:
 
 
 def _milestone(name: Milestone, params: EventFired, tapped: Tapped) -> Iterator[Fact]:
-    if tapped.is_page:
+    if tapped.is_page and not tapped.on_error_page:
         load = PageLoad(
             milestone=name,
             url=tapped.url,
-            title=tapped.title,
             timestamp=params.timestamp,
         )
         yield tapped.fact(load, "finished")

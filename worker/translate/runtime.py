@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -35,7 +36,7 @@ class ObjectPreview(Struct, frozen=True, kw_only=True, rename="camel"):
     subtype: str = ""
     description: str = ""
     overflow: bool = False
-    properties: list[PropertyPreview] = []
+    properties: tuple[PropertyPreview, ...] = ()
 
 
 class RemoteObject(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,14 +62,14 @@ class CallFrame(Struct, frozen=True, kw_only=True, rename="camel"):
 class StackTrace(Struct, frozen=True, kw_only=True, rename="camel"):
     """`Runtime.StackTrace`."""
 
-    call_frames: list[CallFrame] = []
+    call_frames: tuple[CallFrame, ...] = ()
 
 
 class ConsoleApiCalled(Params, frozen=True, kw_only=True):
     """`Runtime.consoleAPICalled`."""
 
     type: str
-    args: list[RemoteObject] = []
+    args: tuple[RemoteObject, ...] = ()
     stack_trace: StackTrace | UnsetType = UNSET
 
 

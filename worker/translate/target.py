@@ -55,9 +55,7 @@ def attached_to_target(params: AttachedToTarget, tapped: Tapped) -> Iterator[Fac
     """A page opens; frames and workers show by what they do."""
     if tapped.is_page:
         info = params.target_info
-        yield tapped.fact(
-            PageOpened(url=info.url, title=info.title, opener_id=info.opener_id), "started"
-        )
+        yield tapped.fact(PageOpened(url=info.url, opener_id=info.opener_id), "started")
 
 
 @cdp("Target.detachedFromTarget", DetachedFromTarget)

@@ -1,0 +1,1 @@
+"""Every figure of `make bench`, one a file."""

@@ -1,0 +1,113 @@
+"""The whole of Runreel on this machine: NATS server, recorder and worker as processes, and the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from msgspec import Struct
+
+from schemas.settings import variable
+from tests.bench.nats_server import nats_server
+from tests.bench.processes import module, running, until
+from tests.support.nats_server import free_port
+
+KEY = "key-for-benchmarks"
+SECRET = "secret-for-benchmarks"
+MIB = 1024 * 1024
+
+
+class Run(Struct, frozen=True):
+    """An active runtime."""
+
+    runtime_id: str
+    run_id: str
+    connect_url: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Everything that runs."""
+
+    http: httpx.AsyncClient
+    port: int
+    nats_url: str
+    worker_pid: int
+    recorder_pid: int
+
+    async def create(self) -> str:
+        """A new runtime, stopped; its id."""
+        answer = await self.http.post("/v1/runtimes", json={"name": "bench"})
+        return str(answer.raise_for_status().json()["id"])
+
+    async def start(self, runtime_id: str) -> Run:
+        """Start it."""
+        answer = await self.http.post(f"/v1/runtimes/{runtime_id}/start")
+        body = answer.raise_for_status().json()
+        return Run(runtime_id, body["runId"], body["connectUrl"])
+
+    async def stop(self, runtime_id: str) -> None:
+        """Stop it."""
+        (await self.http.post(f"/v1/runtimes/{runtime_id}/stop")).raise_for_status()
+
+    @asynccontextmanager
+    async def active(self) -> AsyncIterator[Run]:
+        """A runtime that is active for as long as the block lasts."""
+        run = await self.start(await self.create())
+        try:
+            yield run
+        finally:
+            await self.stop(run.runtime_id)
+
+
+@asynccontextmanager
+async def stack(directory: Path) -> AsyncIterator[Stack]:
+    """Start everything; end it in the reverse order."""
+    async with AsyncExitStack() as parts:
+        nats_url = await parts.enter_async_context(nats_server(directory / "nats"))
+        port = free_port()
+        environment = _environment(directory, nats_url, port)
+        pids = {}
+        for name in ("recorder", "worker"):
+            command = module("deploy.cli", name)
+            process = running(command, directory / f"{name}.log", environment)
+            pids[name] = (await parts.enter_async_context(process)).pid
+        http = await parts.enter_async_context(_api(port))
+        await until(lambda: _ready(http), "Runreel")
+        yield Stack(http, port, nats_url, pids["worker"], pids["recorder"])
+
+
+def _environment(directory: Path, nats_url: str, port: int) -> Mapping[str, str]:
+    settings = {
+        "nats_url": nats_url,
+        "secret": SECRET,
+        "worker_id": "bench",
+        "recorder_id": "bench",
+        "state_dir": str(directory / "worker"),
+        "run_dir": str(directory / "b"),
+        "database": str(directory / "recorder" / "runreel.db"),
+        "port": str(port),
+        "api_key": KEY,
+        "runs_max_bytes": str(512 * MIB),
+        "control_max_bytes": str(64 * MIB),
+    }
+    return {variable(field): value for field, value in settings.items()}
+
+
+def _api(port: int) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"authorization": f"Bearer {KEY}"},
+        timeout=45,
+        trust_env=False,
+    )
+
+
+async def _ready(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/readyz", params={"for": "start"})).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,43 @@
+"""A run, and a Playwright attached to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+
+from deploy.site import Site
+from tests.support.run import Run
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with Site() as site:
+        yield site
+
+
+@pytest.fixture
+async def run(stack: Stack) -> AsyncIterator[Run]:
+    run = await stack.run()
+    yield run
+    await run.end()
+
+
+@pytest.fixture
+async def browser(playwright: Playwright, run: Run) -> AsyncIterator[Browser]:
+    browser = await playwright.chromium.connect_over_cdp(run.connect_url)
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> Page:
+    return await browser.contexts[0].new_page()

@@ -1,0 +1,112 @@
+"""/openapi.json, and the operation of seed 004 compared with it by meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recorder.api.application import OPERATIONS
+from tests.support.recorder_running import Running
+
+SEED = Path(__file__).parent / "seeds" / "004-runtime-runs.yaml"
+PATH = "/v2/runtimes/{runtimeId}/runs"
+
+
+@pytest.fixture
+async def document(recorder: Running) -> Any:
+    answer = await recorder.http.get("/openapi.json", headers={"authorization": ""})
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def resolved(document: Any, node: Any) -> Any:
+    """A node with its references followed and what only words differ in left out."""
+    if isinstance(node, list):
+        return [resolved(document, each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part.replace("~1", "/")]
+        return resolved(document, target)
+    return {
+        key: resolved(document, value)
+        for key, value in node.items()
+        if key not in ("title", "description", "default")
+    }
+
+
+def meaning(schema: Any) -> Any:
+    """A schema in one spelling: unions as sorted types, required and enums sorted."""
+    if isinstance(schema, list):
+        return [meaning(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: meaning(value) for key, value in schema.items()}
+    if "anyOf" in schema and all(set(option) == {"type"} for option in schema["anyOf"]):
+        schema["type"] = [option["type"] for option in schema.pop("anyOf")]
+    for key in ("required", "enum", "type"):
+        if isinstance(schema.get(key), list):
+            schema[key] = sorted(schema[key])
+    return schema
+
+
+def without_bounds(schema: Any) -> Any:
+    """Ours says the limits that the contract sets; the seed leaves them out."""
+    return {key: value for key, value in schema.items() if key not in ("minimum", "maximum")}
+
+
+async def test_seed_004(document: Any) -> None:
+    seed = yaml.safe_load(SEED.read_text())
+    wanted, found = (each["paths"][PATH]["get"] for each in (seed, document))
+    assert found["operationId"] == wanted["operationId"]
+    assert found["summary"] == wanted["summary"]
+    assert found["description"] == wanted["description"]
+    assert found["tags"] == wanted["tags"]
+    assert parameters(document, found) == parameters(seed, wanted)
+    assert answer(document, found) == answer(seed, wanted)
+
+
+def parameters(document: Any, operation: Any) -> Any:
+    given = resolved(document, operation["parameters"])
+    return {
+        (each["in"], each["name"]): (each["required"], without_bounds(meaning(each["schema"])))
+        for each in given
+    }
+
+
+def answer(document: Any, operation: Any) -> Any:
+    content = operation["responses"]["200"]["content"]["application/json"]
+    return meaning(resolved(document, content["schema"]))
+
+
+async def test_every_operation_is_described(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    for endpoint in OPERATIONS:
+        operation = document["paths"][endpoint.path][endpoint.method.lower()]
+        assert operation["operationId"] == endpoint.name
+        assert operation["description"]
+        assert "500" in operation["responses"]
+    names = [endpoint.name for endpoint in OPERATIONS]
+    assert len(set(names)) == len(names)
+
+
+async def test_security(document: Any) -> None:
+    assert document["components"]["securitySchemes"]["bearerAuth"]["scheme"] == "bearer"
+    assert document["security"] == [{"bearerAuth": []}]
+    assert document["paths"]["/healthz"]["get"]["security"] == []
+
+
+async def test_errors_are_described(document: Any) -> None:
+    operation = document["paths"]["/v1/runs/{runId}"]["get"]
+    problem = operation["responses"]["404"]["content"]["application/json"]["schema"]
+    schema = resolved(document, problem)
+    assert {"error", "code", "reasonClass", "requestId"} <= set(schema["properties"])
+
+
+async def test_all_references_lead_somewhere(document: Any) -> None:
+    resolved(document, document["paths"])

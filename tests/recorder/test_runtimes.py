@@ -1,0 +1,209 @@
+"""Spaces, runtimes and their starts, with a worker that has no browser."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED
+from schemas.ids import DEFAULT_SPACE_ID
+from schemas.problems import RuntimeHostUnavailable
+from schemas.requests import Refused
+from schemas.tokens import connect_url
+from tests.support.recorder_running import SECRET, Running
+from tests.support.recorder_worker import GATEWAY, FakeRun, FakeWorker
+
+
+async def create(recorder: Running, **body: object) -> dict[str, object]:
+    runtime: dict[str, object] = await recorder.post("/v1/runtimes", body, status=201)
+    return runtime
+
+
+async def test_default_space(recorder: Running) -> None:
+    space = await recorder.get("/v1/spaces/default")
+    assert (space["id"], space["name"]) == (DEFAULT_SPACE_ID, "default")
+    assert space in (await recorder.get("/v1/spaces", limit=1000))["data"]
+
+
+async def test_space_is_there_once_it_is_made(recorder: Running) -> None:
+    made = await recorder.post("/v1/spaces", {"name": "mine"}, status=201)
+    assert await recorder.get(f"/v1/spaces/{made['id']}") == made
+
+
+async def test_runtime_is_there_once_it_is_made(recorder: Running) -> None:
+    made = await create(recorder, name="one", metadata={"a": 1, "b": None}, profile="p")
+    assert made["spaceId"] == DEFAULT_SPACE_ID
+    assert (made["status"], made["activeRunId"]) == ("stopped", None)
+    assert made["metadata"] == {"a": 1, "b": None}
+    assert "connectUrl" not in made
+    assert await recorder.get(f"/v1/runtimes/{made['id']}") == made
+    assert (await recorder.get("/v1/runtimes", limit=1))["data"] == [made]
+
+
+async def test_runtime_without_a_name_gets_one(recorder: Running) -> None:
+    assert (await create(recorder))["name"]
+
+
+async def test_config_comes_back_as_it_was_given(recorder: Running) -> None:
+    config = {"viewport": {"width": 800, "height": 600}, "locale": "de-DE"}
+    assert (await create(recorder, config=config))["config"] == config
+
+
+async def test_start_and_stop(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder)
+    path = f"/v1/runtimes/{runtime['id']}"
+    started = await recorder.post(f"{path}/start")
+    run_id = started["runId"]
+    assert started == {
+        "runtimeId": runtime["id"],
+        "runId": run_id,
+        "connectUrl": connect_url(GATEWAY, SECRET, run_id),
+        "protocol": "cdp",
+        "started": True,
+        "status": "active",
+    }
+    active = await recorder.get(path)
+    assert (active["status"], active["activeRunId"]) == ("active", run_id)
+    assert active["connectUrl"] == started["connectUrl"]
+    assert active["protocol"] == "cdp"
+
+    stopped = await recorder.post(f"{path}/stop")
+    assert stopped == {
+        "runtimeId": runtime["id"],
+        "runId": run_id,
+        "status": "stopped",
+        "stopped": True,
+    }
+    after = await recorder.get(path)
+    assert (after["status"], after["activeRunId"]) == ("stopped", None)
+    assert "connectUrl" not in after
+
+
+async def test_start_of_an_active_runtime_is_the_same_run(recorder: Running, run: FakeRun) -> None:
+    again = await recorder.post(f"/v1/runtimes/{run.runtime_id}/start")
+    assert (again["runId"], again["started"]) == (run.run_id, False)
+    assert again["connectUrl"] == connect_url(GATEWAY, SECRET, run.run_id)
+
+
+async def test_created_started(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder, start=True)
+    assert runtime["status"] == "active"
+    assert runtime["activeRunId"] in worker.runs
+
+
+async def test_runtime_whose_newest_run_failed(
+    recorder: Running, worker: FakeWorker, run: FakeRun
+) -> None:
+    await worker.end(run, BROWSER_CRASHED)
+    ended = await recorder.post(f"/v1/runs/{run.run_id}/wait")
+    assert ended["failure"]["code"] == "browser.crashed"
+    assert (await recorder.get(f"/v1/runtimes/{run.runtime_id}"))["status"] == "failed"
+    failed = await recorder.get("/v1/runtimes", status="failed", limit=1000)
+    assert run.runtime_id in [each["id"] for each in failed["data"]]
+
+
+async def test_filters(recorder: Running, run: FakeRun) -> None:
+    space = await recorder.post("/v1/spaces", {"name": "room"}, status=201)
+    inside = await create(recorder, spaceId=space["id"])
+    listed = await recorder.get("/v1/runtimes", spaceId=space["id"])
+    assert listed["data"] == [inside]
+    active = await recorder.get("/v1/runtimes", status="active", limit=1000)
+    assert run.runtime_id in [each["id"] for each in active["data"]]
+    several = await recorder.http.get("/v1/runtimes?status=active&status=stopped&limit=1000")
+    commas = await recorder.http.get("/v1/runtimes?status[]=active,stopped&limit=1000")
+    assert several.json() == commas.json()
+    default = await recorder.get("/v1/runtimes", spaceId="default", limit=1000)
+    assert inside["id"] not in [each["id"] for each in default["data"]]
+
+
+async def test_pages_hold_every_runtime_once_while_more_are_made(recorder: Running) -> None:
+    space = await recorder.post("/v1/spaces", {"name": "pages"}, status=201)
+    made = [(await create(recorder, spaceId=space["id"]))["id"] for _ in range(5)]
+    seen, cursor = [], None
+    while True:
+        given = {"cursor": cursor} if cursor else {}
+        page = await recorder.get("/v1/runtimes", spaceId=space["id"], limit=2, **given)
+        seen += [each["id"] for each in page["data"]]
+        await create(recorder, spaceId=space["id"])
+        if (cursor := page["nextCursor"]) is None:
+            break
+    assert seen == made[::-1]
+
+
+async def test_refused_by_the_only_worker(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder)
+    worker.refuse_with = Refused(code=RuntimeHostUnavailable.code, message="full")
+    try:
+        answer = await recorder.http.post(f"/v1/runtimes/{runtime['id']}/start")
+    finally:
+        worker.refuse_with = None
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "runtime.host_unavailable"
+    assert answer.json()["hint"]
+
+
+async def test_browser_that_does_not_launch(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder)
+    worker.refuse_with = Refused(code=LAUNCH_FAILED.code, message="no Chromium here")
+    try:
+        answer = await recorder.http.post(f"/v1/runtimes/{runtime['id']}/start")
+    finally:
+        worker.refuse_with = None
+    assert answer.status_code == 503
+    assert answer.json()["details"] == {"code": "browser.launch_failed"}
+    assert answer.json()["error"] == "no Chromium here"
+
+
+async def test_two_starts_at_once_are_one_run(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder)
+    path = f"/v1/runtimes/{runtime['id']}/start"
+    answers = await asyncio.gather(*(recorder.http.post(path) for _ in range(4)))
+    good = [answer.json() for answer in answers if answer.status_code == 200]
+    assert len({answer["runId"] for answer in good}) == 1
+    assert len(good) == 4
+
+
+async def test_whoami_has_exactly_these_fields(recorder: Running) -> None:
+    whoami = await recorder.get("/v1/auth/whoami")
+    assert set(whoami) == {
+        "keyId",
+        "email",
+        "organizationId",
+        "scope",
+        "subaccountId",
+        "plan",
+        "defaultSpaceId",
+        "effectiveScope",
+    }
+    assert whoami["effectiveScope"]["defaultSpaceId"] == DEFAULT_SPACE_ID
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/readyz?for=start", "/"])
+async def test_open_to_everyone(recorder: Running, worker: FakeWorker, path: str) -> None:
+    answer = await recorder.http.get(path, headers={"authorization": ""})
+    assert answer.status_code == 200
+
+
+async def test_readiness_tells_of_workers(recorder: Running, worker: FakeWorker) -> None:
+    ready = await recorder.get("/readyz", **{"for": "start"})
+    [found] = ready["checks"]["workers"]
+    assert found["workerId"] == worker.worker_id
+    assert found["sandbox"] is False
+    assert found["sandboxNote"] == "there is no browser"
+
+
+async def test_position_that_is_not_there_yet_is_waited_for(recorder: Running) -> None:
+    began = time.monotonic()
+    headers = {"x-runreel-min-position": "RUNS=900000000"}
+    answer = await recorder.http.get("/v1/runs", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["x-runreel-lag"].startswith("RUNS=")
+    assert 1.9 < time.monotonic() - began < 4
+
+
+async def test_position_is_told_and_taken_back(recorder: Running, run: FakeRun) -> None:
+    told = (await recorder.http.get("/v1/runs")).headers["x-runreel-position"]
+    answer = await recorder.http.get("/v1/runs", headers={"x-runreel-min-position": told})
+    assert "x-runreel-lag" not in answer.headers

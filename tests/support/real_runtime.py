@@ -1,0 +1,94 @@
+"""A real browser under a real worker `Runtime`, its events in an outbox on disk: no NATS, no recorder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from uuid_utils import uuid7
+
+from schemas.codec import decode_event
+from schemas.ends import REQUESTED
+from schemas.envelope import Event
+from schemas.events.runtime import RuntimeConfig
+from schemas.tokens import connect_url
+from worker.chromium import directory
+from worker.chromium.find import find_chromium
+from worker.chromium.sandbox import choose_sandbox
+from worker.gateway.server import Gateway
+from worker.outbox import Outbox
+from worker.run_log import RunLog
+from worker.runtime import BrowserSetup, Runtime
+
+SECRET = "a secret of sixteen or more"
+
+
+class RealRuntime:
+    """A started runtime, the URL to attach to, and what it has recorded so far."""
+
+    def __init__(self, runtime: Runtime, outbox: Outbox, url: str) -> None:
+        self.runtime = runtime
+        self.outbox = outbox
+        self.connect_url = url
+
+    def find_run(self, run_id: str) -> Runtime | None:
+        """For the gateway: this run only, while it is active."""
+        active = run_id == self.runtime.log.run_id and not self.runtime.log.ended
+        return self.runtime if active else None
+
+    @property
+    def events(self) -> list[Event]:
+        """All events recorded so far, in order."""
+        return [decode_event(self.outbox.read(entry)[1]) for entry in self.outbox.entries]
+
+    def of(self, event_type: str) -> list[dict[str, Any]]:
+        """The bodies of all events of a type, with the envelope's status and page under `_status` and `_page`."""
+        return [_body(event) for event in self.events if event.type == event_type]
+
+    async def until(self, event_type: str, **wanted: object) -> dict[str, Any]:
+        """The first event of that type with those values; fails after 10 s."""
+        async with asyncio.timeout(10):
+            while True:
+                for body in self.of(event_type):
+                    if wanted.items() <= body.items():
+                        return body
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def real_runtime(
+    tmp_path: Path, config: RuntimeConfig | None = None
+) -> AsyncIterator[RealRuntime]:
+    """Start a browser and a gateway to it; stop it in the end."""
+    root = directory.default_root(tmp_path)
+    directory.make_root(root)
+    binary = find_chromium()
+    setup = BrowserSetup(binary=binary, root=root, sandbox=choose_sandbox("auto", binary, root))
+    outbox = Outbox.open(tmp_path / "outbox")
+    run_log = RunLog(
+        outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())
+    )
+    runtime = Runtime(
+        run_log, setup, config=config or RuntimeConfig(), place=0, on_ended=lambda *_: None
+    )
+    gateway = Gateway(secret=SECRET)
+    port = await gateway.listen("127.0.0.1", 0)
+    url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)
+    real = RealRuntime(runtime, outbox, url)
+    gateway.lead_to(real)
+    await runtime.start(f"ws://127.0.0.1:{port}")
+    try:
+        yield real
+    finally:
+        await runtime.stop(REQUESTED)
+        gateway.close()
+        root.rmdir()
+
+
+def _body(event: Event) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(event.data)
+    return body | {"_status": event.status or None, "_page": event.pageid or None}
