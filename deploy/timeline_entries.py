@@ -154,8 +154,6 @@ class Visit(Entry):
 
     def loaded(self, load: PageLoad, at_ms: float) -> None:
         """A milestone of its document was reached."""
-        if load.title not in ("", load.url.partition("://")[2].rstrip("/")):
-            self.title = load.title  # a document without one is called by its URL
         if load.milestone == "load":
             self.loaded_ms = at_ms
 

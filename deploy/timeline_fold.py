@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UnsetType
 
 from deploy.terminal_text import size
 from deploy.timeline_entries import (
@@ -36,7 +37,7 @@ from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.navigation import Navigation
 from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest, NetworkResponse
-from schemas.events.page import PageClosed, PageCrash, PageError, PageLoad, PageOpened
+from schemas.events.page import PageClosed, PageCrash, PageError, PageLoad, PageOpened, PageTitle
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.resources import RunEvent
 from schemas.times import milliseconds
@@ -106,6 +107,7 @@ class Fold:
             NetworkFailed: self._network_end,
             Navigation: self._navigation,
             PageLoad: self._load,
+            PageTitle: self._title,
             PageOpened: self._opened,
             PageClosed: self._closed,
             PageError: self._page_error,
@@ -160,11 +162,19 @@ class Fold:
             self._visits_of_page.setdefault(event.page_id, []).append(visit)
 
     def _load(self, event: RunEvent, body: PageLoad, at_ms: float) -> None:
+        visit = self._visit_to(event.page_id, body.url)
+        if visit is not None:
+            visit.loaded(body, at_ms)
+
+    def _title(self, event: RunEvent, body: PageTitle, _at_ms: float) -> None:
+        visit = self._visit_to(event.page_id, body.url)
+        if visit is not None:
+            visit.title = body.title
+
+    def _visit_to(self, page_id: str | UnsetType, url: str) -> Visit | None:
         # The next navigation may have begun by the time this one's load is told.
-        for visit in reversed(self._visits_of_page.get(event.page_id, [])):
-            if body.url in ("", visit.steps[-1].url):
-                visit.loaded(body, at_ms)
-                return
+        visits = reversed(self._visits_of_page.get(page_id, []))
+        return next((visit for visit in visits if url in ("", visit.steps[-1].url)), None)
 
     def _opened(self, event: RunEvent, body: PageOpened, at_ms: float) -> None:
         if body.opener_id:

@@ -61,7 +61,15 @@ class CdpEvent(Struct):
     params: Raw = Raw(b"{}")
 
 
+class CdpAnswer(Struct):
+    """The answer to a call of ours; an error has no result."""
+
+    id: int
+    result: Raw = Raw(b"{}")
+
+
 _event = msgspec.json.Decoder(CdpEvent)
+_answer = msgspec.json.Decoder(CdpAnswer)
 _attached = msgspec.json.Decoder(AttachedToTarget)
 _detached = msgspec.json.Decoder(DetachedFromTarget)
 _info_changed = msgspec.json.Decoder(TargetInfoChanged)
@@ -88,6 +96,7 @@ class Tap:
         self._session = b""
         self._tapped: dict[bytes, Tapped] = {}
         self._by_target: dict[str, Tapped] = {}
+        self._asked: set[int] = set()
         self._dismissed: set[bytes] = set()
         self._downloading: dict[str, Tapped] = {}
         self._last_id = 0
@@ -103,12 +112,21 @@ class Tap:
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of our sessions. Nothing in it can make us fail."""
-        if frames.method_of(message) is None:
-            return
         try:
-            self._receive_event(session, _decode(message))
+            if frames.method_of(message) is None:
+                self._receive_answer(session, message)
+            else:
+                self._receive_event(session, _decode(message))
         except msgspec.MsgspecError as error:
             self._skip(message, error)
+
+    def _receive_answer(self, session: bytes, message: bytes) -> None:
+        """The only answers we read are those to `_ask_for_title`."""
+        if session == self._session and self._asked:
+            answer = _answer.decode(message)
+            if answer.id in self._asked:
+                self._asked.discard(answer.id)
+                self._on_info(CdpEvent("Target.targetInfoChanged", answer.result))
 
     def _receive_event(self, session: bytes, event: CdpEvent) -> None:
         tapped = self._tapped.get(session)
@@ -122,6 +140,8 @@ class Tap:
             self._on_dialog(session, tapped, event)
         else:
             self._record_all(event, tapped)
+            if event.method == "Page.loadEventFired" and tapped.is_page:
+                self._ask_for_title(tapped)
 
     def _record_all(self, event: CdpEvent, tapped: Tapped) -> None:
         for fact in translate(event.method, event.params, tapped):
@@ -135,7 +155,7 @@ class Tap:
         elif event.method == "Target.detachedFromTarget":
             self._on_detached(event)
         elif event.method == "Target.targetInfoChanged":
-            self._on_info_changed(_info_changed.decode(event.params).target_info)
+            self._on_info(event)
         elif event.method == "Target.targetCrashed":
             crashed = self._by_target.get(_crashed.decode(event.params).target_id)
             if crashed is not None:
@@ -173,10 +193,17 @@ class Tap:
             self._by_target.pop(tapped.target_id, None)
             self._record_all(event, tapped)
 
-    def _on_info_changed(self, info: TargetInfo) -> None:
+    def _ask_for_title(self, tapped: Tapped) -> None:
+        """Chromium does not announce titles. The browser process knows them, so asking does not touch the page."""
+        self._send(self._session, "Target.getTargetInfo", {"targetId": tapped.target_id})
+        self._asked.add(self._last_id)
+
+    def _on_info(self, event: CdpEvent) -> None:
+        info = _info_changed.decode(event.params).target_info
         tapped = self._by_target.get(info.target_id)
         if tapped is not None:
-            tapped.url = info.url
+            self._record_all(event, tapped)
+            tapped.url, tapped.title = info.url, info.title
 
     # what a silent listener must do all the same
 

@@ -46,7 +46,7 @@ def document(endpoints: Sequence[Endpoint]) -> Json:
         "security": [{"bearerAuth": []}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": spelled(components),
             "securitySchemes": {
                 "bearerAuth": {
                     "type": "http",
@@ -56,6 +56,20 @@ def document(endpoints: Sequence[Endpoint]) -> Json:
             },
         },
     }
+
+
+def spelled(node: Any) -> Any:
+    """Schemas in the usual spelling: enums say their type, a nullable text is `[string, null]`."""
+    if isinstance(node, list):
+        return [spelled(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: spelled(value) for key, value in node.items()}
+    if all(isinstance(value, str) for value in node.get("enum", (None,))):
+        node.setdefault("type", "string")
+    if all(set(option) == {"type"} for option in node.get("anyOf", ({},))):
+        node["type"] = [option["type"] for option in node.pop("anyOf")]
+    return node
 
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:

@@ -48,6 +48,14 @@ class PageLoad(EventData, frozen=True, kw_only=True):
     timestamp: float | UnsetType = UNSET
 
 
+@event("page.title", category="browser")
+class PageTitle(EventData, frozen=True, kw_only=True):
+    """A page's document has another title now (`Target.targetInfoChanged`)."""
+
+    title: Title
+    url: Url = ""
+
+
 @event("page.error", category="browser")
 class PageError(EventData, frozen=True, kw_only=True):
     """An exception or rejection that nobody caught (`Runtime.exceptionThrown`)."""

@@ -39,6 +39,14 @@ class Browser(Struct):
     first_answer_ms: float
 
 
+class Spawned(Struct):
+    """A browser's process, its directory, and when it was started."""
+
+    process: process.Process
+    home: Path
+    since: float
+
+
 def prepare(parent: Path) -> Setup:
     """A root for browsers' directories, and the sandbox that this machine allows."""
     binary, root = find_chromium(), parent / "plain"
@@ -47,10 +55,10 @@ def prepare(parent: Path) -> Setup:
 
 
 @asynccontextmanager
-async def launched(
+async def spawned(
     setup: Setup, *, place: int = 0, with_port: bool = False
-) -> AsyncIterator[Browser]:
-    """A browser that has answered its first call; killed, and its files removed, in the end."""
+) -> AsyncIterator[Spawned]:
+    """A browser's process; killed, and its files removed, in the end."""
     run_id, uid = str(uuid7()), setup.sandbox.uid(FIRST_PLACE + place)
     home = directory.make(setup.root, run_id, uid)
     command = _command(setup, home, uid, with_port=with_port)
@@ -58,14 +66,25 @@ async def launched(
     since = time.perf_counter()
     browser = process.spawn(command, environment, home)
     try:
-        async with over_pipe(browser.ends) as cdp:
-            await cdp.call("Browser.getVersion")
-            took_ms = (time.perf_counter() - since) * 1000
-            yield Browser(cdp, await _port_url(home) if with_port else "", took_ms)
+        yield Spawned(browser, home, since)
     finally:
         browser.kill()
         await browser.ended
         await asyncio.to_thread(directory.remove, home)
+
+
+@asynccontextmanager
+async def launched(
+    setup: Setup, *, place: int = 0, with_port: bool = False
+) -> AsyncIterator[Browser]:
+    """A browser that has answered its first call."""
+    async with (
+        spawned(setup, place=place, with_port=with_port) as started,
+        over_pipe(started.process.ends) as cdp,
+    ):
+        await cdp.call("Browser.getVersion")
+        took_ms = (time.perf_counter() - started.since) * 1000
+        yield Browser(cdp, await _port_url(started.home) if with_port else "", took_ms)
 
 
 def _command(setup: Setup, home: Path, uid: int | None, *, with_port: bool) -> list[str]:

@@ -102,9 +102,7 @@ class Page:
         """A new page, with the events of loading switched on."""
         target = await cdp.call("Target.createTarget", {"url": "about:blank"})
         target_id = msgspec.json.decode(target, type=_Target).target_id
-        attached = await cdp.call(
-            "Target.attachToTarget", {"targetId": target_id, "flatten": True}
-        )
+        attached = await cdp.call("Target.attachToTarget", {"targetId": target_id, "flatten": True})
         session = msgspec.json.decode(attached, type=_Session).session_id
         await cdp.call("Page.enable", session=session)
         return cls(cdp, session, target_id)

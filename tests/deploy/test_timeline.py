@@ -16,7 +16,7 @@ from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.navigation import Navigation
 from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest, NetworkResponse
-from schemas.events.page import PageCrash, PageError, PageLoad, PageOpened
+from schemas.events.page import PageCrash, PageError, PageLoad, PageOpened, PageTitle
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.resources import RunEvent
 from tests.deploy.runs import event, raw_event, run
@@ -97,7 +97,8 @@ def test_navigation_is_one_line_with_its_title() -> None:
         event(0, navigation("started", "/old")),
         event(4, navigation("committed", "/about.html")),
         event(9, PageLoad(milestone="domContentLoaded", url=HOME + "/about.html")),
-        event(30, PageLoad(milestone="load", url=HOME + "/about.html", title="Our story")),
+        event(12, PageTitle(title="Our story", url=HOME + "/about.html")),
+        event(30, PageLoad(milestone="load", url=HOME + "/about.html")),
     ]
     assert told(request("/old"), *visit)[1] == (
         "page      /old → /about.html “Our story” loaded in 30 ms"
@@ -121,12 +122,6 @@ def test_load_that_comes_after_the_next_start_is_not_lost() -> None:
         event(9, PageLoad(milestone="load", url=HOME + "/one")),
     ]
     assert told(request("/"), *visits)[1:] == ["page      /one loaded in 9 ms", "page      /two"]
-
-
-def test_url_is_no_title() -> None:
-    load = PageLoad(milestone="load", url=HOME + "/one", title="127.0.0.1:4000/one")
-    visit = [event(0, navigation("committed", "/one")), event(9, load)]
-    assert told(request("/"), *visit)[1] == "page      /one loaded in 9 ms"
 
 
 def test_download_is_no_visit() -> None:
@@ -224,7 +219,7 @@ def test_no_page_reaches_the_terminal(hostile: str) -> None:
     happenings = [
         event(0, ConsoleMessage(level="info", text=hostile)),
         request("/" + hostile),
-        event(1, PageLoad(milestone="load", title=hostile)),
+        event(1, PageTitle(title=hostile)),
         event(2, Dialog(phase="opened", message=hostile)),
         event(3, Download(phase="began", guid="g", suggested_filename=hostile)),
         raw_event(4, hostile, hostile, b"{}"),

@@ -98,9 +98,7 @@ async def test_bad_query(recorder: Running, path_of: str, query: str, path: str)
         ("cursor=garbage", "$.cursor"),
     ],
 )
-async def test_bad_query_of_events(
-    recorder: Running, run: FakeRun, query: str, path: str
-) -> None:
+async def test_bad_query_of_events(recorder: Running, run: FakeRun, query: str, path: str) -> None:
     answer = await recorder.http.get(f"/v1/runs/{run.run_id}/events?{query}")
     check(answer, 400, "request.invalid", path)
 

@@ -144,9 +144,7 @@ async def test_pages(recorder: Running, busy: FakeRun, order: str, limit: int) -
     assert seen == sorted(range(1, 8), reverse=order == "desc")
 
 
-async def test_stream_of_an_ended_run(
-    recorder: Running, worker: FakeWorker, busy: FakeRun
-) -> None:
+async def test_stream_of_an_ended_run(recorder: Running, worker: FakeWorker, busy: FakeRun) -> None:
     await shown(recorder, await worker.end(busy, BROWSER_CRASHED))
     told = await whole_stream(recorder, busy)
     listed = await recorder.get(f"/v1/runs/{busy.run_id}/events")
@@ -326,9 +324,7 @@ async def _raw(event: Any) -> str:
     return codec.encode_event(event).decode()
 
 
-async def test_runs_lists_and_filters(
-    recorder: Running, worker: FakeWorker, run: FakeRun
-) -> None:
+async def test_runs_lists_and_filters(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
     of_runtime = {"runtimeId": run.runtime_id}
     [listed] = (await recorder.get("/v1/runs", **of_runtime))["data"]
     assert listed["id"] == run.run_id

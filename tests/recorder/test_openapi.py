@@ -41,14 +41,12 @@ def resolved(document: Any, node: Any) -> Any:
 
 
 def meaning(schema: Any) -> Any:
-    """A schema in one spelling: unions as sorted types, required and enums sorted."""
+    """A schema in one spelling: where order says nothing, sorted."""
     if isinstance(schema, list):
         return [meaning(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     schema = {key: meaning(value) for key, value in schema.items()}
-    if "anyOf" in schema and all(set(option) == {"type"} for option in schema["anyOf"]):
-        schema["type"] = [option["type"] for option in schema.pop("anyOf")]
     for key in ("required", "enum", "type"):
         if isinstance(schema.get(key), list):
             schema[key] = sorted(schema[key])

@@ -14,6 +14,7 @@ import nats
 import uuid_utils
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.errors import KeyWrongLastSequenceError
 
 from schemas import codec, subjects
 from schemas.ends import REQUESTED, End
@@ -143,12 +144,15 @@ class FakeWorker:
             gateway_url=GATEWAY,
         )
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
-        await claims.create(run.runtime_id, codec.encode(claim))
+        try:
+            await claims.create(run.runtime_id, codec.encode(claim))
+        except KeyWrongLastSequenceError:
+            entry = await claims.get(run.runtime_id)
+            stands = msgspec.json.decode(entry.value or b"", type=Claim)
+            return RunStarted(run_id=stands.run_id, gateway_url=GATEWAY, position=0, started=False)
         position = await self.publish(run, run.launching(), run.ready())
         self.runs[run.run_id] = run
-        return RunStarted(
-            run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True
-        )
+        return RunStarted(run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True)
 
     async def stop(self, request: StopRun) -> Answer:
         run = self.runs.pop(request.run_id)

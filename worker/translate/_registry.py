@@ -29,6 +29,7 @@ class Tapped(Struct, kw_only=True):
     page_id: str | UnsetType = UNSET
     context_id: str | UnsetType = UNSET
     url: str = ""
+    title: str = ""
     on_error_page: bool = False
     browsers_own: set[str] = msgspec.field(default_factory=set)
 

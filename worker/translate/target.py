@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct, UnsetType
 
-from schemas.events.page import PageClosed, PageCrash, PageOpened
+from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
 from worker.fact import Fact
 from worker.translate._registry import Params, Tapped, cdp
 
@@ -63,6 +63,19 @@ def detached_from_target(_params: DetachedFromTarget, tapped: Tapped) -> Iterato
     """A page closes."""
     if tapped.is_page:
         yield tapped.fact(PageClosed(url=tapped.url), "finished")
+
+
+@cdp("Target.targetInfoChanged", TargetInfoChanged)
+def target_info_changed(params: TargetInfoChanged, tapped: Tapped) -> Iterator[Fact]:
+    """A page has another URL or title. A URL is told by navigations, and stands in for a title until there is one."""
+    info = params.target_info
+    if not tapped.is_page or info.title in ("", tapped.title) or _is_made_of(info.url, info.title):
+        return
+    yield tapped.fact(PageTitle(title=info.title, url=info.url))
+
+
+def _is_made_of(url: str, title: str) -> bool:
+    return title.rstrip("/") in (url.rstrip("/"), url.partition("://")[2].rstrip("/"))
 
 
 @cdp("Target.targetCrashed", TargetCrashed)

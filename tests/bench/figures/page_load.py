@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from deploy.site import Site
 from tests.bench.browser import launched, prepare

@@ -1,0 +1,27 @@
+"""Every figure, in the order of the table. Each is imported only where it is measured or listed."""
+
+from __future__ import annotations
+
+from tests.bench.figure import Figure
+from tests.bench.figures import (
+    console_sse,
+    memory,
+    page_load,
+    recorder_rate,
+    round_trip,
+    start,
+    worker_rate,
+)
+
+FIGURES: dict[str, Figure] = {
+    figure.name: figure
+    for figure in (
+        start.FIGURE,
+        round_trip.FIGURE,
+        page_load.FIGURE,
+        console_sse.FIGURE,
+        memory.FIGURE,
+        worker_rate.FIGURE,
+        recorder_rate.FIGURE,
+    )
+}

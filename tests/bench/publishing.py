@@ -1,0 +1,49 @@
+"""The worker's outbox and publisher against a real JetStream, without the rest of the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from recorder import bus as recorder_bus
+from schemas import streams
+from worker.bus import Bus
+from worker.outbox import Outbox
+from worker.publisher import Publisher
+
+MIB = 1024 * 1024
+
+
+async def make_stream(nats_url: str) -> None:
+    """RUNS, as a recorder makes it."""
+    async with recorder_bus.connect(nats_url, "bench") as bus:
+        await bus.ensure_stream(streams.runs_stream(max_age_days=1, max_bytes=1024 * MIB), 1)
+
+
+@asynccontextmanager
+async def outbox_in(directory: Path) -> AsyncIterator[Outbox]:
+    """An outbox with files of its own."""
+    outbox = Outbox.open(directory)
+    try:
+        yield outbox
+    finally:
+        outbox.close()
+
+
+@asynccontextmanager
+async def published(bus: Bus, outbox: Outbox) -> AsyncIterator[None]:
+    """Publish what is in the outbox, for as long as the block lasts."""
+    task = asyncio.get_running_loop().create_task(Publisher(bus, outbox).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def all_acknowledged(outbox: Outbox) -> int:
+    """Wait until the stream has everything; the position of the last event."""
+    return await outbox.acknowledged(outbox.entries[-1]) if outbox.entries else 0

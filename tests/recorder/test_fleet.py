@@ -1,0 +1,62 @@
+"""Who counts as there: judged by change, on one's own clock."""
+
+from __future__ import annotations
+
+from recorder.fleet import LIVE_SECONDS, Roster
+from schemas.requests import Heartbeat
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def heartbeat(worker_id: str, beat: int, active: int = 0, *, draining: bool = False) -> Heartbeat:
+    return Heartbeat(
+        worker_id=worker_id,
+        beat=beat,
+        capacity=2,
+        active=active,
+        gateway_url="ws://x",
+        version="0",
+        chromium="",
+        sandbox=True,
+        draining=draining,
+    )
+
+
+def names(heartbeats: list[Heartbeat]) -> list[str]:
+    return [each.worker_id for each in heartbeats]
+
+
+def test_most_free_places_first() -> None:
+    roster = Roster(Clock())
+    for worker_id, active in (("a", 1), ("b", 0), ("c", 2)):
+        roster.beat(worker_id, heartbeat(worker_id, 1, active))
+    roster.beat("d", heartbeat("d", 1, draining=True))
+    assert names(roster.with_room()) == ["b", "a"]
+    assert names(roster.live()) == ["b", "a", "c", "d"]
+
+
+def test_silent_worker_is_not_there() -> None:
+    clock = Clock()
+    roster = Roster(clock)
+    roster.beat("a", heartbeat("a", 1))
+    clock.now += LIVE_SECONDS - 1
+    assert names(roster.live()) == ["a"]
+    roster.beat("a", heartbeat("a", 1))  # the same beat, read again: no sign of life
+    clock.now += 2
+    assert roster.live() == []
+    roster.beat("a", heartbeat("a", 2))
+    assert names(roster.live()) == ["a"]
+
+
+def test_worker_that_took_itself_off() -> None:
+    roster = Roster(Clock())
+    roster.beat("a", heartbeat("a", 1))
+    roster.beat("a", None)
+    roster.beat("b", None)
+    assert roster.live() == []
