@@ -65,7 +65,7 @@ class CdpAnswer(Struct):
     """The answer to a call of ours; an error has no result."""
 
     id: int
-    result: Raw = Raw(b"{}")
+    result: Raw = Raw()
 
 
 _event = msgspec.json.Decoder(CdpEvent)
@@ -96,7 +96,7 @@ class Tap:
         self._session = b""
         self._tapped: dict[bytes, Tapped] = {}
         self._by_target: dict[str, Tapped] = {}
-        self._asked: set[int] = set()
+        self._asked: dict[int, str] = {}
         self._dismissed: set[bytes] = set()
         self._downloading: dict[str, Tapped] = {}
         self._last_id = 0
@@ -124,8 +124,10 @@ class Tap:
         """The only answers we read are those to `_ask_for_title`."""
         if session == self._session and self._asked:
             answer = _answer.decode(message)
-            if answer.id in self._asked:
-                self._asked.discard(answer.id)
+            if answer.id not in self._asked:
+                return
+            asked_at = self._asked.pop(answer.id)
+            if answer.result and _info_changed.decode(answer.result).target_info.url == asked_at:
                 self._on_info(CdpEvent("Target.targetInfoChanged", answer.result))
 
     def _receive_event(self, session: bytes, event: CdpEvent) -> None:
@@ -140,7 +142,11 @@ class Tap:
             self._on_dialog(session, tapped, event)
         else:
             self._record_all(event, tapped)
-            if event.method == "Page.loadEventFired" and tapped.is_page:
+            if (
+                event.method == "Page.loadEventFired"
+                and tapped.is_page
+                and not tapped.on_error_page
+            ):
                 self._ask_for_title(tapped)
 
     def _record_all(self, event: CdpEvent, tapped: Tapped) -> None:
@@ -194,9 +200,12 @@ class Tap:
             self._record_all(event, tapped)
 
     def _ask_for_title(self, tapped: Tapped) -> None:
-        """Chromium does not announce titles. The browser process knows them, so asking does not touch the page."""
+        """Chromium does not announce titles. The browser process knows them, so asking does not touch the page.
+
+        The answer counts only while the page is still where it was: a title belongs to its document.
+        """
         self._send(self._session, "Target.getTargetInfo", {"targetId": tapped.target_id})
-        self._asked.add(self._last_id)
+        self._asked[self._last_id] = tapped.url
 
     def _on_info(self, event: CdpEvent) -> None:
         info = _info_changed.decode(event.params).target_info

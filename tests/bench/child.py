@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.figure import Figure
 from tests.bench.processes import ROOT, module
-from tests.bench.telling import Failed, Progress, Telling, read
+from tests.bench.telling import Failed, Measured, Progress, Telling, read
 
 GRACE_SECONDS = 30.0
 END_SECONDS = 25.0

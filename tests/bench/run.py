@@ -36,7 +36,7 @@ FAILED = 1
 def main(arguments: list[str] | None = None) -> int:
     """Measure what was asked for; not 0 when a figure could not be measured."""
     options = _options(arguments)
-    console = Console(stderr=options.json)
+    console = _console(stderr=options.json)
     before = table.machine()
     measured, failed = _measure(options.figure or list(FIGURES), options.quick, console)
     report = {"machine": before | {"load_after": table.machine()["load"]}, "quick": options.quick}
@@ -55,6 +55,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run at all?")
     parser.add_argument("--json", action="store_true", help="for machines; progress goes to stderr")
     return parser.parse_args(arguments)
+
+
+def _console(*, stderr: bool) -> Console:
+    """A terminal as it is; a file or a pipe as wide as the table."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, width=120, highlight=False)
 
 
 def _measure(

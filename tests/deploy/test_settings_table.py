@@ -34,7 +34,7 @@ def test_secrets_are_marked() -> None:
 
 
 def test_text_around_the_tables_stays() -> None:
-    fresh = with_tables(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    fresh = with_tables(f"before\n{BEGIN}\nstale words\n{END}\nafter\n")
     assert fresh.startswith("before\n")
     assert fresh.endswith("after\n")
-    assert "old" not in fresh
+    assert "stale words" not in fresh

@@ -179,7 +179,7 @@ async def test_body_over_10_mb_of_unknown_length(recorder: Running) -> None:
     ["", "Bearer", "Bearer wrong", "Basic a2V5", "Bearer k\u00e9y", "key"],
 )
 async def test_wrong_key(recorder: Running, authorization: str) -> None:
-    headers = {"authorization": authorization.encode("latin-1")}
+    headers = {b"authorization": authorization.encode("latin-1")}
     answer = await recorder.http.get("/v1/runs", headers=headers)
     check(answer, 401, "auth.required")
 
@@ -211,7 +211,7 @@ async def test_request_id_comes_back(recorder: Running, given: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "<script>", "é".encode().decode("latin-1")])
 async def test_request_id_that_is_none_is_replaced(recorder: Running, given: str) -> None:
-    headers = {"x-request-id": given.encode("latin-1")}
+    headers = {b"x-request-id": given.encode("latin-1")}
     answer = await recorder.http.get("/v1/nothing", headers=headers)
     assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-request-id"])
     check(answer, 404, "route.not_found")

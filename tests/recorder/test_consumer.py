@@ -89,7 +89,10 @@ def test_gap_loses_the_pull_but_not_what_came_before_it() -> None:
 async def test_consumer_that_someone_deletes_comes_back(
     own_nats: NatsServer, tmp_path: Path
 ) -> None:
-    async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url) as worker:
+    async with (
+        running(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
         run = FakeRun("w1", new_id(), new_id())
         await worker.publish(run, run.launching(), run.ready())
         await worker._js.delete_consumer(subjects.RUNS, "r1")
@@ -101,12 +104,13 @@ async def test_consumer_that_someone_deletes_comes_back(
 
 
 async def test_lag_shows_in_consumer_info(own_nats: NatsServer, tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url) as worker:
+    async with (
+        running(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
         run = FakeRun("w1", new_id(), new_id())
         position = await worker.publish(run, run.launching(), run.ended())
-        await recorder.http.get(
-            "/healthz", headers={"x-runreel-min-position": f"RUNS={position}"}
-        )
+        await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"RUNS={position}"})
         info = await worker._js.consumer_info(subjects.RUNS, "r1")
         while info.ack_floor.stream_seq != position:
             info = await worker._js.consumer_info(subjects.RUNS, "r1")

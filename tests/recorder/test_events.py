@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from recorder import follow
+from schemas import codec
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.console import ConsoleMessage
 from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest
@@ -211,8 +212,11 @@ async def test_filtered_stream_goes_on_past_what_it_does_not_show(
 
 async def test_stream_of_garbage_cursor(recorder: Running, run: FakeRun) -> None:
     path = f"/v1/runs/{run.run_id}/events/stream"
-    for given in ({"params": {"cursor": "x"}}, {"headers": {"last-event-id": "x"}}):
-        answer = await recorder.http.get(path, **given)
+    answers = [
+        await recorder.http.get(path, params={"cursor": "x"}),
+        await recorder.http.get(path, headers={"last-event-id": "x"}),
+    ]
+    for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (400, "request.invalid")
 
 
@@ -308,20 +312,10 @@ async def test_second_copy_of_a_message_changes_nothing(
 ) -> None:
     event = busy.event(PageOpened(url="twice"))
     await worker.publish(busy, event)
-    body = json.dumps({"id": event.id}).encode()
-    assert body
-    subject = busy.subject(event)
-    encoded = (await _raw(event)).encode()
-    position = await worker.publish_raw(subject, encoded, f"{event.id}-again")
-    await shown(recorder, position)
+    body, again = codec.encode_event(event), f"{event.id}-again"
+    await shown(recorder, await worker.publish_raw(busy.subject(event), body, again))
     run = await recorder.get(f"/v1/runs/{busy.run_id}")
     assert run["counts"]["events"] == 8
-
-
-async def _raw(event: Any) -> str:
-    from schemas import codec
-
-    return codec.encode_event(event).decode()
 
 
 async def test_runs_lists_and_filters(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:

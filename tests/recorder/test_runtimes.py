@@ -121,14 +121,15 @@ async def test_filters(recorder: Running, run: FakeRun) -> None:
 async def test_pages_hold_every_runtime_once_while_more_are_made(recorder: Running) -> None:
     space = await recorder.post("/v1/spaces", {"name": "pages"}, status=201)
     made = [(await create(recorder, spaceId=space["id"]))["id"] for _ in range(5)]
-    seen, cursor = [], None
+    seen: list[object] = []
+    wanted = {"spaceId": space["id"], "limit": 2}
     while True:
-        given = {"cursor": cursor} if cursor else {}
-        page = await recorder.get("/v1/runtimes", spaceId=space["id"], limit=2, **given)
+        page = await recorder.get("/v1/runtimes", **wanted)
         seen += [each["id"] for each in page["data"]]
         await create(recorder, spaceId=space["id"])
-        if (cursor := page["nextCursor"]) is None:
+        if page["nextCursor"] is None:
             break
+        wanted["cursor"] = page["nextCursor"]
     assert seen == made[::-1]
 
 

@@ -14,6 +14,7 @@ import nats
 import uuid_utils
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.errors import KeyWrongLastSequenceError
 
 from schemas import codec, subjects
@@ -53,8 +54,7 @@ class FakeRun:
     def event(self, data: EventData | str, number: int | None = None, **attributes: Any) -> Event:
         """The next event, or one with a number of its own; a plain `data` is an unknown type."""
         self.number = number if number is not None else self.number + 1
-        known = not isinstance(data, str)
-        kind = type_of(data) if known else None
+        kind = None if isinstance(data, str) else type_of(data)
         given: dict[str, Any] = {
             "id": new_id(),
             "source": worker_source(self.worker_id),
@@ -65,7 +65,7 @@ class FakeRun:
             "runtimeid": self.runtime_id,
             "sequence": sequence_text(self.number),
             "dataversion": kind.version if kind else 1,
-            "data": msgspec.Raw(codec.encode(data) if known else b'{"new": true}'),
+            "data": msgspec.Raw(codec.encode(data) if kind else b'{"new": true}'),
         }
         return Event(**(given | attributes))
 
@@ -88,7 +88,7 @@ class FakeRun:
 
 
 class FakeWorker:
-    """One worker. `refuse_with` makes it refuse starts; `silent` makes it answer nothing."""
+    """One worker. `refuse_with` makes it refuse starts."""
 
     def __init__(self, client: Client, worker_id: str, capacity: int) -> None:
         self.client = client
@@ -96,7 +96,7 @@ class FakeWorker:
         self.capacity = capacity
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
-        self.answers = True
+        self.requests: list[Subscription] = []
         self._js = client.jetstream()
         self._beats = 0
 
@@ -158,6 +158,12 @@ class FakeWorker:
         run = self.runs.pop(request.run_id)
         return RunStopped(run_id=run.run_id, position=await self.end(run))
 
+    async def stop_answering(self) -> None:
+        """Be dead to requests, though the heartbeat is still to be read."""
+        for subscription in self.requests:
+            await subscription.unsubscribe()
+        await self.client.flush()
+
     async def end(self, run: FakeRun, end: End = REQUESTED) -> int:
         """End a run; the position of its end."""
         self.runs.pop(run.run_id, None)
@@ -167,10 +173,9 @@ class FakeWorker:
         return position
 
     async def on_start(self, message: Msg) -> None:
-        if self.answers:
-            await message.respond(
-                codec.encode(await self.start(msgspec.json.decode(message.data, type=StartRun)))
-            )
+        await message.respond(
+            codec.encode(await self.start(msgspec.json.decode(message.data, type=StartRun)))
+        )
 
     async def on_stop(self, message: Msg) -> None:
         await message.respond(
@@ -185,8 +190,10 @@ async def fake_worker(
     """A worker that has beaten once and goes on."""
     client = await nats.connect(nats_url)
     worker = FakeWorker(client, worker_id, capacity)
-    await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start)
-    await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop)
+    worker.requests = [
+        await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start),
+        await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop),
+    ]
     await worker.beat()
     beating = asyncio.create_task(_beat(worker))
     try:
