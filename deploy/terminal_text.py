@@ -34,6 +34,11 @@ def shorten_middle(text: str, width: int) -> str:
     return text[:head] + ELLIPSIS + (text[-tail:] if tail else "")
 
 
+def shorten_end(text: str, width: int) -> str:
+    """At most `width` characters, the end taken out: of a sentence the beginning tells the most."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + ELLIPSIS
+
+
 def size(count: float) -> str:
     """Bytes for people: `870 B`, `4.1 kB`, `2.3 MB`."""
     for unit, factor in (("MB", 1000**2), ("kB", 1000)):

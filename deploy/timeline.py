@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import httpx
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from deploy.terminal_text import clean, duration, shorten_middle
+from deploy.terminal_text import clean, duration
 from deploy.timeline_entries import Entry, Segment
 from deploy.timeline_fold import body_of, fold, home_of
 from schemas.resources import Page, Run, RunEvent
@@ -61,19 +62,23 @@ def _line(entry: Entry, start_ms: int, width: int) -> Text:
     return _cut(text, width)
 
 
-def fit(segments: list[Segment], width: int) -> list[Segment]:
-    """The segments, cleaned, those that shrink cut in their middle until all fit, where that can
-    be.
-    """
-    cleaned = [Segment(clean(s.text), s.style, s.shrinks) for s in segments]
-    shown = [segment for segment in cleaned if segment.text]
-    shrinking = [s for s in shown if s.shrinks]
-    excess = sum(len(s.text) + 1 for s in shown) - width
-    if excess <= 0 or not shrinking:
-        return shown
-    room = sum(len(s.text) for s in shrinking) - excess
-    each = max(LEAST_SHRUNK, room // len(shrinking))
-    return [Segment(shorten_middle(s.text, each), s.style) if s.shrinks else s for s in shown]
+def fit(segments: Sequence[Segment], width: int) -> list[Segment]:
+    """The segments, cleaned, and those that may be cut so cut that all fit, where that can be."""
+    shown = [Segment(text, s.style, s.cut) for s in segments if (text := clean(s.text))]
+    whole = sum(cell_len(s.text) for s in shown if s.cut is None)
+    room = iter(shares([len(s.text) for s in shown if s.cut], width - whole - len(shown)))
+    return [Segment(s.cut(s.text, next(room)), s.style) if s.cut else s for s in shown]
+
+
+def shares(lengths: Sequence[int], room: int) -> list[int]:
+    """How much each of several texts may have of `room`: short ones all they need, long ones alike."""
+    granted = [0] * len(lengths)
+    shortest_first = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for done, index in enumerate(shortest_first):
+        fair = max(LEAST_SHRUNK, room // (len(lengths) - done))
+        granted[index] = min(lengths[index], fair)
+        room -= granted[index]
+    return granted
 
 
 def _cut(text: Text, width: int) -> Text:

@@ -4,13 +4,13 @@ Pure. The text is not yet safe to print; `deploy.timeline` sees to that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from deploy.terminal_text import duration, size
+from deploy.terminal_text import duration, shorten_end, shorten_middle, size
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
@@ -21,11 +21,11 @@ from schemas.events.page import PageLoad
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a line. `shrinks`: its middle may be taken out where the line is too long."""
+    """A piece of a line. `cut` shortens it to a width where the line is too long; None: it stays whole."""
 
     text: str
     style: str = ""
-    shrinks: bool = False
+    cut: Callable[[str, int], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Exchange(Entry):
             if at:
                 yield Segment("→", "yellow")
             yield from self._status(at)
-            yield Segment(short_url(hop.url, self.home), shrinks=True)
+            yield Segment(short_url(hop.url, self.home), cut=shorten_middle)
         yield from self._outcome()
 
     def _status(self, hop: int) -> Iterator[Segment]:
@@ -160,12 +160,12 @@ class Visit(Entry):
     def segments(self) -> Iterator[Segment]:
         first, last = self.steps[0], self.steps[-1]
         style = "bold" if first.main_frame else ""
-        yield Segment(short_url(first.url, self.home), style, shrinks=True)
+        yield Segment(short_url(first.url, self.home), style, cut=shorten_middle)
         if last.url != first.url:
             yield Segment("→", "yellow")
-            yield Segment(short_url(last.url, self.home), style, shrinks=True)
+            yield Segment(short_url(last.url, self.home), style, cut=shorten_middle)
         if self.title:
-            yield Segment(f"“{self.title}”")
+            yield Segment(f"“{self.title}”", cut=shorten_end)
         if last.phase == "failed":
             yield Segment("failed", "red")
         if self.loaded_ms is not None:
@@ -184,7 +184,7 @@ class Question(Entry):
 
     def segments(self) -> Iterator[Segment]:
         yield Segment(_text(self.opened.dialog_type, "dialog"), "dim")
-        yield Segment(f"“{_text(self.opened.message, '')}”")
+        yield Segment(f"“{_text(self.opened.message, '')}”", cut=shorten_end)
         if self.closed is not None:
             answer = "accepted" if self.closed.accepted else "dismissed"
             yield Segment(f"{answer} by the {_text(self.closed.answered_by, 'page')}", "dim")
@@ -202,8 +202,8 @@ class Transfer(Entry):
         return DOWNLOAD
 
     def segments(self) -> Iterator[Segment]:
-        yield Segment(_text(self.began.suggested_filename, "a file"), "bold")
-        yield Segment(short_url(self.began.url, self.home), "dim", shrinks=True)
+        yield Segment(_text(self.began.suggested_filename, "a file"), "bold", shorten_middle)
+        yield Segment(short_url(self.began.url, self.home), "dim", cut=shorten_middle)
         if self.ended is None:
             yield Segment("unfinished", "yellow")
         elif self.ended.phase == "canceled":
@@ -217,7 +217,7 @@ def console_words(message: ConsoleMessage) -> list[Segment]:
     """A console line, lit by its level, with the place it was written at."""
     style = LEVEL_STYLES.get(message.level, "")
     place = [Segment(place_of(message.url, message.line_number), "dim")] if message.url else []
-    return [Segment(message.text, style), *place]
+    return [Segment(message.text, style, shorten_end), *place]
 
 
 def place_of(url: str, line_number: object) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UnsetType
 
-from deploy.terminal_text import size
+from deploy.terminal_text import shorten_end, shorten_middle, size
 from deploy.timeline_entries import (
     CLIENT,
     CONSOLE,
@@ -179,9 +179,8 @@ class Fold:
     def _opened(self, event: RunEvent, body: PageOpened, at_ms: float) -> None:
         if body.opener_id:
             self._popups.add(event.page_id)
-            self._note(
-                at_ms, POPUP, Segment("opened"), Segment(short_url(body.url, self._home), "", True)
-            )
+            url = short_url(body.url, self._home)
+            self._note(at_ms, POPUP, Segment("opened"), Segment(url, cut=shorten_middle))
 
     def _closed(self, event: RunEvent, body: PageClosed, at_ms: float) -> None:
         if event.page_id in self._popups:
@@ -190,7 +189,7 @@ class Fold:
     def _page_error(self, event: RunEvent, body: PageError, at_ms: float) -> None:
         first_line = body.message.partition("\n")[0]
         place = [Segment(place_of(body.url, body.line_number), "dim")] if body.url else []
-        self._note(at_ms, ERROR, Segment(first_line, "bold red"), *place)
+        self._note(at_ms, ERROR, Segment(first_line, "bold red", shorten_end), *place)
 
     def _crash(self, event: RunEvent, body: PageCrash, at_ms: float) -> None:
         self._note(at_ms, ERROR, Segment("page crashed", "bold red"), Segment(body.reason))
@@ -218,7 +217,7 @@ class Fold:
             CLIENT,
             Segment("attached over CDP"),
             Segment(body.client_address, "dim"),
-            Segment(body.user_agent, "dim"),
+            Segment(body.user_agent, "dim", shorten_end),
         )
 
     def _disconnected(self, event: RunEvent, body: ConnectionClosed, at_ms: float) -> None:
@@ -240,5 +239,5 @@ class Fold:
             END,
             Segment(str(event.status), style),
             Segment(code, style),
-            Segment(message, "dim"),
+            Segment(message, "dim", shorten_end),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,8 +27,8 @@ from nats.js.kv import KeyValue
 from schemas import subjects
 from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import CONTENT_TYPE, Event
-from schemas.problems import CannotStart
-from schemas.requests import Claim, Heartbeat
+from schemas.problems import CannotStart, ServerError
+from schemas.requests import Answer, Claim, Heartbeat, Refused
 from worker.publisher import LinkDown
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Bus:
         self._jetstream: JetStreamContext = client.jetstream()
         self._inbox = client.new_inbox()
         self._buckets: dict[str, KeyValue] = {}
+        self._replies: set[asyncio.Task[None]] = set()
         self._take: Callable[[str, bytes], None] = _ignore
 
     @classmethod
@@ -102,16 +104,27 @@ class Bus:
     # requests
 
     async def answer(
-        self, subject: str, handle: Callable[[bytes], Awaitable[object]]
+        self, subject: str, handle: Callable[[bytes], Awaitable[Answer]]
     ) -> Subscription:
         """Answer requests on a subject with what `handle` returns, several at a time."""
 
         async def reply(message: Msg) -> None:
-            answer = await handle(message.data)
-            with contextlib.suppress(NatsError):  # whoever asked reads the log instead
+            try:
+                answer: Answer = await handle(message.data)
+            except Exception:  # whoever asked must hear of any failure, and the next may ask again
+                log.exception("request.failed", subject=subject)
+                answer = Refused(
+                    code=ServerError.code, message="The worker failed; its log says why."
+                )
+            with contextlib.suppress(NatsError):  # whoever asked reads the run's log instead
                 await message.respond(encode(answer))
 
-        return await self._client.subscribe(subject, cb=reply)
+        async def take(message: Msg) -> None:
+            task = asyncio.get_running_loop().create_task(reply(message))
+            self._replies.add(task)
+            task.add_done_callback(self._replies.discard)
+
+        return await self._client.subscribe(subject, cb=take)
 
     # heartbeat and claims
 

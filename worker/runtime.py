@@ -96,6 +96,8 @@ class Runtime:
             self._directory,
         )
         self._process.ended.add_done_callback(self._on_process_end)
+        if self._end is not None:  # someone stopped it before it was there
+            self._process.kill()
         pipe = await Pipe.open(self._process.ends, self._switchboard.dispatch)
         self._switchboard.connect(pipe)
         version = await self._switchboard.call("Browser.getVersion")
@@ -125,7 +127,7 @@ class Runtime:
         if self._process is None:
             self._finish(ends.LAUNCH_FAILED, detail)
         else:
-            self._end = (ends.LAUNCH_FAILED, detail)
+            self._end = self._end or (ends.LAUNCH_FAILED, detail)
             self._process.kill()
         await self.ended
         return detail

@@ -116,14 +116,14 @@ class Tap:
             if frames.method_of(message) is None:
                 self._receive_answer(session, message)
             else:
-                self._receive_event(session, _decode(message))
+                self._receive_event(session, frames.decode(_event, message))
         except msgspec.MsgspecError as error:
             self._skip(message, error)
 
     def _receive_answer(self, session: bytes, message: bytes) -> None:
         """The only answers we read are those to `_ask_for_title`."""
         if session == self._session and self._asked:
-            answer = _answer.decode(message)
+            answer = frames.decode(_answer, message)
             if answer.id not in self._asked:
                 return
             asked_at = self._asked.pop(answer.id)
@@ -267,14 +267,6 @@ def viewport_calls(viewport: Viewport | UnsetType) -> Calls:
     metrics = {"width": viewport.width, "height": viewport.height}
     metrics |= {"deviceScaleFactor": 0, "mobile": False}
     return (("Emulation.setDeviceMetricsOverride", metrics),)
-
-
-def _decode(message: bytes) -> CdpEvent:
-    """Chromium writes lone surrogates as they are; such a message is repaired and read again."""
-    try:
-        return _event.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _event.decode(frames.repaired(message))
 
 
 def _answered(fact: Fact, by: str) -> Fact:

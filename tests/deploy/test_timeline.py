@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from deploy.timeline import BEFORE_TEXT, fetch, lines, show
+from deploy.timeline import BEFORE_TEXT, fetch, lines, shares, show
 from schemas.events.connection import ConnectionClosed, ConnectionOpened
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
@@ -266,6 +266,28 @@ def test_long_url_loses_its_middle_and_keeps_what_follows() -> None:
     assert "/last.js 10 B" in line
     assert len(line) <= 80
     assert BEFORE_TEXT < 80
+
+
+@pytest.mark.parametrize(
+    ("lengths", "room", "granted"),
+    [
+        ([], 50, []),
+        ([10, 20], 50, [10, 20]),
+        ([100, 20], 60, [40, 20]),
+        ([100, 100], 60, [30, 30]),
+        ([100, 100], 0, [12, 12]),
+        ([5, 100], -10, [5, 12]),
+    ],
+)
+def test_short_texts_stay_whole_and_long_ones_share(
+    lengths: list[int], room: int, granted: list[int]
+) -> None:
+    assert shares(lengths, room) == granted
+
+
+def test_place_of_an_error_outlives_its_long_words() -> None:
+    error = PageError(message="Error: " + "words " * 40, url=HOME + "/broken.js", line_number=6)
+    assert lines(run(), [event(0, error)], 80)[1].plain.endswith("… broken.js:7")
 
 
 async def test_fetch_reads_every_page() -> None:

@@ -54,7 +54,7 @@ def test_any_text_is_a_time_or_a_complaint(text: str) -> None:
 @given(raw=st.binary())
 def test_any_bytes_are_a_query_or_a_complaint(raw: bytes) -> None:
     with suppress(RequestInvalid):
-        assert parse.query(raw, RunsQuery)
+        parse.query(raw, RunsQuery)
 
 
 @given(epoch=PLACES, position=PLACES)

@@ -7,6 +7,11 @@ id; so the head and the tail tell everything that routing needs, and a message o
 from __future__ import annotations
 
 import re
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 _MEMBER = b',"sessionId":"'
 _ID_DIGITS = 32
@@ -44,6 +49,16 @@ def method_of(message: bytes) -> bytes | None:
 def repaired(message: bytes) -> bytes:
     """The message with its lone surrogates, which no UTF-8 can hold, replaced by U+FFFD."""
     return _LONE_SURROGATE.sub(_replace_surrogate, message)
+
+
+def decode(decoder: msgspec.json.Decoder[T], message: bytes) -> T:
+    """Decode a message; one that msgspec refuses for its surrogates is repaired first. Raises msgspec.MsgspecError."""
+    try:
+        return decoder.decode(message)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return decoder.decode(repaired(message))
 
 
 def _replace_surrogate(match: re.Match[bytes]) -> bytes:

@@ -70,6 +70,7 @@ class Switchboard:
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._last_id = 0
         self.unowned = 0
+        self.unread = 0
 
     def connect(self, pipe: Pipe) -> None:
         """Send through this pipe from now on."""
@@ -81,7 +82,14 @@ class Switchboard:
             self._pipe.send(message)
 
     def dispatch(self, message: bytes) -> None:
-        """Hand a message of the browser's to its owner; called by the pipe."""
+        """Hand a message of the browser's to its owner; called by the pipe. One bad message ends nothing."""
+        try:
+            self._dispatch(message)
+        except msgspec.MsgspecError as error:
+            self.unread += 1
+            log.warning("cdp.message_unread", method=frames.method_of(message), reason=str(error))
+
+    def _dispatch(self, message: bytes) -> None:
         session = frames.session_of(message)
         if session is None:
             self._receive_at_root(message)
@@ -138,7 +146,7 @@ class Switchboard:
     def _receive_at_root(self, message: bytes) -> None:
         if frames.method_of(message) is not None:
             return
-        answer = _answer.decode(message)
+        answer = frames.decode(_answer, message)
         waiting = self._calls.get(answer.id)
         if waiting is not None and not waiting.done():
             _settle(waiting, answer)
@@ -162,4 +170,4 @@ def _settle(waiting: asyncio.Future[bytes], answer: _Answer) -> None:
 
 
 def _session_in(message: bytes) -> bytes:
-    return _child.decode(_target_event.decode(message).params).session_id.encode()
+    return _child.decode(frames.decode(_target_event, message).params).session_id.encode()

@@ -28,6 +28,7 @@ CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
 
 _call = msgspec.json.Decoder(Call)
+_message = msgspec.json.Decoder(dict[str, Any])
 
 
 class Traffic(Struct):
@@ -144,8 +145,8 @@ class Client(WSListener):
         self._traffic.messages_from_client += 1
         self._traffic.bytes_from_client += len(message)
         try:
-            call = _call.decode(message)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            call = frames.decode(_call, message)
+        except msgspec.MsgspecError as error:
             self._refuse_unreadable(error)
             return
         self._carry_out(call, message)
@@ -221,7 +222,7 @@ class Client(WSListener):
 
 
 def _params(message: bytes) -> dict[str, Any]:
-    params: dict[str, Any] = msgspec.json.decode(message)["params"]
+    params: dict[str, Any] = frames.decode(_message, message)["params"]
     return params
 
 
