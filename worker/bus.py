@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -37,6 +37,8 @@ CONNECT_SECONDS = 30
 PING_SECONDS = 10
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
 PENDING_BYTES = 16 * 1024 * 1024
+
+_claim = msgspec.json.Decoder(Claim)
 
 
 class Bus:
@@ -130,72 +132,55 @@ class Bus:
 
     async def beat(self, heartbeat: Heartbeat) -> None:
         """Show that this worker is alive, and what it has room for. Raises LinkDown."""
-        try:
+        with _as_link_down():
             bucket = await self._bucket(subjects.WORKERS_BUCKET)
             await bucket.put(heartbeat.worker_id, encode(heartbeat))
-        except (NatsError, TimeoutError, OSError) as error:
-            raise LinkDown(f"{type(error).__name__}: {error}") from error
 
     async def unregister(self, worker_id: str) -> None:
         """Take back the heartbeat: no new runtimes, please."""
-        with contextlib.suppress(NatsError, TimeoutError, OSError):  # it expires by itself
+        with contextlib.suppress(LinkDown), _as_link_down():  # it expires by itself
             await (await self._bucket(subjects.WORKERS_BUCKET)).delete(worker_id)
 
     async def claim(self, runtime_id: str, claim: Claim) -> Claim | None:
-        """Take a runtime for a run; the claim that stands in the way, or None when it is ours now. Raises LinkDown."""
-        try:
+        """Take a runtime; the claim that stands in the way, or None when it is ours now. Raises LinkDown."""
+        with _as_link_down():
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
             try:
                 await bucket.create(runtime_id, encode(claim))
             except KeyWrongLastSequenceError:
-                return await self.find_claim(runtime_id)
-        except (NatsError, TimeoutError, OSError) as error:
-            raise LinkDown(f"{type(error).__name__}: {error}") from error
+                return await _find_claim(bucket, runtime_id)
         return None
-
-    async def find_claim(self, runtime_id: str) -> Claim | None:
-        """Who runs a runtime. Raises nats errors."""
-        bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-        try:
-            entry = await bucket.get(runtime_id)
-        except KeyNotFoundError:
-            return None
-        return msgspec.json.decode(entry.value or b"{}", type=Claim)
 
     async def release(self, runtime_id: str, run_id: str) -> None:
         """Give a runtime back when it is still claimed for that run. Raises LinkDown."""
-        try:
+        with _as_link_down():
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            entry = await bucket.get(runtime_id)
-            if msgspec.json.decode(entry.value or b"{}", type=Claim).run_id == run_id:
-                await bucket.delete(runtime_id, last=entry.revision)
-        except (KeyNotFoundError, KeyWrongLastSequenceError):
-            return
-        except (NatsError, TimeoutError, OSError) as error:
-            raise LinkDown(f"{type(error).__name__}: {error}") from error
+            try:
+                entry = await bucket.get(runtime_id)
+                if _claim.decode(entry.value or b"").run_id == run_id:
+                    await bucket.delete(runtime_id, last=entry.revision)
+            except (KeyNotFoundError, KeyWrongLastSequenceError):
+                return  # it is somebody else's by now, or nobody's
 
     async def claims_of(self, worker_id: str) -> dict[str, Claim]:
         """What this worker held when it was here last, by runtime id. Raises LinkDown."""
-        try:
+        with _as_link_down():
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            claims = {key: await self.find_claim(key) for key in await _keys(bucket)}
-        except (NatsError, TimeoutError, OSError) as error:
-            raise LinkDown(f"{type(error).__name__}: {error}") from error
+            claims = {key: await _find_claim(bucket, key) for key in await _keys(bucket)}
         return {
             key: claim for key, claim in claims.items() if claim and claim.worker_id == worker_id
         }
 
     async def last_event(self, run_id: str, worker_id: str) -> Event | None:
         """The newest event that the stream has of a worker in a run. Raises LinkDown."""
-        try:
-            message = await self._jetstream.get_last_msg(
-                subjects.RUNS, subjects.run_events_of(run_id, worker_id)
-            )
-            return decode_event(message.data or b"")
-        except (NotFoundError, EventUnreadable):
-            return None
-        except (NatsError, TimeoutError, OSError) as error:
-            raise LinkDown(f"{type(error).__name__}: {error}") from error
+        with _as_link_down():
+            try:
+                message = await self._jetstream.get_last_msg(
+                    subjects.RUNS, subjects.run_events_of(run_id, worker_id)
+                )
+                return decode_event(message.data or b"")
+            except (NotFoundError, EventUnreadable):
+                return None
 
     async def _bucket(self, name: str) -> KeyValue:
         if name not in self._buckets:
@@ -204,6 +189,22 @@ class Bus:
             except BucketNotFoundError as error:
                 raise LinkDown(f"the bucket {name} is not there; a recorder makes it") from error
         return self._buckets[name]
+
+
+@contextlib.contextmanager
+def _as_link_down() -> Iterator[None]:
+    try:
+        yield
+    except (NatsError, TimeoutError, OSError) as error:
+        raise LinkDown(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+async def _find_claim(bucket: KeyValue, runtime_id: str) -> Claim | None:
+    try:
+        entry = await bucket.get(runtime_id)
+    except KeyNotFoundError:
+        return None
+    return _claim.decode(entry.value or b"")
 
 
 async def _keys(bucket: KeyValue) -> list[str]:

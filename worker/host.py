@@ -9,7 +9,6 @@ from typing import TypeVar
 import msgspec
 import structlog
 from msgspec import Struct
-from nats.errors import Error as NatsError
 from uuid_utils import uuid7
 
 from schemas import ends, subjects
@@ -95,7 +94,7 @@ class Host:
             return await self._start(request)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
-        except (LinkDown, NatsError, TimeoutError) as error:
+        except LinkDown as error:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
 
     async def _start(self, request: StartRun) -> Answer:
@@ -126,7 +125,7 @@ class Host:
         )
         try:
             standing = await self._bus.claim(request.runtime_id, claim)
-        except (LinkDown, NatsError, TimeoutError):
+        except LinkDown:
             self._places.add(place)
             raise
         if standing is not None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import structlog
 from msgspec import Struct
-from picows import WSCloseCode
 
 from schemas import ends
 from schemas.ends import End
@@ -193,7 +192,7 @@ class Runtime:
         end, detail = self._end or (ends.BROWSER_CRASHED, _how_it_ended(ended.result()))
         self._switchboard.hang_up()
         for client in list(self._clients):
-            client.close(WSCloseCode.GOING_AWAY, end.message)
+            client.go_away(end.message)
         self._finish(end, detail)
 
     def _finish(self, end: End, detail: str) -> None:

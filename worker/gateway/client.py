@@ -136,6 +136,10 @@ class Client(WSListener):
             self._transport.send_close(code, reason.encode()[:120])
             self._transport.disconnect()
 
+    def go_away(self, reason: str) -> None:
+        """End the connection because the run is over."""
+        self.close(WSCloseCode.GOING_AWAY, reason)
+
     # from the client to the browser
 
     def _from_client(self, message: bytes) -> None:
