@@ -41,6 +41,7 @@ check: $(DONE)/dev ## format, lint, types, import rules, generated schemas; unde
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m schemas.catalogue --check
+	$(BIN)/python -m deploy.settings_table --check
 
 format: $(DONE)/dev ## rewrite the code as `make check` wants it
 	$(BIN)/ruff check --fix $(CODE) || true

@@ -37,6 +37,7 @@ async def run(settings: WorkerSettings) -> None:
         await _serve(settings, bus, outbox, setup)
         await _last_events(outbox)
         publishing.cancel()
+    directory.remove_root(setup.root)
     await bus.close()
     outbox.close()
     log.info("worker.stopped", waiting=len(outbox))

@@ -21,7 +21,9 @@ END_SECONDS = 25.0
 SAID_LAST_LINES = 15
 
 
-def measured(figure: Figure, *, quick: bool, on_progress: Callable[[Progress], None]) -> Telling:
+def measured(
+    figure: Figure, *, quick: bool, on_progress: Callable[[Progress], None]
+) -> Measured | Failed:
     """What the figure found, or why it found nothing."""
     with tempfile.TemporaryDirectory(prefix="rrb-", ignore_cleanup_errors=True) as name:
         directory = Path(name)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -25,64 +25,88 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.bench import child, table  # noqa: E402
+from tests.bench import child, machine, table  # noqa: E402
 from tests.bench.catalogue import FIGURES  # noqa: E402
-from tests.bench.figure import Row  # noqa: E402
+from tests.bench.figure import Figure  # noqa: E402
 from tests.bench.telling import Failed, Measured, Progress  # noqa: E402
 
 FAILED = 1
+INTERRUPTED = 130
+
+Result = Measured | Failed
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what was asked for; not 0 when a figure could not be measured."""
     options = _options(arguments)
+    figures = [FIGURES[name] for name in options.figure or FIGURES]
     console = _console(stderr=options.json)
-    before = table.machine()
-    measured, failed = _measure(options.figure or list(FIGURES), options.quick, console)
-    report = {"machine": before | {"load_after": table.machine()["load"]}, "quick": options.quick}
-    if options.json:
-        sys.stdout.buffer.write(
-            msgspec.json.encode(report | {"figures": measured, "failed": failed}) + b"\n"
-        )
-    else:
-        _print(console, report, measured, failed)
-    return FAILED if failed else 0
+    try:
+        run = _run_as_json if options.json else _run_as_table
+        return FAILED if run(console, figures, quick=options.quick) else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("figure", nargs="*", choices=[[], *FIGURES], help="which; all unless told")
+    parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=f"{', '.join(FIGURES)}")
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run at all?")
     parser.add_argument("--json", action="store_true", help="for machines; progress goes to stderr")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if unknown := set(options.figure) - set(FIGURES):
+        parser.error(f"no figure is named {', '.join(sorted(unknown))}; there are {[*FIGURES]}")
+    return options
 
 
 def _console(*, stderr: bool) -> Console:
     """A terminal as it is; a file or a pipe as wide as the table."""
     console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, width=120, highlight=False)
+    if console.is_terminal:
+        return console
+    return Console(stderr=stderr, highlight=False, width=table.WIDTH)
 
 
-def _measure(
-    names: list[str], quick: bool, console: Console
-) -> tuple[dict[str, list[Row]], dict[str, str]]:
-    measured: dict[str, list[Row]] = {}
-    failed: dict[str, str] = {}
-    with _bars(console) as bars:
-        for number, name in enumerate(names, start=1):
-            title = f"{number}/{len(names)} {FIGURES[name].title}"
-            task = bars.add_task(title, total=None)
+def _run_as_table(console: Console, figures: list[Figure], *, quick: bool) -> bool:
+    """Print each figure as soon as it is measured; whether any failed."""
+    before, failed = machine.described(), False
+    console.print(table.head())
+    for figure, result in _results(console, figures, quick=quick):
+        if isinstance(result, Measured):
+            console.print(table.part(figure.title, result.rows))
+            continue
+        failed = True
+        console.print(f"[bold red]{figure.title}: not measured.[/]")
+        console.print(result.reason, style="dim", markup=False)
+    told = ", ".join(f"{name} {value}" for name, value in before.items())
+    console.print(f"[dim]{told}, load in the end {machine.load()}[/]")
+    if quick:
+        console.print("[yellow]--quick: too few rounds to quote.[/]")
+    return failed
 
-            def move(progress: Progress, task: Any = task) -> None:
-                bars.update(task, completed=progress.done, total=progress.of)
 
-            match child.measured(FIGURES[name], quick=quick, on_progress=move):
-                case Measured(rows=rows):
-                    measured[name] = rows
-                case Failed(reason=reason):
-                    failed[name] = reason
-            bars.remove_task(task)
-    return measured, failed
+def _run_as_json(console: Console, figures: list[Figure], *, quick: bool) -> bool:
+    """Print everything at the end, in one line; whether any failed."""
+    report: dict[str, object] = {"machine": machine.described(), "quick": quick}
+    results = {figure.name: result for figure, result in _results(console, figures, quick=quick)}
+    report |= {"load_after": machine.load(), "figures": results}
+    sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+    return any(isinstance(result, Failed) for result in results.values())
+
+
+def _results(
+    console: Console, figures: list[Figure], *, quick: bool
+) -> Iterator[tuple[Figure, Result]]:
+    """Measure one figure after the other, with a bar for the one at work."""
+    for number, figure in enumerate(figures, start=1):
+        with _bars(console) as bars:
+            task = bars.add_task(f"{number}/{len(figures)} {figure.title}", total=None)
+
+            def move(progress: Progress, bars: Bars = bars, task: int = int(task)) -> None:
+                bars.update(bars.task_ids[task], completed=progress.done, total=progress.of)
+
+            result = child.measured(figure, quick=quick, on_progress=move)
+        yield figure, result
 
 
 def _bars(console: Console) -> Bars:
@@ -95,18 +119,6 @@ def _bars(console: Console) -> Bars:
         console=console,
         transient=True,
     )
-
-
-def _print(
-    console: Console, report: dict[str, Any], measured: dict[str, list[Row]], failed: dict[str, str]
-) -> None:
-    titles = {name: figure.title for name, figure in FIGURES.items()}
-    console.print(table.drawn(measured, titles))
-    told = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
-    console.print(f"[dim]{told}{'; quick: too few rounds to quote' if report['quick'] else ''}[/]")
-    for name, reason in failed.items():
-        console.print(f"[bold red]{titles[name]} was not measured.[/]")
-        console.print(reason, style="dim", markup=False)
 
 
 if __name__ == "__main__":

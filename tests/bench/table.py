@@ -1,10 +1,11 @@
-"""The figures as a table for people. Pure, but for asking the machine what it is."""
+"""The figures as a table for people, a figure at a time, so that what was measured is seen at once. Pure."""
 
 from __future__ import annotations
 
-import os
-import platform
+from collections.abc import Sequence
+from typing import Literal
 
+from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -12,39 +13,76 @@ from rich.text import Text
 from tests.bench.figure import Row, Spread
 
 
-def drawn(measured: dict[str, list[Row]], titles: dict[str, str]) -> RenderableType:
-    """Every figure's rows under its title."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name, justify in (("", "left"), ("ours p50", "right"), ("p99", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("beside", no_wrap=True, style="dim")
-    for name in ("p50", "p99", "", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("unit", style="dim", no_wrap=True)
-    for name, rows in measured.items():
-        table.add_row(Text(titles[name], style="bold cyan"))
-        for row in rows:
-            table.add_row(*_cells(row))
-        table.add_row()
-    return Group(table, *_notes(measured, titles))
+class Column(Struct, frozen=True):
+    """A column: the same width in every figure's part of the table."""
+
+    name: str
+    width: int
+    justify: Literal["left", "right"] = "right"
+    style: str = ""
 
 
-def _cells(row: Row) -> list[RenderableType]:
+COLUMNS = (
+    Column("", 36, "left"),
+    Column("ours p50", 9, style="bold"),
+    Column("p99", 8),
+    Column("beside", 18, "left", "dim"),
+    Column("p50", 8),
+    Column("p99", 8),
+    Column("", 8, style="bold green"),
+    Column("unit", 8, "left", "dim"),
+    Column("n", 7, style="dim"),
+)
+WIDTH = sum(column.width + 1 for column in COLUMNS)
+
+
+def head() -> RenderableType:
+    """The names of the columns."""
+    table = _table()
+    table.add_row(*(Text(column.name, style="dim") for column in COLUMNS))
+    return table
+
+
+def part(title: str, rows: Sequence[Row]) -> RenderableType:
+    """One figure's rows under its title, and what there is to know about them."""
+    table = _table()
+    for row in rows:
+        table.add_row(*_cells(row))
+    notes = dict.fromkeys(row.note for row in rows if row.note)
+    return Group(
+        Text(title, style="bold cyan"),
+        table,
+        *(Text(f"  {note}", style="dim italic") for note in notes),
+        Text(),
+    )
+
+
+def _table() -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    for column in COLUMNS:
+        table.add_column(
+            justify=column.justify, width=column.width, style=column.style, no_wrap=True
+        )
+    return table
+
+
+def _cells(row: Row) -> list[str]:
     beside = row.baseline
     return [
-        Text(f"  {row.label}"),
-        Text(_number(row.ours.p50), style="bold"),
-        Text(_number(row.ours.p99)),
+        f"  {row.label}",
+        _number(row.ours.p50),
+        _number(row.ours.p99),
         row.baseline_label,
         _number(beside.p50 if beside else None),
         _number(beside.p99 if beside else None),
-        Text(_compared(row), style="bold green"),
-        f"{row.n:,}",
+        compared(row),
         row.unit,
+        f"{row.n:,}",
     ]
 
 
-def _compared(row: Row) -> str:
+def compared(row: Row) -> str:
+    """Ours beside the baseline, by their medians."""
     if row.baseline is None:
         return ""
     if row.compare == "difference":
@@ -62,23 +100,3 @@ def _number(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
-
-
-def _notes(measured: dict[str, list[Row]], titles: dict[str, str]) -> list[Text]:
-    notes = [
-        f"{titles[name]}: {row.note}."
-        for name, rows in measured.items()
-        for row in rows
-        if row.note
-    ]
-    return [Text(note, style="dim") for note in dict.fromkeys(notes)]
-
-
-def machine() -> dict[str, str]:
-    """Where and under which load this was measured."""
-    return {
-        "cores": str(os.cpu_count()),
-        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -35,6 +36,12 @@ def make_root(root: Path) -> None:
         raise OSError(errno.ENAMETOOLONG, f"the path has more than {LONGEST_ROOT} bytes")
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
+
+
+def remove_root(root: Path) -> None:
+    """Remove the root when nothing is in it any more."""
+    with contextlib.suppress(OSError):  # what is left there is swept at the next start
+        root.rmdir()
 
 
 def make(root: Path, run_id: str, uid: int | None) -> Path:
