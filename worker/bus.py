@@ -145,22 +145,20 @@ class Bus:
         """Take a runtime; the claim that stands in the way, or None when it is ours now. Raises LinkDown."""
         with _as_link_down():
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            try:
-                await bucket.create(runtime_id, encode(claim))
-            except KeyWrongLastSequenceError:
-                return await _find_claim(bucket, runtime_id)
+            while not await _create(bucket, runtime_id, encode(claim)):
+                standing = await _find_claim(bucket, runtime_id)
+                if standing is not None:  # else it was released in between
+                    return standing
         return None
 
     async def release(self, runtime_id: str, run_id: str) -> None:
         """Give a runtime back when it is still claimed for that run. Raises LinkDown."""
         with _as_link_down():
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            try:
-                entry = await bucket.get(runtime_id)
-                if _claim.decode(entry.value or b"").run_id == run_id:
-                    await bucket.delete(runtime_id, last=entry.revision)
-            except (KeyNotFoundError, KeyWrongLastSequenceError):
-                return  # it is somebody else's by now, or nobody's
+            with contextlib.suppress(
+                KeyNotFoundError, KeyWrongLastSequenceError
+            ):  # not ours any more
+                await _release(bucket, runtime_id, run_id)
 
     async def claims_of(self, worker_id: str) -> dict[str, Claim]:
         """What this worker held when it was here last, by runtime id. Raises LinkDown."""
@@ -199,12 +197,26 @@ def _as_link_down() -> Iterator[None]:
         raise LinkDown(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
+async def _create(bucket: KeyValue, key: str, value: bytes) -> bool:
+    try:
+        await bucket.create(key, value)
+    except KeyWrongLastSequenceError:
+        return False
+    return True
+
+
 async def _find_claim(bucket: KeyValue, runtime_id: str) -> Claim | None:
     try:
         entry = await bucket.get(runtime_id)
     except KeyNotFoundError:
         return None
     return _claim.decode(entry.value or b"")
+
+
+async def _release(bucket: KeyValue, runtime_id: str, run_id: str) -> None:
+    entry = await bucket.get(runtime_id)
+    if _claim.decode(entry.value or b"").run_id == run_id:
+        await bucket.delete(runtime_id, last=entry.revision)
 
 
 async def _keys(bucket: KeyValue) -> list[str]:

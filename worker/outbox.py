@@ -106,7 +106,8 @@ class Outbox:
 
     def close(self) -> None:
         """Close the files; those that still hold waiting events stay on disk."""
-        for segment in {entry.segment.path: entry.segment for entry in self.entries}.values():
+        waiting = (entry.segment for entry in self.entries if entry.position is None)
+        for segment in {segment.path: segment for segment in waiting}.values():
             os.close(segment.descriptor)
         if self._segment is not None and not self._segment.waiting:
             os.close(self._segment.descriptor)

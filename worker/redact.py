@@ -25,15 +25,18 @@ SECRET_HEADERS = frozenset(
 )  # fmt: skip
 
 _SECRET_NAME = (
-    r"(?:[a-z0-9]+[_.-])*(?:access_?token|auth_?token|id_?token|refresh_?token|token|api_?key|apikey|"
+    r"(?:access_?token|auth_?token|id_?token|refresh_?token|token|api_?key|apikey|"
     r"secret|client_?secret|passwo?r?d|passwd|pwd|passphrase|session_?id|sessionid|sid|signature|sig|"
     r"credential|credentials|jwt|otp|x-amz-signature|x-amz-security-token)"
 )
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@", re.IGNORECASE)
-_PARAMETER = re.compile(rf"([?&#;]{_SECRET_NAME}=)[^&#;\s\"'<>]+", re.IGNORECASE)
+# A page chooses the text, so each pattern must take time linear in it: none may begin with a repetition.
+_USERINFO = re.compile(r"(://)[^/?#\s\"'<>]+@")
+_PARAMETER = re.compile(rf"([?&#;](?:[a-z0-9]+[_.-])*{_SECRET_NAME}=)[^&#\s\"'<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    rf"(\b{_SECRET_NAME}[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'}})\]]+)", re.IGNORECASE
+    rf"((?<![a-z0-9]){_SECRET_NAME}[\"']?\s*[:=]\s*)(?!\[redacted\])"
+    r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'})\]]+)",
+    re.IGNORECASE | re.DOTALL,
 )
 _HINTS = ("://", "=", ":", "earer", "asic")
 

@@ -69,6 +69,7 @@ class Runtime:
         self._end: tuple[End, str] | None = None
         self._directory = directories.path_of(setup.root, run_log.run_id)
         self._process: process.Process | None = None
+        self._launched = False
         self._since = time.monotonic()
 
     # start
@@ -79,7 +80,7 @@ class Runtime:
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
-        except (OSError, TimeoutError, BrowserGone, CdpError) as error:
+        except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
             detail = await self._failed_launch(error)
             raise LaunchFailed(detail) from error
         return self.log.ready(
@@ -102,6 +103,7 @@ class Runtime:
         version = await self._switchboard.call("Browser.getVersion")
         self.browser = msgspec.json.decode(version)["product"]
         await self._tap().attach()
+        self._launched = True
 
     def _command(self, uid: int | None) -> list[str]:
         setup = self._setup
@@ -189,11 +191,16 @@ class Runtime:
             log.warning("runtime.not_flushed", run_id=self.log.run_id, reason=str(error))
 
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:
-        end, detail = self._end or (ends.BROWSER_CRASHED, _how_it_ended(ended.result()))
+        end, detail = self._end or self._end_by_itself(_how_it_ended(ended.result()))
         self._switchboard.hang_up()
         for client in list(self._clients):
             client.go_away(end.message)
         self._finish(end, detail)
+
+    def _end_by_itself(self, how: str) -> tuple[End, str]:
+        if self._launched:
+            return ends.BROWSER_CRASHED, how
+        return ends.LAUNCH_FAILED, directories.last_words(self._directory) or how
 
     def _finish(self, end: End, detail: str) -> None:
         """Write the last event, once; then clean up."""

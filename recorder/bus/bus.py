@@ -49,7 +49,6 @@ class Bus:
         self._client = client
         self._js: JetStreamContext = client.jetstream(timeout=API_SECONDS)
         self._on_reconnect: set[Callable[[], None]] = set()
-        self.is_closing = False
 
     @property
     def is_connected(self) -> bool:

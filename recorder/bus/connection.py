@@ -20,48 +20,62 @@ OLDEST_SERVER = (2, 12)
 CONNECT_SECONDS = 30.0
 
 
+class _Callbacks:
+    """What nats-py tells of a connection, in the log and to the bus once there is one."""
+
+    def __init__(self) -> None:
+        self.bus: Bus | None = None
+        self.closing = False
+        self.last_error = ""
+
+    async def on_reconnect(self) -> None:
+        log.info("bus.reconnected")
+        if self.bus is not None:
+            self.bus.reconnected()
+
+    async def on_disconnect(self) -> None:
+        if not self.closing:
+            log.warning("bus.disconnected", reason=self.last_error)
+
+    async def on_error(self, error: Exception) -> None:
+        self.last_error = words(error)
+        log.debug("bus.error", reason=self.last_error)
+
+
 @asynccontextmanager
 async def connect(url: str, name: str) -> AsyncIterator[Bus]:
     """A bus; tries for 30 s. Raises CannotStart."""
-    bus: Bus | None = None
+    callbacks = _Callbacks()
+    client = await _connect(url, name, callbacks)
+    try:
+        _check_version(client)
+        callbacks.bus = Bus(client)
+        yield callbacks.bus
+    finally:
+        callbacks.closing = True
+        await client.close()
 
-    async def on_reconnect() -> None:
-        log.info("bus.reconnected")
-        if bus is not None:
-            bus.reconnected()
 
-    async def on_disconnect() -> None:
-        if bus is None or not bus.is_closing:
-            log.warning("bus.disconnected")
-
-    async def on_error(error: Exception) -> None:
-        log.debug("bus.error", reason=words(error))
-
+async def _connect(url: str, name: str, callbacks: _Callbacks) -> Client:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            client = await nats.connect(
+            return await nats.connect(
                 url,
                 name=name,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.5,
                 ping_interval=10,
                 max_outstanding_pings=2,
-                error_cb=on_error,
-                disconnected_cb=on_disconnect,
-                reconnected_cb=on_reconnect,
+                error_cb=callbacks.on_error,
+                disconnected_cb=callbacks.on_disconnect,
+                reconnected_cb=callbacks.on_reconnect,
             )
     except DOWN as error:
+        why = callbacks.last_error or words(error)
         raise CannotStart(
-            f"The NATS server at {_without_password(url)} cannot be reached ({words(error)}).",
+            f"The NATS server at {_without_password(url)} cannot be reached: {why}.",
             "Start it, or set RUNREEL_NATS_URL.",
         ) from error
-    try:
-        _check_version(client)
-        bus = Bus(client)
-        yield bus
-        bus.is_closing = True
-    finally:
-        await client.close()
 
 
 def _check_version(client: Client) -> None:

@@ -37,7 +37,8 @@ CREATE TABLE events (
 """
 _ENDS = "CREATE INDEX events_that_end ON events (run_id) WHERE terminal"
 
-# Late is what comes after a terminal event of its run; the table itself knows, row by row.
+# Late is what comes after a terminal event of its run; the table itself knows, row by row. Left to
+# itself, SQLite asks the primary key, and so reads the whole run for each of its events.
 _ADD = """
 INSERT INTO events
   (run_id, epoch, position, id, type, category, time, source, sequence, status, name, page_id,
@@ -45,7 +46,7 @@ INSERT INTO events
 VALUES
   (:run_id, :epoch, :position, :id, :type, :category, :time, :source, :sequence, :status, :name,
    :page_id, :context_id, :connection_id, :duration_ms, :terminal,
-   EXISTS (SELECT 1 FROM events WHERE run_id = :run_id AND terminal))
+   EXISTS (SELECT 1 FROM events INDEXED BY events_that_end WHERE run_id = :run_id AND terminal))
 """
 
 

@@ -16,6 +16,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -102,8 +103,8 @@ def _results(
         with _bars(console) as bars:
             task = bars.add_task(f"{number}/{len(figures)} {figure.title}", total=None)
 
-            def move(progress: Progress, bars: Bars = bars, task: int = int(task)) -> None:
-                bars.update(bars.task_ids[task], completed=progress.done, total=progress.of)
+            def move(progress: Progress, bars: Bars = bars, task: TaskID = task) -> None:
+                bars.update(task, completed=progress.done, total=progress.of)
 
             result = child.measured(figure, quick=quick, on_progress=move)
         yield figure, result

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
 from deploy.site import Site
+from tests.support.node_client import NodeClient
 from tests.support.run import Run
 from tests.support.stack import Stack
 
@@ -16,6 +17,20 @@ from tests.support.stack import Stack
 async def playwright() -> AsyncIterator[Playwright]:
     async with async_playwright() as playwright:
         yield playwright
+
+
+@pytest.fixture(scope="session")
+async def node_playwright(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeClient]:
+    """Playwright for Node, not yet attached."""
+    async with NodeClient("playwright", tmp_path_factory.mktemp("node") / "none") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def puppeteer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeClient]:
+    """Puppeteer, not yet attached. Its directory for downloads does not exist."""
+    async with NodeClient("puppeteer", tmp_path_factory.mktemp("node") / "downloads") as client:
+        yield client
 
 
 @pytest.fixture

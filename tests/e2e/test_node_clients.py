@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,14 @@ from deploy.site import Site
 from tests.support.node_client import NodeClient, NodeError
 from tests.support.run import Run
 
-LIBRARIES = ("playwright", "puppeteer")
 BYTES_32_MIB = 32 * 1024 * 1024
 
 
-@pytest.fixture(params=LIBRARIES)
-async def client(
-    request: pytest.FixtureRequest, tmp_path: Path, run: Run
-) -> AsyncIterator[NodeClient]:
-    async with NodeClient(request.param, tmp_path / "downloads") as client:
-        await client("attach", run.connect_url)
-        yield client
+@pytest.fixture(params=["node_playwright", "puppeteer"])
+async def client(request: pytest.FixtureRequest, run: Run) -> NodeClient:
+    client: NodeClient = request.getfixturevalue(request.param)
+    await client("attach", run.connect_url)
+    return client
 
 
 async def test_drives_a_page(client: NodeClient, site: Site) -> None:
@@ -52,11 +47,11 @@ async def test_has_contexts_of_its_own(client: NodeClient, site: Site) -> None:
 
 
 async def test_downloads_into_the_runs_own_directory(
-    client: NodeClient, run: Run, site: Site, tmp_path: Path
+    client: NodeClient, run: Run, site: Site
 ) -> None:
     await client("goto", f"{site.url}/download.html")
     assert await client("download", "a.button") == "report.csv"
-    assert not (tmp_path / "downloads").exists()
+    assert not client.downloads.exists()
     await run.event("download", phase="completed")
 
 

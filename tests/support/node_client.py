@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import sysconfig
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +12,8 @@ from typing import Any, Self
 import playwright
 
 SCRIPTS = Path(__file__).parents[1] / "e2e" / "node"
-PLAYWRIGHT = Path(playwright.__file__).parent / "driver" / "package"
+DRIVER = Path(playwright.__file__).parent / "driver"  # Node and Playwright for Node, in one wheel
+PLAYWRIGHT = DRIVER / "package"
 LINE_BYTES = 16 * 1024 * 1024
 LIMIT_S = 60.0
 
@@ -28,14 +27,15 @@ class NodeClient:
 
     def __init__(self, library: str, downloads: Path) -> None:
         self.library = library
-        self._argument = PLAYWRIGHT if library == "playwright" else downloads
+        self.downloads = downloads
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
         if not (SCRIPTS / "node_modules").is_dir():
             raise FileNotFoundError(f"no node_modules in {SCRIPTS}: `make setup-dev` installs them")
+        argument = PLAYWRIGHT if self.library == "playwright" else self.downloads
         self._process = await asyncio.create_subprocess_exec(
-            *(_node(), str(SCRIPTS / f"{self.library}.mjs"), str(self._argument)),
+            *(str(DRIVER / "node"), str(SCRIPTS / f"{self.library}.mjs"), str(argument)),
             stdin=PIPE,
             stdout=PIPE,
             limit=LINE_BYTES,
@@ -65,11 +65,3 @@ class NodeClient:
         if "error" in answer:
             raise NodeError(answer["error"])
         return answer["result"]
-
-
-def _node() -> str:
-    beside = Path(sysconfig.get_path("scripts")) / "node"
-    found = str(beside) if beside.exists() else shutil.which("node")
-    if found is None:
-        raise FileNotFoundError("no node beside this Python or on PATH: `make setup-dev`")
-    return found

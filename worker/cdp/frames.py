@@ -57,8 +57,15 @@ def decode(decoder: msgspec.json.Decoder[T], message: bytes) -> T:
         return decoder.decode(message)
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_repaired(decoder, message)
+
+
+def _decode_repaired(decoder: msgspec.json.Decoder[T], message: bytes) -> T:
+    try:
         return decoder.decode(repaired(message))
+    except UnicodeDecodeError as error:  # msgspec lets this one through as it is
+        raise msgspec.DecodeError(f"not UTF-8: {error}") from error
 
 
 def _replace_surrogate(match: re.Match[bytes]) -> bytes:

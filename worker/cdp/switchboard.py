@@ -69,6 +69,7 @@ class Switchboard:
         self._owners: dict[bytes, Owner] = {}
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._last_id = 0
+        self._hung_up = False
         self.unowned = 0
         self.unread = 0
 
@@ -135,6 +136,8 @@ class Switchboard:
 
     async def call(self, method: str, params: dict[str, Any] | None = None) -> bytes:
         """Call at the root and wait for the result; raises CdpError, BrowserGone."""
+        if self._hung_up:
+            raise BrowserGone("the browser has ended")
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         call_id = self.post(method, params)
         self._calls[call_id] = answer
@@ -155,6 +158,7 @@ class Switchboard:
 
     def hang_up(self) -> None:
         """The browser is gone: nothing will be answered any more."""
+        self._hung_up = True
         for waiting in self._calls.values():
             if not waiting.done():
                 waiting.set_exception(BrowserGone("the browser ended before it answered"))

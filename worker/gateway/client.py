@@ -69,6 +69,7 @@ class Client(WSListener):
         self._since = 0.0
         self._traffic = Traffic()
         self._behind = False
+        self._left = False
         self._reason = "closed by client"
         self._code: int | UnsetType = UNSET
 
@@ -109,9 +110,14 @@ class Client(WSListener):
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """The socket is gone, whoever closed it."""
+        self._leave()
+
+    def _leave(self) -> None:
+        """Give the browser session back and tell that the connection is closed, once."""
         self._on_gone(self)
-        if not self._session:
+        if not self._session or self._left:
             return
+        self._left = True
         self._switchboard.detach(self, self._session)
         closed = ConnectionClosed(
             reason=self._reason,
@@ -139,6 +145,7 @@ class Client(WSListener):
     def go_away(self, reason: str) -> None:
         """End the connection because the run is over."""
         self.close(WSCloseCode.GOING_AWAY, reason)
+        self._leave()  # now: what comes after the run's end is not recorded
 
     # from the client to the browser
 

@@ -50,7 +50,10 @@ def _closes_client(_call: Call, _downloads: Path) -> Verdict:
 
 
 def _to_our_directory(call: Call, downloads: Path) -> Verdict:
-    params = msgspec.json.decode(call.params, type=dict[str, Any])
+    try:
+        params = msgspec.json.decode(call.params, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Rewrite({})  # Chromium then says what is missing
     if "downloadPath" in params or params.get("behavior") in ("allow", "allowAndName"):
         params["downloadPath"] = str(downloads)
     return Rewrite(params)

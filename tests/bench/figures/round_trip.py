@@ -47,6 +47,7 @@ def _beside_the_least(took: Mapping[str, list[float]], count: int) -> Row:
         ours=spread([middle[OURS] - middle[DIRECT]]),
         baseline=spread(least),
         baseline_label="proxy + pipe add",
+        compare="difference",
     )
 
 

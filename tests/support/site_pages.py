@@ -1,0 +1,88 @@
+"""A site whose pages a test writes itself. It sees what it was asked, and can let a browser wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from deploy.site.server import open_listeners
+from deploy.site.wire import Answer, encode_answer, parse_head
+
+HTML = "text/html; charset=utf-8"
+NOT_FOUND = Answer(404, "text/plain", b"There is nothing here.\n")
+
+
+class Pages:
+    """`async with Pages({"/": "<h1>Hello</h1>"}) as pages: pages.url`.
+
+    `heads` holds each request's head as text. What is asked for at a path in `hold` is answered once
+    the test calls `release(path)`.
+    """
+
+    def __init__(self, pages: Mapping[str, str | Answer], hold: tuple[str, ...] = ()) -> None:
+        self.heads: list[str] = []
+        self.port = 0  # until entered
+        self._pages = {path: _answer(page) for path, page in pages.items()}
+        self._held = {path: asyncio.Event() for path in hold}
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def release(self, path: str) -> None:
+        """Answer what waits at `path`, and what will be asked there."""
+        self._held[path].set()
+
+    async def __aenter__(self) -> Self:
+        listeners = open_listeners()
+        self.port = listeners[0].getsockname()[1]
+        self._servers = [
+            await asyncio.start_server(self._accept, sock=listener) for listener in listeners
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._attend(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request a connection: nothing here is about speed."""
+        try:
+            raw = await reader.readuntil(b"\r\n\r\n")
+            head = parse_head(raw)
+            await reader.readexactly(head.body_bytes)
+            self.heads.append(raw.decode("latin-1"))
+            path = head.path.partition("?")[0]
+            if path in self._held:
+                await self._held[path].wait()
+            answer = self._pages.get(path, NOT_FOUND)
+            writer.write(encode_answer(answer, with_body=head.method != "HEAD", keep_alive=False))
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        except (EOFError, ConnectionError):
+            pass  # the browser went away, which is its right
+        finally:
+            writer.transport.abort()
+
+
+def _answer(page: str | Answer) -> Answer:
+    return page if isinstance(page, Answer) else Answer(200, HTML, page.encode())
