@@ -1,4 +1,4 @@
-"""Finds Chromium or installs it: `python -m deploy.install_chromium`.
+"""Finds Chromium or installs it: `python -m deploy.install_chromium`. Before that, sees to Playwright's driver.
 
 Ways are tried in order until one leaves a Chromium that runs: Playwright's installer (it needs no
 rights, but its downloads may be out of reach), then the system's package.
@@ -37,6 +37,8 @@ HINT = (
     "Install it by hand (Debian: `apt-get install chromium`), "
     "or set RUNREEL_CHROMIUM to the path of a Chromium binary."
 )
+DRIVER = (sys.executable, "-m", "playwright", "--version")
+DRIVER_HINT = "Install its libraries (Debian: `apt-get install libatomic1`)."
 _LINE_END = re.compile(r"[\r\n]+")
 
 
@@ -61,8 +63,25 @@ def main() -> None:
     screen.done("Chromium", str(path))
 
 
+async def ensure_driver(screen: Screen) -> None:
+    """Playwright's driver is a Node program that needs libatomic; a minimal system has none.
+
+    Only told when it cannot be had: without the driver Runreel records, but its first run and Playwright do not work.
+    """
+    superuser = _superuser()
+    if _runs(DRIVER):
+        return
+    if superuser is not None and _has_apt():
+        with screen.busy("Installing what Playwright's driver needs …"):
+            for arguments in (("update",), ("install", "--no-install-recommends", "libatomic1")):
+                await run((*superuser, *APT, *arguments), screen, "Installing libatomic1")
+    if not _runs(DRIVER):
+        screen.line(Text("✗ ", style="yellow"), f"Playwright's driver does not run. {DRIVER_HINT}")
+
+
 async def ensure(setting: str, screen: Screen) -> Path:
     """The Chromium there is, else one that is installed now. Raises CannotStart without success."""
+    await ensure_driver(screen)
     if found := find(setting):
         return found
     for way in ways(_superuser(), _has_apt()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -63,5 +64,6 @@ def _changed_field(field: FieldKind, before: Any, change: Change) -> Any:
     if field.kind != "nested":
         return change(field.kind, field.limit_bytes, before)
     if isinstance(before, list):
-        return [changed(item, change) for item in before]
+        after = [changed(item, change) for item in before]
+        return after if any(map(operator.is_not, after, before)) else before
     return changed(before, change)

@@ -160,6 +160,9 @@ class Publisher:
         if ack.error is not None:
             self._refusal = FlightLost(f"JetStream refused an event: {ack.error.description}")
             return None
+        if not ack.seq:
+            self._refusal = FlightLost("JetStream acknowledged an event without its position")
+            return None
         return ack.seq
 
     def _tell(self, trouble: str) -> None:

@@ -35,10 +35,10 @@ _PARAMETER = re.compile(rf"([?&#;](?:[a-z0-9]+[_.-])*{_SECRET_NAME}=)[^&#\s\"'<>
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"((?<![a-z0-9]){_SECRET_NAME}[\"']?\s*[:=]\s*)(?!\[redacted\])"
-    r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'})\]]+)",
+    r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[\"']?[^\s,;&\"'})\]]+)",
     re.IGNORECASE | re.DOTALL,
 )
-_HINTS = ("://", "=", ":", "earer", "asic")
+_HINTS = ("=", ":", "bearer", "basic")
 
 
 def redact(data: S) -> S:
@@ -81,7 +81,11 @@ def _redact_header(name: str, value: str) -> str:
 
 def redact_text(text: str) -> str:
     """Free text without bearer tokens, URL credentials, and values assigned to names of secrets."""
-    if not any(hint in text for hint in _HINTS):
+    if not _may_hold_secrets(text.lower()):
         return text
     text = _BEARER.sub(rf"\1 {REDACTED}", redact_url(text) if "://" in text else text)
     return _ASSIGNED.sub(rf"\1{REDACTED}", text)
+
+
+def _may_hold_secrets(lowered: str) -> bool:
+    return any(hint in lowered for hint in _HINTS)

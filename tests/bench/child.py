@@ -31,7 +31,8 @@ def measured(
         with _child(figure.name, directory, quick=quick) as process:
             end = time.monotonic() + figure.deadline_seconds + GRACE_SECONDS
             told = _result(_tellings(process, end), on_progress)
-        return told or Failed(_why(process, directory))
+            late = time.monotonic() >= end
+        return told or Failed(_why(figure, process, directory, late=late))
 
 
 def _result(
@@ -88,7 +89,11 @@ def _tellings(process: subprocess.Popen[bytes], end: float) -> Iterator[Telling]
             yield from (telling for text in lines if (telling := read(text)) is not None)
 
 
-def _why(process: subprocess.Popen[bytes], directory: Path) -> str:
+def _why(figure: Figure, process: subprocess.Popen[bytes], directory: Path, *, late: bool) -> str:
     said = (directory / "stderr").read_text(errors="replace").splitlines()[-SAID_LAST_LINES:]
-    how = "was ended at its deadline" if process.returncode < 0 else "ended early"
-    return "\n".join([f"The measurement {how} (exit code {process.returncode}).", *said])
+    how = (
+        f"It was ended, for it was not done in {figure.deadline_seconds:.0f} s."
+        if late
+        else f"It ended early, with exit code {process.returncode}."
+    )
+    return "\n".join([how, *said])

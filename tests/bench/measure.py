@@ -39,6 +39,9 @@ def main(name: str, directory: Path, *, quick: bool) -> None:
     bench = Bench(directory, quick=quick, say=lambda done, of: _tell(Progress(done, of)))
     try:
         rows = uvloop.run(_measure(name, bench))
+    except TimeoutError as error:
+        _tell(Failed(str(error) or f"It was not done in {FIGURES[name].deadline_seconds:.0f} s."))
+        raise
     except Exception as error:
         _tell(Failed(f"{type(error).__name__}: {error}"))
         raise

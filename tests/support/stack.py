@@ -11,6 +11,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -129,6 +131,16 @@ class Stack:
         assert up is not None
         up.kill()
         await up.wait()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """`up` itself stands still in this block: it starts nothing again."""
+        up = psutil.Process(self.pid)
+        up.suspend()
+        try:
+            yield
+        finally:
+            up.resume()
 
     # what runs
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ MEGABYTE = 1024 * 1024
 
 NAMES = (
     "token", "access_token", "accessToken", "id_token", "refresh_token", "api_key", "apikey",
-    "api-key"[:3] + "_key", "secret", "client_secret", "password", "passwd", "pwd", "passphrase",
+    "secret", "client_secret", "password", "passwd", "pwd", "passphrase",
     "session_id", "sessionid", "sid", "signature", "sig", "credential", "jwt", "otp",
     "X-Amz-Signature", "X-Amz-Security-Token", "user.password", "my_app-token", "PASSWORD",
 )  # fmt: skip
@@ -52,16 +54,18 @@ def test_no_value_of_a_secret_header_survives(name: str, value: str) -> None:
         assert redact_headers({spelt: value}) == {spelt: REDACTED}
 
 
-@given(names, text_secrets, st.sampled_from(["=", ": ", " = ", '":"'[1:]]))
+@given(names, text_secrets, st.sampled_from(["=", ": ", " = "]))
 def test_no_assigned_secret_survives_in_text(name: str, secret: str, sign: str) -> None:
     redacted = redact_text(f"at noon, {name}{sign}{secret} was used; then q=1")
     assert redacted == f"at noon, {name}{sign}{REDACTED} was used; then q=1"
 
 
+def test_a_secret_in_a_text_that_was_cut_short_is_redacted() -> None:
+    assert redact_text('{"password":"hunter2') == f'{{"password":{REDACTED}'
+
+
 @given(names, quoted_secrets)
 def test_no_secret_of_a_json_text_survives(name: str, secret: str) -> None:
-    import json
-
     written = json.dumps({name: secret, "page": 2})
     redacted = redact_text(written)
     assert redacted == f'{{"{name}": {REDACTED}, "page": 2}}'

@@ -1,0 +1,108 @@
+"""How a run's Chromium lives on its host: no door but the pipe, confined, and nothing outside its directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.async_api import Page
+
+from deploy.site import Site
+from tests.support.eventually import eventually
+from tests.support.run import Run
+from tests.support.stack import Stack, run_directory_name
+
+SECCOMP_FILTER = "Seccomp:\t2"
+
+
+@pytest.fixture
+def chromium(stack: Stack, run: Run) -> psutil.Process:
+    process = stack.browser_of(run)
+    assert process is not None
+    return process
+
+
+@pytest.fixture
+def sandboxed(chromium: psutil.Process) -> bool:
+    return "--no-sandbox" not in chromium.cmdline()
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+async def test_it_listens_on_no_port(chromium: psutil.Process, page: Page, site: Site) -> None:
+    await page.goto(site.url)
+    sockets = [each for process in _family(chromium) for each in process.net_connections("tcp")]
+    assert [each for each in sockets if each.status == psutil.CONN_LISTEN] == []
+    assert [each for each in sockets if each.status == psutil.CONN_ESTABLISHED]
+    assert not any("--remote-debugging-port" in part for part in chromium.cmdline())
+
+
+async def test_it_does_not_run_as_root(chromium: psutil.Process, page: Page) -> None:
+    assert await page.evaluate("1") == 1
+    if os.geteuid() == 0:
+        assert all(0 not in process.uids() for process in _family(chromium))
+    else:
+        assert chromium.uids().real == os.geteuid()
+
+
+async def test_it_is_sandboxed_as_it_says(run: Run, sandboxed: bool) -> None:
+    ready = await run.event("runtime.lifecycle", phase="ready")
+    assert ready["data"]["sandbox"] is sandboxed
+
+
+async def test_pages_are_confined_by_the_kernel(
+    chromium: psutil.Process, sandboxed: bool, page: Page, site: Site
+) -> None:
+    if not sandboxed:
+        pytest.skip("this machine allows Chromium no sandbox")
+    await page.goto(site.url)
+    pages = [each for each in _family(chromium) if "--type=renderer" in each.cmdline()]
+    assert pages
+    for each in pages:
+        status = Path(f"/proc/{each.pid}/status").read_text()
+        assert SECCOMP_FILTER in status
+        assert _user_namespace(each) != _user_namespace(psutil.Process())
+
+
+def _user_namespace(process: psutil.Process) -> str:
+    return str(Path(f"/proc/{process.pid}/ns/user").readlink())
+
+
+async def test_its_environment_holds_nothing_of_ours(
+    stack: Stack, chromium: psutil.Process, run: Run
+) -> None:
+    variables = chromium.environ()
+    inside = f"/{run_directory_name(run)}/"
+    for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        assert inside in variables[name]
+    assert not [name for name in variables if name.startswith("RUNREEL")]
+    assert stack.api_key not in "".join(variables.values())
+
+
+async def test_two_runs_have_nothing_in_common(
+    stack: Stack, chromium: psutil.Process, run: Run
+) -> None:
+    other = await stack.run()
+    second = stack.browser_of(other)
+    assert second is not None
+    assert second.environ()["HOME"] != chromium.environ()["HOME"]
+    if os.geteuid() == 0:
+        assert second.uids() != chromium.uids()
+    await other.stop()
+    assert (await run.get())["status"] == "active"
+
+
+async def test_nothing_of_it_is_left_when_the_run_is_stopped(
+    stack: Stack, chromium: psutil.Process, run: Run, page: Page, site: Site
+) -> None:
+    await page.goto(f"{site.url}/download.html")
+    async with page.expect_download():
+        await page.click("a.button")
+    family = _family(chromium)
+    await run.stop()
+    assert not list(stack.temporary.rglob(run_directory_name(run)))
+    await eventually(lambda: not any(each.is_running() for each in family))

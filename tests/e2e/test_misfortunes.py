@@ -1,0 +1,154 @@
+"""Any one process is killed while a page logs: nothing numbered is lost, nothing comes twice, each run ends as it should."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.support.eventually import eventually
+from tests.support.run import Event, Run, assert_whole, console, create_runtime, start
+from tests.support.stack import Stack, run_directory_name
+
+COUNT_ON = "void setInterval((() => { let n = 0; return () => console.log(n++) })(), 5)"
+ENOUGH = 50
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A stack that may be broken: of each test's own."""
+    async with Stack(tmp_path) as stack:
+        yield stack
+
+
+async def _counted(run: Run, at_least: int) -> int:
+    """How far the page has counted, once it is far enough; the API may be away meanwhile."""
+
+    async def look() -> int:
+        try:
+            lines = console(await run.events(type="console.message"))
+        except httpx.TransportError:
+            return 0
+        return len(lines) if len(lines) >= at_least else 0
+
+    return await eventually(look, 60)
+
+
+def _assert_counted_without_a_gap(events: list[Event]) -> None:
+    assert_whole(events)
+    lines = console(events)
+    assert lines == [str(n) for n in range(len(lines))]
+
+
+async def test_recorder_killed_mid_run(stack: Stack, run: Run, page: Page) -> None:
+    await page.evaluate(COUNT_ON)
+    before = await _counted(run, ENOUGH)
+    await stack.kill("recorder")
+    await _counted(run, before + ENOUGH)
+    assert await page.evaluate("6 * 7") == 42
+    await run.stop()
+    _assert_counted_without_a_gap(await run.events())
+    assert (await run.get())["status"] == "stopped"
+
+
+async def test_nats_server_killed_mid_run(stack: Stack, run: Run, page: Page) -> None:
+    await page.evaluate(COUNT_ON)
+    before = await _counted(run, ENOUGH)
+    await stack.kill("nats")
+    assert await page.evaluate("6 * 7") == 42
+    await _counted(run, before + 4 * ENOUGH)
+    assert (await run.get())["status"] == "active"
+    await run.stop()
+    _assert_counted_without_a_gap(await run.events())
+    told = await run.get()
+    assert (told["status"], told["missing"], told["late"]) == ("stopped", [], 0)
+
+
+async def test_worker_killed_mid_run(stack: Stack, run: Run, page: Page) -> None:
+    await page.evaluate(COUNT_ON)
+    before = await _counted(run, ENOUGH)
+    chromium = stack.browser_of(run)
+    assert chromium is not None
+    await stack.kill("worker")
+    ended = await run.ended()
+    assert (ended["status"], ended["missing"]) == ("failed", [])
+    assert ended["failure"]["code"] == "runtime.host_restarted"
+    assert not chromium.is_running()
+    assert stack.browser_of(run) is None
+    assert not list(stack.temporary.rglob(run_directory_name(run)))
+    events = await run.events()
+    _assert_counted_without_a_gap(events)
+    assert len(console(events)) >= before
+    assert events[-1]["data"]["phase"] == "ended"
+
+
+async def test_after_its_worker_was_killed_a_runtime_starts_again(stack: Stack, run: Run) -> None:
+    await stack.kill("worker")
+    await run.ended()
+    await eventually(stack.is_ready)
+    again = await start(stack.http, run.runtime_id)
+    assert again.id != run.id
+    assert (await again.stop())["status"] == "stopped"
+
+
+async def test_start_without_a_worker(stack: Stack) -> None:
+    runtime_id = await create_runtime(stack.http)
+    with stack.frozen():  # `up` cannot bring it back
+        stack.processes()["worker"].kill()
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        refused = await stack.http.post(f"/v1/runtimes/{runtime_id}/start")
+        took_s = clock() - since
+        ready = await stack.http.get("/readyz")
+    assert refused.status_code == 503
+    problem = refused.json()
+    assert problem["code"] == "runtime.host_unavailable"
+    assert problem["hint"]
+    assert took_s < 2
+    assert ready.status_code == 200  # history is served all the same
+    await eventually(lambda: "worker" in stack.processes())
+
+
+async def test_everything_stopped_in_order_mid_run(
+    stack: Stack, run: Run, page: Page
+) -> None:
+    await page.evaluate(COUNT_ON)
+    await _counted(run, ENOUGH)
+    await stack.stop(signal.SIGTERM)
+    await stack.start()
+    told = await run.get()
+    assert (told["status"], told["missing"]) == ("stopped", [])
+    events = await run.events()
+    _assert_counted_without_a_gap(events)
+    assert events[-1]["data"]["code"] == "runtime.host_drained"
+
+
+async def test_up_itself_killed_mid_run(stack: Stack, run: Run, browser: Browser, page: Page) -> None:
+    await page.evaluate(COUNT_ON)
+    before = await _counted(run, ENOUGH)
+    await stack.die()
+    await eventually(lambda: not stack.processes_of_ours())
+    await eventually(lambda: not browser.is_connected())
+    await stack.start()
+    ended = await run.ended()
+    assert ended["failure"]["code"] == "runtime.host_restarted"
+    events = await run.events()
+    _assert_counted_without_a_gap(events)
+    assert len(console(events)) >= before
+
+
+async def test_one_after_the_other_killed_while_a_run_goes_on(
+    stack: Stack, run: Run, page: Page
+) -> None:
+    await page.evaluate(COUNT_ON)
+    counted = await _counted(run, ENOUGH)
+    for name in ("nats", "recorder", "nats"):
+        await stack.kill(name)
+        counted = await _counted(run, counted + ENOUGH)
+    await run.stop()
+    _assert_counted_without_a_gap(await run.events())
