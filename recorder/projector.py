@@ -69,9 +69,8 @@ def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
 def _statements(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Statement]:
     """Table by table, so that each table's changes can go to SQLite in one call."""
     for projection in projections:
-        for entry in entries:
-            if entry.message.stream == projection.stream:
-                yield from projection.project(entry)
+        if entries and entries[0].message.stream == projection.stream:
+            yield from projection.project(entries)
 
 
 def _log_row(entry: Entry) -> LogRow:

@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 BEAT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 
+NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
+
 R = TypeVar("R", bound=Struct)
 
 
@@ -98,10 +100,8 @@ class Host:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
 
     async def _start(self, request: StartRun) -> Answer:
-        if self._draining or not self._places:
-            return Refused(
-                code=RuntimeHostUnavailable.code, message="This worker has no free place."
-            )
+        if not self._has_room():
+            return NO_PLACE
         place = min(self._places)
         self._places.remove(place)
         run_id = str(uuid7())
@@ -113,7 +113,14 @@ class Host:
                 position=0,
                 started=False,
             )
+        if self._draining:  # since we asked for the claim
+            self._places.add(place)
+            await self._bus.release(request.runtime_id, run_id)
+            return NO_PLACE
         return await self._launch(request, run_id, place)
+
+    def _has_room(self) -> bool:
+        return bool(self._places) and not self._draining
 
     async def _claim(self, request: StartRun, run_id: str, place: int) -> Claim | None:
         """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
@@ -50,24 +50,19 @@ VALUES
 """
 
 
-def project(entry: Entry) -> Iterator[Statement]:
+def project(entries: Sequence[Entry]) -> Iterator[Statement]:
     """One row an event whose envelope can be read, also where its body cannot be."""
-    if entry.event is not None:
-        yield Statement(_ADD, {**_placed(entry), **_described(entry.event)})
+    for entry in entries:
+        if entry.event is not None:
+            yield Statement(_ADD, _row(entry, entry.event))
 
 
-def _placed(entry: Entry) -> dict[str, object]:
+def _row(entry: Entry, event: Event) -> dict[str, object]:
     data = entry.data
     return {
+        "run_id": event.runid,
         "epoch": entry.message.epoch,
         "position": entry.message.position,
-        "terminal": isinstance(data, RuntimeLifecycle) and data.phase == "ended",
-    }
-
-
-def _described(event: Event) -> dict[str, object]:
-    return {
-        "run_id": event.runid,
         "id": event.id,
         "type": event.type,
         "category": category_of(event.type),
@@ -80,6 +75,7 @@ def _described(event: Event) -> dict[str, object]:
         "context_id": event.contextid or None,
         "connection_id": event.connectionid or None,
         "duration_ms": None if event.durationms is UNSET else event.durationms,
+        "terminal": isinstance(data, RuntimeLifecycle) and data.phase == "ended",
     }
 
 

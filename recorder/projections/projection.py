@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -21,8 +21,9 @@ class Projection(Struct, frozen=True, kw_only=True):
     """Tables fed by one stream.
 
     Raise `version` with any change of `ddl` or `project`: the tables are then dropped and rebuilt
-    from the log at the next start. `project` sees each event once, in stream order. What depends on
-    earlier events it leaves to SQL over its own tables, so that batches may be cut anywhere.
+    from the log at the next start. `project` sees each event once, in stream order, some at a time; it
+    may fold those. What depends on earlier events it leaves to SQL over its own tables, so that
+    batches may be cut anywhere.
     """
 
     name: str
@@ -30,4 +31,4 @@ class Projection(Struct, frozen=True, kw_only=True):
     stream: str
     tables: tuple[str, ...]
     ddl: tuple[str, ...]
-    project: Callable[[Entry], Iterable[Statement]]
+    project: Callable[[Sequence[Entry]], Iterable[Statement]]

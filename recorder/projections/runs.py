@@ -6,7 +6,9 @@ nothing. `arrived` counts the worker's events; it differs from `last_sequence` w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct, structs
 
 from recorder.entries import Entry
 from recorder.projections.projection import Projection, Statement
@@ -39,14 +41,14 @@ _BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)
 _BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
 
 # In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
-# still open before this event.
+# still open before these events.
 _APPLY = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
    end_message, gateway_url, last_activity_at, events, last_sequence, arrived, late)
 VALUES
-  (:id, :runtime_id, 'browser', :space_id, :status, :time, :ready_at, :ended_at, :end_code,
-   :end_message, :gateway_url, :time, 1, :number, :by_worker, 0)
+  (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
+   :end_message, :gateway_url, :last_at, :events, :last_sequence, :arrived, 0)
 ON CONFLICT (id) DO UPDATE SET
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
@@ -55,30 +57,60 @@ ON CONFLICT (id) DO UPDATE SET
                           THEN coalesce(started_at, excluded.started_at) ELSE started_at END,
   end_code         = CASE WHEN finished_at IS NULL THEN excluded.end_code ELSE end_code END,
   end_message      = CASE WHEN finished_at IS NULL THEN excluded.end_message ELSE end_message END,
-  late             = late + (finished_at IS NOT NULL),
+  late             = late + CASE WHEN finished_at IS NULL THEN 0 ELSE excluded.events END,
   finished_at      = coalesce(finished_at, excluded.finished_at),
   last_activity_at = max(last_activity_at, excluded.last_activity_at),
-  events           = events + 1,
+  events           = events + excluded.events,
   last_sequence    = max(last_sequence, excluded.last_sequence),
   arrived          = arrived + excluded.arrived
 """
 
 
-def project(entry: Entry) -> Iterator[Statement]:
-    """Every event counts; those of the run's life move it on."""
-    if entry.event is not None:
-        yield Statement(_APPLY, {**_counted(entry.event), **_moved(entry.event, entry.data)})
+class Tally(Struct):
+    """Events of one run that nothing of its life stands between."""
+
+    runtime_id: str
+    space_id: str
+    first_at: str
+    last_at: str
+    events: int = 0
+    last_sequence: int = 0
+    arrived: int = 0
+
+    def count(self, event: Event) -> Tally:
+        """One more."""
+        self.last_at = max(self.last_at, event.time)
+        self.events += 1
+        if event.by_worker:
+            self.last_sequence = max(self.last_sequence, event.number)
+            self.arrived += 1
+        return self
 
 
-def _counted(event: Event) -> dict[str, object]:
-    return {
-        "id": event.runid,
-        "runtime_id": event.runtimeid,
-        "space_id": event.spaceid,
-        "time": event.time,
-        "number": event.number if event.by_worker else 0,
-        "by_worker": event.by_worker,
-    }
+def project(entries: Sequence[Entry]) -> Iterator[Statement]:
+    """Events are counted together; one of the run's life goes alone, after what was counted before it."""
+    tallies: dict[str, Tally] = {}
+    for entry in entries:
+        event = entry.event
+        if event is None or not event.runid:
+            continue
+        tally = tallies.get(event.runid)
+        if not isinstance(entry.data, RuntimeLifecycle):
+            tallies[event.runid] = (tally or _nothing_before(event)).count(event)
+            continue
+        if tally is not None:
+            yield _apply(event.runid, tallies.pop(event.runid), _STILL)
+        yield _apply(event.runid, _nothing_before(event).count(event), _moved(event, entry.data))
+    for run_id, tally in tallies.items():
+        yield _apply(run_id, tally, _STILL)
+
+
+def _nothing_before(event: Event) -> Tally:
+    return Tally(event.runtimeid or "", event.spaceid, first_at=event.time, last_at=event.time)
+
+
+def _apply(run_id: str, tally: Tally, moved: dict[str, object]) -> Statement:
+    return Statement(_APPLY, {"id": run_id, **structs.asdict(tally), **moved})
 
 
 ENDED = ("stopped", "failed")
@@ -93,9 +125,7 @@ _STILL: dict[str, object] = {
 }
 
 
-def _moved(event: Event, data: object) -> dict[str, object]:
-    if not isinstance(data, RuntimeLifecycle):
-        return _STILL
+def _moved(event: Event, data: RuntimeLifecycle) -> dict[str, object]:
     moved = {**_STILL, "gateway_url": data.gateway_url or None}
     if data.phase == "launching":
         moved["opens"] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recorder.entries import Entry
 from recorder.projections.projection import Projection, Statement
@@ -35,11 +35,12 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-def project(entry: Entry) -> Iterator[Statement]:
+def project(entries: Sequence[Entry]) -> Iterator[Statement]:
     """A runtime is there once it was created; creating it again changes nothing."""
-    match entry:
-        case Entry(event=event, data=RuntimeCreated() as data) if event is not None:
-            yield Statement(_CREATE, _values(event, data))
+    for entry in entries:
+        match entry:
+            case Entry(event=event, data=RuntimeCreated() as data) if event is not None:
+                yield Statement(_CREATE, _values(event, data))
 
 
 def _values(event: Event, data: RuntimeCreated) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recorder.entries import Entry
 from recorder.projections.projection import Projection, Statement
@@ -26,11 +26,14 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-def project(entry: Entry) -> Iterator[Statement]:
+def project(entries: Sequence[Entry]) -> Iterator[Statement]:
     """A space is there once it was created; creating it again changes nothing."""
-    match entry:
-        case Entry(event=event, data=SpaceCreated() as data) if event is not None:
-            yield Statement(_CREATE, {"id": data.space_id, "name": data.name, "time": event.time})
+    for entry in entries:
+        match entry:
+            case Entry(event=event, data=SpaceCreated() as data) if event is not None:
+                yield Statement(
+                    _CREATE, {"id": data.space_id, "name": data.name, "time": event.time}
+                )
 
 
 SPACES = Projection(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 
 import structlog
 
@@ -66,7 +65,7 @@ async def _replay(transaction: Transaction, projection: Projection, after: Place
         read(Message(stream=stream, epoch=epoch, position=position, subject=subject, body=raw))
         for stream, epoch, position, subject, raw in rows
     ]
-    await transaction.run(chain.from_iterable(map(projection.project, entries)))
+    await transaction.run(projection.project(entries))
     return (rows[-1][1], rows[-1][2]) if rows else None
 
 

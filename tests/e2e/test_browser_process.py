@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ from playwright.async_api import Page
 from deploy.site import Site
 from tests.support.eventually import eventually
 from tests.support.run import Run
-from tests.support.stack import Stack, run_directory_name
+from tests.support.stack import Stack, alive, run_directory_name
 
 SECCOMP_FILTER = "Seccomp:\t2"
 
@@ -72,15 +73,26 @@ def _user_namespace(process: psutil.Process) -> str:
     return str(Path(f"/proc/{process.pid}/ns/user").readlink())
 
 
-async def test_its_environment_holds_nothing_of_ours(
-    stack: Stack, chromium: psutil.Process, run: Run
+async def test_it_writes_into_its_own_directory_only(
+    stack: Stack, chromium: psutil.Process, run: Run, page: Page, site: Site
 ) -> None:
-    variables = chromium.environ()
-    inside = f"/{run_directory_name(run)}/"
-    for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
-        assert inside in variables[name]
-    assert not [name for name in variables if name.startswith("RUNREEL")]
-    assert stack.api_key not in "".join(variables.values())
+    await page.goto(site.url)
+    (directory,) = stack.temporary.rglob(run_directory_name(run))
+    written = {
+        file.path for each in _family(chromium) for file in each.open_files() if _writes(file)
+    }
+    assert written
+    assert [path for path in written if not Path(path).is_relative_to(directory)] == []
+    assert list((directory / "tmp").iterdir())  # its TMPDIR; Chromium overwrites its environment
+
+
+def _writes(file: Any) -> bool:
+    return bool(set(file.mode) & set("wa+")) and not file.path.startswith("/dev/")
+
+
+async def test_its_directory_is_closed_to_others(stack: Stack, run: Run) -> None:
+    (directory,) = stack.temporary.rglob(run_directory_name(run))
+    assert directory.stat().st_mode & 0o077 == 0
 
 
 async def test_two_runs_have_nothing_in_common(
@@ -89,11 +101,15 @@ async def test_two_runs_have_nothing_in_common(
     other = await stack.run()
     second = stack.browser_of(other)
     assert second is not None
-    assert second.environ()["HOME"] != chromium.environ()["HOME"]
+    assert _profile(second) != _profile(chromium)
     if os.geteuid() == 0:
         assert second.uids() != chromium.uids()
     await other.stop()
     assert (await run.get())["status"] == "active"
+
+
+def _profile(process: psutil.Process) -> str:
+    return next(part for part in process.cmdline() if part.startswith("--user-data-dir="))
 
 
 async def test_nothing_of_it_is_left_when_the_run_is_stopped(
@@ -105,4 +121,4 @@ async def test_nothing_of_it_is_left_when_the_run_is_stopped(
     family = _family(chromium)
     await run.stop()
     assert not list(stack.temporary.rglob(run_directory_name(run)))
-    await eventually(lambda: not any(each.is_running() for each in family))
+    await eventually(lambda: not alive(family))

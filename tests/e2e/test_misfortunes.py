@@ -1,4 +1,4 @@
-"""Any one process is killed while a page logs: nothing numbered is lost, nothing comes twice, each run ends as it should."""
+"""Any one process is killed while a page logs: nothing is lost, nothing comes twice, each run ends as it should."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page
 
 from tests.support.eventually import eventually
 from tests.support.run import Event, Run, assert_whole, console, create_runtime, start
-from tests.support.stack import Stack, run_directory_name
+from tests.support.stack import Stack, alive, run_directory_name
 
 COUNT_ON = "void setInterval((() => { let n = 0; return () => console.log(n++) })(), 5)"
 ENOUGH = 50
@@ -78,7 +78,7 @@ async def test_worker_killed_mid_run(stack: Stack, run: Run, page: Page) -> None
     ended = await run.ended()
     assert (ended["status"], ended["missing"]) == ("failed", [])
     assert ended["failure"]["code"] == "runtime.host_restarted"
-    assert not chromium.is_running()
+    assert not alive([chromium])
     assert stack.browser_of(run) is None
     assert not list(stack.temporary.rglob(run_directory_name(run)))
     events = await run.events()
@@ -114,9 +114,7 @@ async def test_start_without_a_worker(stack: Stack) -> None:
     await eventually(lambda: "worker" in stack.processes())
 
 
-async def test_everything_stopped_in_order_mid_run(
-    stack: Stack, run: Run, page: Page
-) -> None:
+async def test_everything_stopped_in_order_mid_run(stack: Stack, run: Run, page: Page) -> None:
     await page.evaluate(COUNT_ON)
     await _counted(run, ENOUGH)
     await stack.stop(signal.SIGTERM)
@@ -128,7 +126,9 @@ async def test_everything_stopped_in_order_mid_run(
     assert events[-1]["data"]["code"] == "runtime.host_drained"
 
 
-async def test_up_itself_killed_mid_run(stack: Stack, run: Run, browser: Browser, page: Page) -> None:
+async def test_up_itself_killed_mid_run(
+    stack: Stack, run: Run, browser: Browser, page: Page
+) -> None:
     await page.evaluate(COUNT_ON)
     before = await _counted(run, ENOUGH)
     await stack.die()

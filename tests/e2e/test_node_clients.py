@@ -36,7 +36,9 @@ async def test_reaches_into_a_frame_of_another_origin(client: NodeClient, site: 
     await client("goto", f"{site.url}/frame.html")
     await client("clickInFrame", "#knock")
     state = "document.getElementById('state').textContent"
-    heard = f"new Promise(done => setInterval(() => {state}.includes('Knocks') && done({state}), 9))"
+    heard = (
+        f"new Promise(done => setInterval(() => {state}.includes('Knocks') && done({state}), 9))"
+    )
     assert await client("evaluate", heard) == "Knocks heard: 1."
 
 

@@ -50,7 +50,7 @@ SECRETS = {
 }
 S = SECRETS
 
-PAGES = {
+PAGES: dict[str, str | Answer] = {
     "/": Answer(
         200, HTML, b"<title>Login</title>", (("Set-Cookie", f"session={S['set-cookie']}"),)
     ),
@@ -143,12 +143,12 @@ async def test_the_api_tells_what_is_no_secret(told: Told) -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 async def test_nothing_on_disk_holds(stack: Stack, told: Told, name: str) -> None:
-    assert told.run
+    await told.run.ended()
     assert not list(_files_with(stack.data, SECRETS[name]))
 
 
 async def test_the_disk_holds_what_is_no_secret(stack: Stack, told: Told) -> None:
-    assert told.run
+    await told.run.ended()
     parts = {path.relative_to(stack.data).parts[0] for path in _files_with(stack.data, CANARY)}
     assert {"nats", "recorder"} <= parts
 

@@ -17,7 +17,9 @@ from tests.support.run import Run
 @pytest.fixture(autouse=True)
 async def attached(run: Run, puppeteer: NodeClient, node_playwright: NodeClient) -> None:
     """Both Node clients are on the browser too."""
-    await asyncio.gather(*(each("attach", run.connect_url) for each in (puppeteer, node_playwright)))
+    await asyncio.gather(
+        *(each("attach", run.connect_url) for each in (puppeteer, node_playwright))
+    )
 
 
 async def test_three_kinds_work_at_once(
@@ -48,7 +50,12 @@ async def test_one_sees_the_pages_of_the_others(
 
 @pytest.mark.parametrize("leaver", ["puppeteer", "node_playwright"])
 async def test_closing_the_browser_ends_that_client_only(
-    page: Page, run: Run, puppeteer: NodeClient, node_playwright: NodeClient, site: Site, leaver: str
+    page: Page,
+    run: Run,
+    puppeteer: NodeClient,
+    node_playwright: NodeClient,
+    site: Site,
+    leaver: str,
 ) -> None:
     leaves, stays = puppeteer, node_playwright
     if leaver == "node_playwright":

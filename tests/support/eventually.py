@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -13,11 +13,27 @@ LIMIT_S = 20.0
 LOOK_EVERY_S = 0.02
 
 
+@overload
 async def eventually(
-    look: Callable[[], T | Awaitable[T]],
+    look: Callable[[], Awaitable[T | None]],
     limit_s: float = LIMIT_S,
     explain: Callable[[], object] | None = None,
-) -> T:
+) -> T: ...
+
+
+@overload
+async def eventually(
+    look: Callable[[], T | None],
+    limit_s: float = LIMIT_S,
+    explain: Callable[[], object] | None = None,
+) -> T: ...
+
+
+async def eventually(
+    look: Callable[[], Any],
+    limit_s: float = LIMIT_S,
+    explain: Callable[[], object] | None = None,
+) -> Any:
     """The first answer of `look` that counts as true. Past the limit it fails, with the last answer
     or what `explain` says.
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 from uuid_utils import uuid7
 
 from schemas.codec import decode_event
@@ -16,6 +17,7 @@ from schemas.ends import REQUESTED
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeConfig
 from schemas.tokens import connect_url
+from tests.support.eventually import eventually
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
@@ -51,12 +53,35 @@ class RealRuntime:
 
     async def until(self, event_type: str, **wanted: object) -> dict[str, Any]:
         """The first event of that type with those values; fails after 10 s."""
-        async with asyncio.timeout(10):
-            while True:
-                for body in self.of(event_type):
-                    if wanted.items() <= body.items():
-                        return body
-                await asyncio.sleep(0.01)
+        return await eventually(
+            lambda: self.find(event_type, **wanted),
+            10,
+            explain=lambda: f"no {event_type} with {wanted} in {self.of(event_type)}",
+        )
+
+    def find(self, event_type: str, **wanted: object) -> dict[str, Any] | None:
+        """The first event of that type with those values, so far."""
+        return next((b for b in self.of(event_type) if wanted.items() <= b.items()), None)
+
+    @property
+    def directory(self) -> Path:
+        """The run's own."""
+        return self.runtime._directory
+
+    @property
+    def pid(self) -> int:
+        """The browser's main process."""
+        assert self.runtime._process is not None
+        return self.runtime._process.pid
+
+    def processes(self) -> list[psutil.Process]:
+        """The browser's processes that live."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(str(self.directory) in part for part in process.cmdline()):
+                    found.append(process)
+        return found
 
 
 @asynccontextmanager
@@ -80,12 +105,15 @@ async def real_runtime(
     url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)
     real = RealRuntime(runtime, outbox, url)
     gateway.lead_to(real)
-    await runtime.start(f"ws://127.0.0.1:{port}")
     try:
+        await runtime.start(f"ws://127.0.0.1:{port}")
         yield real
     finally:
-        await runtime.stop(REQUESTED)
+        if not runtime.log.ended:
+            await runtime.stop(REQUESTED)
+        await runtime.ended
         gateway.close()
+        outbox.close()
         root.rmdir()
 
 

@@ -23,7 +23,8 @@ class Run:
 
     async def get(self) -> dict[str, Any]:
         """The run, as the API tells it now."""
-        return await answer(self.http, "GET", f"/v1/runs/{self.id}")
+        run: dict[str, Any] = await answer(self.http, "GET", f"/v1/runs/{self.id}")
+        return run
 
     async def events(self, **filters: Any) -> list[Event]:
         """All of its events, page after page."""
@@ -43,11 +44,13 @@ class Run:
             events = await self.events(type=kind)
             return next((each for each in events if data.items() <= each["data"].items()), None)
 
-        return await eventually(look, limit_s, explain=lambda: f"no {kind} with {data}")  # type: ignore[return-value]
+        return await eventually(look, limit_s, explain=lambda: f"no {kind} with {data}")
 
     async def stop(self) -> dict[str, Any]:
         """Stop its runtime."""
-        return await answer(self.http, "POST", f"/v1/runtimes/{self.runtime_id}/stop")
+        path = f"/v1/runtimes/{self.runtime_id}/stop"
+        stopped: dict[str, Any] = await answer(self.http, "POST", path)
+        return stopped
 
     async def end(self) -> None:
         """Stop it unless it has ended."""
@@ -61,7 +64,7 @@ class Run:
             run = await self.get()
             return None if run["status"] == "active" else run
 
-        return await eventually(look, limit_s)  # type: ignore[return-value]
+        return await eventually(look, limit_s)
 
 
 async def create_runtime(http: httpx.AsyncClient, **body: Any) -> str:

@@ -27,9 +27,7 @@ async def frames(
     http: httpx.AsyncClient, path: str, headers: dict[str, str] | None = None, **query: Any
 ) -> AsyncIterator[AsyncIterator[Frame]]:
     """The frames of a stream, as they arrive; heartbeats too. The stream is closed with the block."""
-    async with http.stream(
-        "GET", path, headers=headers, params=query, timeout=LIMIT_S
-    ) as response:
+    async with http.stream("GET", path, headers=headers, params=query, timeout=LIMIT_S) as response:
         assert response.status_code == 200, await response.aread()
         assert response.headers["content-type"].startswith("text/event-stream")
         yield _frames(response)

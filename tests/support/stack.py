@@ -121,7 +121,7 @@ class Stack:
             await up.wait()
             raise
         assert code == 0, self._output.read_text()
-        await eventually(lambda: not _alive(everything), explain=lambda: _alive(everything))
+        await eventually(lambda: not alive(everything), explain=lambda: alive(everything))
         assert not self.processes_of_ours()
         assert not list(self.temporary.iterdir()), "temporary files are left"
 
@@ -198,7 +198,8 @@ def _command_line(process: psutil.Process) -> list[str]:
         return [""]
 
 
-def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. A zombie does not: in a container perhaps nobody collects it."""
     return [each for each in processes if each.is_running() and _status(each) != "zombie"]
 
 

@@ -20,10 +20,7 @@ def new_log(outbox: Outbox, *, run_id: str = RUN, last: int = 0) -> RunLog:
 
 def say(run_log: RunLog, *texts: str) -> list[Entry]:
     """One console event a text."""
-    return [
-        run_log.record(Fact(data=ConsoleMessage(level="info", text=text)))
-        for text in texts
-    ]
+    return [run_log.record(Fact(data=ConsoleMessage(level="info", text=text))) for text in texts]
 
 
 def text_in(event: bytes) -> str:

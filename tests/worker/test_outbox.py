@@ -143,14 +143,18 @@ def test_closed_with_events_acknowledged_out_of_order(tmp_path: Path) -> None:
     assert texts_in(Outbox.open(tmp_path)) == ["one", "three"]
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_descriptors_are_given_back(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     outbox = Outbox.open(tmp_path, segment_bytes=1)
     entries = say(new_log(outbox), *map(str, range(10)))
     for entry in entries[:5]:
         outbox.acknowledge(entry, 1)
     outbox.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 async def test_acknowledged_waits_for_the_position(tmp_path: Path) -> None:
@@ -197,9 +201,10 @@ def test_disk_full_when_a_segment_begins(tmp_path: Path, monkeypatch: pytest.Mon
     outbox = Outbox.open(tmp_path, segment_bytes=1)
     run_log = new_log(outbox)
     say(run_log, "one")
-    with monkeypatch.context() as patch, pytest.raises(OSError):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "open", _no_space)
-        say(run_log, "two")
+        with pytest.raises(OSError):
+            say(run_log, "two")
     say(run_log, "two, again")
     assert texts_in(outbox) == ["one", "two, again"]
 

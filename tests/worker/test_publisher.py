@@ -37,9 +37,7 @@ def outbox(tmp_path: Path) -> Outbox:
 async def publishing(
     link: publisher.Link, outbox: Outbox, deadline_seconds: float = 5.0
 ) -> AsyncIterator[None]:
-    task = asyncio.create_task(
-        Publisher(link, outbox, deadline_seconds=deadline_seconds).run()
-    )
+    task = asyncio.create_task(Publisher(link, outbox, deadline_seconds=deadline_seconds).run())
     try:
         yield
     finally:
@@ -318,7 +316,9 @@ async def test_stream_is_full_and_then_larger(server: NatsServer, bus: Bus, outb
     await make_stream(server, max_bytes=20_000)
     say(new_log(outbox), *numbers(1, 60))
     async with publishing(bus, outbox, deadline_seconds=1.0):
-        await eventually(lambda: outbox.entries and int(outbox.entries[0].size_bytes) and len(outbox) < 60)
+        await eventually(
+            lambda: outbox.entries and int(outbox.entries[0].size_bytes) and len(outbox) < 60
+        )
         async with jetstream(server) as js:
             config = (await js.stream_info("RUNS")).config
             config.max_bytes = 1_000_000

@@ -28,7 +28,7 @@ NAMES = (
 HARMLESS = ("q", "page", "tokens_left", "secretary", "sidebar", "design", "passwords_changed", "id")
 
 # As Chromium writes them in URLs; a mark in front, so that no secret is found in what is harmless.
-url_secrets = st.text("abcXYZ019-._~;:!$*+,@()%[]|", min_size=3, max_size=30).map("S3" .__add__)
+url_secrets = st.text("abcXYZ019-._~;:!$*+,@()%[]|", min_size=3, max_size=30).map("S3".__add__)
 text_secrets = st.text("abcXYZ019-._~$*+/@!|", min_size=3, max_size=30).map("S3".__add__)
 quoted_secrets = st.text(min_size=1).map(lambda text: "S3" + text + "S3")
 user_secrets = st.text("abcXYZ019-._~!$*+,;=:@|", min_size=3, max_size=30).map("S3".__add__)

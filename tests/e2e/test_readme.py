@@ -1,0 +1,78 @@
+"""Every code block of the README does what a reader would see: Python and curl run against a live stack."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import ROOT, Stack
+
+README = (ROOT / "README.md").read_text()
+BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+SHELL = [code for language, code in BLOCKS if language == "sh"]
+CURL = [code for code in SHELL if "curl" in code]
+MAKE = re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.MULTILINE)
+
+# What a reader of each block would look for, in the order of the blocks.
+PYTHON_PRINTS = (
+    r"runtime\.lifecycle stopped",
+    r"ws://127\.0\.0\.1:",
+    r"no page has failed yet|Error",
+)
+
+
+def on(stack: Stack, code: str) -> str:
+    """The block for this stack instead of the one that `make run` starts."""
+    return code.replace("http://127.0.0.1:8787", stack.base_url).replace(
+        ".runreel/", f"{stack.data}/"
+    )
+
+
+async def output_of(*command: str) -> str:
+    """What a command prints; it must succeed within a minute."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def test_every_kind_of_block_is_known() -> None:
+    assert {language for language, _ in BLOCKS} == {"sh", "text", "python"}
+    assert len(PYTHON) == len(PYTHON_PRINTS)
+
+
+@pytest.mark.parametrize(("code", "printed"), list(zip(PYTHON, PYTHON_PRINTS, strict=False)))
+async def test_python_runs_as_pasted(stack: Stack, tmp_path: Path, code: str, printed: str) -> None:
+    script = tmp_path / "pasted.py"
+    script.write_text(on(stack, code))
+    assert re.search(printed, await output_of(sys.executable, str(script)))
+
+
+@pytest.mark.parametrize("code", CURL)
+async def test_curl_shows_runs_and_their_events(stack: Stack, code: str) -> None:
+    run = await stack.run()
+    await run.end()
+    script = f"set -eu\n{on(stack, code)}"
+    shown = await output_of("bash", "-c", script)
+    assert run.id in shown
+    assert "event: run.ended" in shown
+
+
+@pytest.mark.parametrize("target", MAKE)
+def test_make_has_the_target(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("function", "path"), re.findall(r"\| `(\w[\w.]*)`[^|]*\| `([\w/.]+\.py)`", README)
+)
+def test_the_path_of_an_event_names_what_is_there(function: str, path: str) -> None:
+    name = function.rpartition(".")[2]
+    assert re.search(rf"def {name}\(", (ROOT / path).read_text()), f"{path} has no {function}"

@@ -1,0 +1,164 @@
+"""A whole worker host in this process, on a real NATS server: requests go in as a recorder sends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import nats
+from nats.aio.client import Client
+from nats.js.api import KeyValueConfig
+from nats.js.client import JetStreamContext
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
+
+from recorder.bus.configs import stream_config
+from schemas import streams, subjects
+from schemas.codec import decode_data, decode_event, encode
+from schemas.envelope import Event
+from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
+from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
+from tests.support.eventually import eventually
+from worker.bus import Bus
+from worker.chromium import directory
+from worker.chromium.find import find_chromium
+from worker.chromium.sandbox import choose_sandbox
+from worker.host import Host, HostFacts
+from worker.outbox import Outbox
+from worker.publisher import Publisher
+from worker.runtime import BrowserSetup
+
+WORKER = "w1"
+SPACE = "space-1"
+GATEWAY = "ws://worker.test:1"
+
+
+class Fleet:
+    """The NATS side of it: what a recorder asks, and what it finds on the stream."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.jetstream: JetStreamContext = client.jetstream()
+
+    @classmethod
+    async def make(cls, url: str) -> Fleet:
+        """The streams and buckets that a recorder makes."""
+        fleet = cls(await nats.connect(url))
+        runs = streams.runs_stream(max_age_days=1, max_bytes=64 * 1024 * 1024)
+        await fleet.jetstream.add_stream(stream_config(runs, replicas=1))
+        for bucket in (streams.WORKERS, streams.CLAIMS):
+            await fleet.jetstream.create_key_value(
+                KeyValueConfig(bucket=bucket.name, ttl=bucket.ttl_seconds, history=1)
+            )
+        return fleet
+
+    async def ask(self, subject: str, body: bytes) -> Answer:
+        """A request, and the worker's answer."""
+        answer = await self.client.request(subject, body, timeout=40)
+        return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[arg-type, no-any-return]
+
+    async def start(self, runtime_id: str, config: RuntimeConfig | None = None) -> Answer:
+        """Ask for a start."""
+        request = StartRun(runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig())
+        return await self.ask(subjects.start_request(WORKER), encode(request))
+
+    async def stop(self, runtime_id: str, run_id: str) -> Answer:
+        """Ask for a stop."""
+        request = StopRun(runtime_id=runtime_id, run_id=run_id)
+        return await self.ask(subjects.stop_request(WORKER), encode(request))
+
+    async def events(self) -> list[Event]:
+        """All that the stream has, in its order."""
+        count = (await self.jetstream.stream_info(subjects.RUNS)).state.messages
+        found = [await self.jetstream.get_msg(subjects.RUNS, at + 1) for at in range(count)]
+        return [decode_event(message.data or b"") for message in found]
+
+    async def ends(self) -> list[tuple[str, int, str, str]]:
+        """Of every run that has ended: its runtime, the number of its last event, its status, its code."""
+        return [
+            (str(event.runtimeid), event.number, str(event.status), str(data.code))
+            for event in await self.events()
+            if isinstance(data := decode_data(event), RuntimeLifecycle) and data.phase == "ended"
+        ]
+
+    async def bucket(self, name: str) -> KeyValue:
+        return await self.jetstream.key_value(name)
+
+    async def claim_of(self, runtime_id: str) -> Claim | None:
+        """Who holds a runtime."""
+        try:
+            entry = await (await self.bucket(subjects.CLAIMS_BUCKET)).get(runtime_id)
+        except KeyNotFoundError:
+            return None
+        return msgspec.json.decode(entry.value or b"", type=Claim)
+
+    async def heartbeat(self) -> Heartbeat | None:
+        """The worker's last beat."""
+        try:
+            entry = await (await self.bucket(subjects.WORKERS_BUCKET)).get(WORKER)
+        except KeyNotFoundError:
+            return None
+        return msgspec.json.decode(entry.value or b"", type=Heartbeat)
+
+    async def is_served(self) -> bool:
+        """Whether the worker takes requests."""
+        return await self.heartbeat() is not None
+
+
+class Worker:
+    """A host and its publisher. `die` ends them as SIGKILL would: nothing is said, browsers go with the pipe."""
+
+    def __init__(self, bus: Bus, outbox: Outbox, setup: BrowserSetup, capacity: int) -> None:
+        facts = HostFacts(
+            worker_id=WORKER,
+            capacity=capacity,
+            gateway_url=GATEWAY,
+            version="0",
+            chromium=str(setup.binary),
+        )
+        self.bus = bus
+        self.outbox = outbox
+        self.setup = setup
+        self.host = Host(bus, outbox, setup, facts)
+        self.publishing = asyncio.create_task(Publisher(bus, outbox).run())
+        self.serving = asyncio.create_task(self.host.serve())
+
+    async def die(self) -> None:
+        """Stop at once, without a word."""
+        for task in (self.publishing, self.serving):
+            task.cancel()
+        await asyncio.wait([self.publishing, self.serving])
+        await self.bus.close()
+
+
+def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:
+    """As `worker.app` makes it."""
+    root = directory.default_root(state_dir)
+    directory.make_root(root)
+    directory.sweep(root)
+    found = binary or find_chromium()
+    return BrowserSetup(binary=found, root=root, sandbox=choose_sandbox("auto", found, root))
+
+
+@asynccontextmanager
+async def serving(
+    fleet: Fleet, url: str, state_dir: Path, *, capacity: int = 2, binary: Path | None = None
+) -> AsyncIterator[Worker]:
+    """A worker that takes requests, drained in the end unless it has died."""
+    outbox = Outbox.open(state_dir / "outbox")
+    bus = await Bus.connect(url, "worker under test")
+    worker = Worker(bus, outbox, browser_setup(state_dir, binary), capacity)
+    try:
+        await eventually(fleet.is_served)
+        yield worker
+    finally:
+        if not worker.publishing.done():
+            worker.serving.cancel()
+            await worker.host.drain()
+            await worker.die()
+            outbox.close()
+        directory.sweep(worker.setup.root)
+        directory.remove_root(worker.setup.root)

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas import ends, subjects
+from schemas.events.runtime import RuntimeConfig
+from schemas.requests import Claim, Refused, RunStarted, RunStopped
+from tests.support.eventually import eventually
+from tests.support.nats_server import NatsServer
+from tests.support.worker_events import new_log, say
+from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, serving
+from worker.outbox import Outbox
+
+pytestmark = [pytest.mark.nats, pytest.mark.browser]
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+async def fleet(server: NatsServer) -> AsyncIterator[Fleet]:
+    fleet = await Fleet.make(server.url)
+    yield fleet
+    await fleet.client.close()
+
+
+async def test_starts_and_stops_a_run(server: NatsServer, fleet: Fleet, tmp_path: Path) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        started = await fleet.start("rt-1")
+        assert isinstance(started, RunStarted)
+        assert started.started
+        assert started.gateway_url == GATEWAY
+        assert worker.host.find_run(started.run_id) is not None
+        ready = (await fleet.events())[started.position - 1]
+        assert (ready.runid, ready.status) == (started.run_id, "started")
+        claim = await fleet.claim_of("rt-1")
+        assert claim == Claim(
+            worker_id=WORKER, run_id=started.run_id, space_id=SPACE, gateway_url=GATEWAY
+        )
+
+        stopped = await fleet.stop("rt-1", started.run_id)
+        assert isinstance(stopped, RunStopped)
+        assert worker.host.find_run(started.run_id) is None
+        events = await fleet.events()
+        assert stopped.position == len(events)
+        assert [event.number for event in events] == list(range(1, len(events) + 1))
+        assert await fleet.ends() == [("rt-1", len(events), "stopped", "runtime.stop_requested")]
+        await eventually(lambda: _is_free(fleet, "rt-1"))
+
+
+async def _is_free(fleet: Fleet, runtime_id: str) -> bool:
+    return await fleet.claim_of(runtime_id) is None
+
+
+async def test_a_second_start_finds_the_same_run(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        first, second = await asyncio.gather(fleet.start("rt-1"), fleet.start("rt-1"))
+        third = await fleet.start("rt-1")
+        answers = [first, second, third]
+        assert all(isinstance(answer, RunStarted) for answer in answers)
+        assert len({answer.run_id for answer in answers if isinstance(answer, RunStarted)}) == 1
+        assert sorted(getattr(answer, "started", None) is True for answer in answers) == [
+            False,
+            False,
+            True,
+        ]
+        await worker.host._beat()
+        beat = await fleet.heartbeat()
+        assert beat is not None
+        assert (beat.capacity, beat.active, beat.free) == (2, 1, 1)
+
+
+async def test_capacity_is_full(server: NatsServer, fleet: Fleet, tmp_path: Path) -> None:
+    async with serving(fleet, server.url, tmp_path, capacity=1):
+        started = await fleet.start("rt-1")
+        assert isinstance(started, RunStarted)
+        refused = await fleet.start("rt-2")
+        assert isinstance(refused, Refused)
+        assert refused.code == "runtime.host_unavailable"
+        assert await fleet.claim_of("rt-2") is None
+        await fleet.stop("rt-1", started.run_id)
+        again = await fleet.start("rt-2")
+        assert isinstance(again, RunStarted)
+        assert again.started
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"{}", b"[1]", b'{"runtimeId":7}', b"\xff"])
+async def test_a_request_that_makes_no_sense_is_refused(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, body: bytes
+) -> None:
+    async with serving(fleet, server.url, tmp_path):
+        for subject in (subjects.start_request(WORKER), subjects.stop_request(WORKER)):
+            refused = await fleet.ask(subject, body)
+            assert isinstance(refused, Refused)
+            assert refused.code == "request.invalid"
+
+
+async def test_a_run_that_is_not_here_cannot_be_stopped(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path):
+        refused = await fleet.stop("rt-1", "no-such-run")
+        assert isinstance(refused, Refused)
+        assert refused.code == "runtime.not_active"
+
+
+async def test_drain_ends_every_run_and_takes_nothing_new(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        await asyncio.gather(fleet.start("rt-1"), fleet.start("rt-2"))
+        draining = asyncio.create_task(worker.host.drain())
+        await asyncio.sleep(0)
+        refused = await fleet.start("rt-3")
+        assert isinstance(refused, Refused)
+        await draining
+        ended = await fleet.ends()
+        assert sorted((runtime, status, code) for runtime, _, status, code in ended) == [
+            ("rt-1", "stopped", "runtime.host_drained"),
+            ("rt-2", "stopped", "runtime.host_drained"),
+        ]
+        assert await fleet.claim_of("rt-1") is None
+        assert await fleet.claim_of("rt-2") is None
+
+
+async def test_drained_while_a_runtime_is_being_claimed(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        claiming, go_on = asyncio.Event(), asyncio.Event()
+        claim = worker.bus.claim
+
+        async def slow_claim(runtime_id: str, value: Claim) -> Claim | None:
+            claiming.set()
+            await go_on.wait()
+            return await claim(runtime_id, value)
+
+        monkeypatch.setattr(worker.bus, "claim", slow_claim)
+        starting = asyncio.create_task(fleet.start("rt-1"))
+        await claiming.wait()
+        await worker.host.drain()
+        go_on.set()
+        assert isinstance(await starting, Refused)
+        assert await fleet.events() == []
+        await eventually(lambda: _is_free(fleet, "rt-1"))
+
+
+async def test_claim_is_released_while_another_asks_for_it(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was there when it was to be created, and gone when it was to be read."""
+    from worker import bus as bus_module
+
+    async with serving(fleet, server.url, tmp_path) as worker:
+        claim = Claim(worker_id="w2", run_id="r2", space_id=SPACE, gateway_url=GATEWAY)
+        await worker.bus.claim("rt-1", claim)
+        find = bus_module._find_claim
+
+        async def gone(*given: object) -> Claim | None:
+            monkeypatch.setattr(bus_module, "_find_claim", find)
+            await worker.bus.release("rt-1", "r2")
+            return None
+
+        monkeypatch.setattr(bus_module, "_find_claim", gone)
+        ours = Claim(worker_id=WORKER, run_id="r1", space_id=SPACE, gateway_url=GATEWAY)
+        assert await worker.bus.claim("rt-1", ours) is None
+        assert await fleet.claim_of("rt-1") == ours
+
+
+async def test_browser_that_ends_at_once_is_a_failed_launch(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path, binary=_broken_browser(tmp_path)):
+        async with asyncio.timeout(10):
+            refused = await fleet.start("rt-1")
+        assert isinstance(refused, Refused)
+        assert refused.code == ends.LAUNCH_FAILED.code
+        assert refused.message == "FATAL: no display today"
+        assert await fleet.ends() == [("rt-1", 2, "failed", "browser.launch_failed")]
+        assert refused.position == 2
+        await eventually(lambda: _is_free(fleet, "rt-1"))
+        # Its place is free again: three failures do not fill a host of two places.
+        for number in (2, 3):
+            assert isinstance(await fleet.start(f"rt-{number}"), Refused)
+        assert len(await fleet.ends()) == 3
+
+
+def _broken_browser(tmp_path: Path) -> Path:
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+    tmp_path.chmod(0o711)
+    binary = tmp_path / "chromium"
+    binary.write_text("#!/bin/sh\necho 'FATAL: no display today' >&2\nexit 1\n")
+    binary.chmod(0o755)
+    return binary
+
+
+async def test_a_setting_that_no_process_can_be_given_is_a_failed_launch(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path):
+        refused = await fleet.start("rt-1", RuntimeConfig(user_agent="a\0b"))
+        assert isinstance(refused, Refused)
+        assert await fleet.ends() == [("rt-1", 2, "failed", "browser.launch_failed")]
+        await eventually(lambda: _is_free(fleet, "rt-1"))
+
+
+async def test_worker_is_killed_and_comes_back(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        started = await fleet.start("rt-1")
+        assert isinstance(started, RunStarted)
+        await worker.die()
+        runtime = worker.host.find_run(started.run_id)
+        assert runtime is not None
+        last = runtime.log.last
+        runtime._process.kill()  # type: ignore[union-attr]  # the kernel would have closed its pipe
+        runtime.log.ended = True
+    async with serving(fleet, server.url, tmp_path):
+        await eventually(fleet.ends)
+        assert await fleet.ends() == [("rt-1", last + 1, "failed", "runtime.host_restarted")]
+        numbers = [event.number for event in await fleet.events()]
+        assert numbers == list(range(1, last + 2))
+        await eventually(lambda: _is_free(fleet, "rt-1"))
+        again = await fleet.start("rt-1")
+        assert isinstance(again, RunStarted)
+        assert again.started
+        assert again.run_id != started.run_id
+
+
+async def test_worker_comes_back_with_events_that_were_not_sent(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    claim = Claim(worker_id=WORKER, run_id="run-1", space_id=SPACE, gateway_url=GATEWAY)
+    await (await fleet.bucket(subjects.CLAIMS_BUCKET)).put("runtime-1", _encoded(claim))
+    other = Claim(worker_id="w2", run_id="run-2", space_id=SPACE, gateway_url=GATEWAY)
+    await (await fleet.bucket(subjects.CLAIMS_BUCKET)).put("runtime-2", _encoded(other))
+    left = Outbox.open(tmp_path / "outbox")
+    say(new_log(left), "one", "two", "three")
+    left.close()
+    async with serving(fleet, server.url, tmp_path):
+        await eventually(fleet.ends)
+        assert await fleet.ends() == [("runtime-1", 4, "failed", "runtime.host_restarted")]
+        assert [event.number for event in await fleet.events()] == [1, 2, 3, 4]
+        await eventually(lambda: _is_free(fleet, "runtime-1"))
+        assert await fleet.claim_of("runtime-2") == other  # another worker's is not ours to end
+
+
+def _encoded(claim: Claim) -> bytes:
+    from schemas.codec import encode
+
+    return encode(claim)
+
+
+async def test_heartbeats_count_up_and_go_with_the_worker(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        first = await fleet.heartbeat()
+        assert first is not None
+        await worker.host._beat()
+        second = await fleet.heartbeat()
+        assert second is not None
+        assert second.beat > first.beat
+        assert (second.worker_id, second.gateway_url) == (WORKER, GATEWAY)
+    assert await fleet.heartbeat() is None
+
+
+async def test_buckets_are_not_there_yet(server: NatsServer, tmp_path: Path) -> None:
+    """A worker may start before the first recorder."""
+    from worker.bus import Bus
+    from worker.publisher import LinkDown
+
+    bus = await Bus.connect(server.url, "early")
+    with pytest.raises(LinkDown, match="a recorder makes it"):
+        await bus.claims_of(WORKER)
+    await bus.unregister(WORKER)
+    await bus.close()
