@@ -122,12 +122,15 @@ class Fleet:
         return claim.run_id
 
     async def _find_live_claim(self, runtime_id: str) -> Claim | None:
-        """The claim on a runtime, unless its run has ended and is just being let go of."""
+        """The claim on a runtime. One whose run has ended means nothing any more, and is taken back."""
         claim = await self._bus.find_claim(runtime_id)
         if claim is None:
             return None
         run = await find_summary(self._store, claim.run_id)
-        return claim if run is None or run.status == "active" else None
+        if run is None or run.status == "active":
+            return claim
+        await self._bus.drop_claim(runtime_id, claim.run_id)
+        return None
 
     async def _joined(self, claim: Claim) -> RunStarted:
         await self._wait_for_run(claim.run_id)

@@ -243,6 +243,19 @@ class Bus:
             raise StorageUnavailable from error
         return msgspec.json.decode(entry.value or b"", type=Claim)
 
+    async def drop_claim(self, runtime_id: str, run_id: str) -> None:
+        """Take back a runtime's claim if it is still that run's. Raises StorageUnavailable."""
+        try:
+            claims = await self._js.key_value(CLAIMS.name)
+            entry = await claims.get(runtime_id)
+            claim = msgspec.json.decode(entry.value or b"", type=Claim)
+            if claim.run_id == run_id:
+                await claims.delete(runtime_id, last=entry.revision)
+        except (js_errors.KeyNotFoundError, js_errors.KeyWrongLastSequenceError):
+            return  # its worker was faster, or the runtime has its next run by now
+        except DOWN as error:
+            raise StorageUnavailable from error
+
     async def heartbeats(self) -> AsyncIterator[tuple[str, Heartbeat | None]]:
         """Workers' heartbeats as they come; None for one that has taken itself off.
 

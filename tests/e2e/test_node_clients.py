@@ -13,9 +13,11 @@ from tests.support.run import Run
 BYTES_32_MIB = 32 * 1024 * 1024
 
 
-@pytest.fixture(params=["node_playwright", "puppeteer"])
-async def client(request: pytest.FixtureRequest, run: Run) -> NodeClient:
-    client: NodeClient = request.getfixturevalue(request.param)
+@pytest.fixture(params=["playwright", "puppeteer"])
+async def client(
+    request: pytest.FixtureRequest, run: Run, node_playwright: NodeClient, puppeteer: NodeClient
+) -> NodeClient:
+    client = node_playwright if request.param == "playwright" else puppeteer
     await client("attach", run.connect_url)
     return client
 

@@ -58,7 +58,7 @@ class Fleet:
     async def ask(self, subject: str, body: bytes) -> Answer:
         """A request, and the worker's answer."""
         answer = await self.client.request(subject, body, timeout=40)
-        return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[arg-type, no-any-return]
+        return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[no-any-return]
 
     async def start(self, runtime_id: str, config: RuntimeConfig | None = None) -> Answer:
         """Ask for a start."""

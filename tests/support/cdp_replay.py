@@ -1,0 +1,90 @@
+"""A tap without a browser: it is told recorded messages, and what it makes of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas.events import type_of
+from worker.cdp import frames
+from worker.cdp.switchboard import Owner, Switchboard
+from worker.fact import Fact
+from worker.tap import Tap
+from worker.translate import TRANSLATORS, Tapped
+
+# Of every fact, what says whether it is the right one.
+SHOWN = (
+    "phase", "url", "title", "requestId", "method", "httpStatus", "errorText", "level", "text",
+    "message", "inPromise", "milestone", "worker", "openerId", "mainFrame", "redirect", "guid",
+    "suggestedFilename", "accepted", "answeredBy", "dialogType", "reason",
+)  # fmt: skip
+
+
+def heard_by_the_tap(message: bytes) -> bool:
+    """Whether a message is one that the tap may do something with."""
+    method = (frames.method_of(message) or b"").decode()
+    return method in TRANSLATORS or method.startswith("Target.attached")
+
+
+class Line(Switchboard):
+    """Notes what the tap sends."""
+
+    def __init__(self, session: bytes) -> None:
+        super().__init__()
+        self.sent: list[dict[str, Any]] = []
+        self._session = session
+
+    def send(self, message: bytes) -> None:
+        self.sent.append(msgspec.json.decode(message))
+
+    async def attach(self, owner: Owner) -> bytes:
+        return self._session
+
+
+class Bench:
+    """A tap, what it recorded, and what it sent."""
+
+    def __init__(self, session: bytes, *, answerable: bool = False) -> None:
+        self.facts: list[Fact] = []
+        self.session = session
+        self.line = Line(session)
+        self.tap = Tap(
+            self.line,
+            self.facts.append,
+            downloads=Path("/downloads"),
+            answerable=lambda _target: answerable,
+        )
+        self.tap._session = session
+        self.tap._tapped[session] = Tapped(target_id="", type="browser")
+
+    def hear(self, *messages: bytes) -> None:
+        """Messages of the browser's, in their order."""
+        for message in messages:
+            session = frames.session_of(message)
+            assert session is not None
+            self.tap.receive(session, message)
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """What it sent of one method."""
+        return [message for message in self.line.sent if message["method"] == method]
+
+
+def replay(messages: Iterable[bytes]) -> tuple[list[str], Bench]:
+    """What a tap makes of recorded messages, a line a fact; the first of them is to the browser session."""
+    heard = list(messages)
+    session = frames.session_of(heard[0])
+    assert session is not None
+    bench = Bench(session)
+    bench.hear(*heard)
+    return [shown(fact) for fact in bench.facts], bench
+
+
+def shown(fact: Fact) -> str:
+    """A fact as one line: type, status, page, and what says whether it is the right one."""
+    body = msgspec.to_builtins(fact.data)
+    said = {name: body[name] for name in SHOWN if name in body}
+    page = (fact.page_id or "-")[:4]
+    return f"{type_of(fact.data).name} {fact.status or '-'} {page} {msgspec.json.encode(said).decode()}"

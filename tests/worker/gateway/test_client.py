@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from schemas.ends import REQUESTED
+from tests.support.eventually import eventually
+from tests.support.real_runtime import RealRuntime, real_runtime
+from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused, cdp_client
+from tests.support.worker_pages import Pages
+
+pytestmark = pytest.mark.browser
+
+MEGABYTE = 1024 * 1024
+
+
+async def test_a_connection_is_recorded_from_its_opening_to_its_close(real: RealRuntime) -> None:
+    before = len(real.of("connection.opened"))
+    async with cdp_client(real.connect_url) as client:
+        await client.call("Browser.getVersion")
+        opened = await eventually(lambda: real.of("connection.opened")[before:])
+        assert opened[0]["clientAddress"].startswith("127.0.0.1:")
+    address = opened[0]["clientAddress"]
+    closed = await real.until("connection.closed", clientAddress=address)
+    assert (closed["messagesFromClient"], closed["messagesToClient"]) == (1, 1)
+    assert closed["bytesFromClient"] > 0
+    assert closed["reason"] == "closed by client"
+    ids = [e.connectionid for e in real.events if e.type == "connection.opened"]
+    assert len(set(ids)) == len(ids)
+
+
+async def test_two_clients_may_use_the_same_message_ids(real: RealRuntime) -> None:
+    async with cdp_client(real.connect_url) as one, cdp_client(real.connect_url) as two:
+        pages = await asyncio.gather(one.new_page(), two.new_page())
+        results = await asyncio.gather(
+            *(page.evaluate(str(number)) for number, page in enumerate(pages * 10))
+        )
+        assert results == list(range(20))
+        for page in pages:
+            await page.close()
+
+
+async def test_events_of_one_client_do_not_reach_the_other(
+    real: RealRuntime, page: CdpPage, site: Pages
+) -> None:
+    async with cdp_client(real.connect_url) as other:
+        await page.goto(f"{site.url}/blank.html")
+        await other.call("Browser.getVersion")
+        assert other.events == []
+        await other.call("Target.setDiscoverTargets", discover=True)
+        assert (await other.event("Target.targetCreated"))["targetInfo"]
+
+
+async def test_browser_close_ends_that_client_and_nobody_else(
+    real: RealRuntime, page: CdpPage
+) -> None:
+    async with cdp_client(real.connect_url) as leaving:
+        assert await leaving.call("Browser.close") == {}
+        await leaving.closed.wait()
+    assert await page.evaluate("1 + 1") == 2
+    assert not real.runtime.log.ended
+    await real.until("connection.closed", reason="Browser.close by client")
+
+
+async def test_a_client_cannot_use_the_session_of_another(real: RealRuntime, page: CdpPage) -> None:
+    async with cdp_client(real.connect_url) as other:
+        with pytest.raises(CdpRefused) as refused:
+            await other.call("Runtime.evaluate", page.session, expression="1")
+        assert refused.value.code == -32001
+        with pytest.raises(CdpRefused) as refused:
+            await other.call("Runtime.evaluate", "F" * 32, expression="1")
+        assert refused.value.code == -32001
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"id":%d,"method":"Runtime.evaluate","params":{"expression":"window.hit=1"},'
+        b'"sessionId":"%s","sessionId":null}',
+        b'{"id":%d,"method":"Runtime.evaluate","params":{"expression":"window.hit=1"},'
+        b'"session\\u0049d":"%s"}',
+        b'{"id":%d,"sessionId":null,"method":"Runtime.evaluate",'
+        b'"params":{"expression":"window.hit=1"},"sessionId":"%s"}',
+    ],
+)
+async def test_a_client_that_hides_the_session_of_another(
+    real: RealRuntime, page: CdpPage, message: bytes
+) -> None:
+    async with cdp_client(real.connect_url) as other:
+        refused = other.expect(5_000)
+        other.send(message % (5_000, page.session.encode()))
+        await other.call("Browser.getVersion")
+        assert await page.evaluate("window.hit ?? 0") == 0
+        assert not refused.done() or "error" in refused.result()
+        refused.cancel()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"garbage",
+        b"[]",
+        b"{}",
+        b'{"id":"1","method":"A.b"}',
+        b'{"id":1}',
+        b'{"id":1,"method":"\xff"}',
+        b'{"id":1,"method":"A.b"}\0{"id":2,"method":"Browser.close"}',
+        b'{"id":1,"method":"A.b","params":"\0"}',
+    ],
+)
+async def test_a_message_that_is_no_call_is_answered_with_an_error(
+    real: RealRuntime, client: CdpClient, message: bytes
+) -> None:
+    client.send(message)
+    await client.call("Browser.getVersion")
+    assert [answer["error"]["code"] for answer in client.unasked] == [-32600]
+    assert not real.runtime.log.ended
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"id":7,"method":"Browser.getVersion","params":{"x":' + b"[" * 900 + b"]" * 900 + b"}}",
+        b'{"id":7,"method":"Browser.getVersion","params":{"x":"\xff"}}',
+        b'{"id":7,"method":"Browser.close","method":"Browser.getVersion"}',
+        b'{"id":99999999999,"method":"Browser.getVersion"}',
+        b'{"id":7,"method":"Browser.setDownloadBehavior","params":[]}',
+        b'{"id":7,"method":"Browser.setDownloadBehavior","params":null}',
+        b'{"id":7,"method":"Browser.setDownloadBehavior","params":{"behavior":7}}',
+    ],
+)
+async def test_a_message_that_chromium_cannot_read_harms_nobody(
+    real: RealRuntime, client: CdpClient, page: CdpPage, message: bytes
+) -> None:
+    async with cdp_client(real.connect_url) as other:
+        ignored = [other.expect(number) for number in (7, 99999999999)]
+        other.send(message)
+        await other.call("Browser.getVersion")
+        assert await page.evaluate("1 + 1") == 2
+        for each in ignored:
+            each.cancel()
+
+
+async def test_a_message_of_64_megabytes_both_ways(page: CdpPage) -> None:
+    text = "x" * (64 * MEGABYTE)
+    assert await page.evaluate(f"'{text}'.length") == 64 * MEGABYTE
+    assert len(await page.evaluate("'y'.repeat(64 * 1024 * 1024)")) == 64 * MEGABYTE
+
+
+async def test_a_client_that_leaves_takes_its_sessions_and_not_its_pages(
+    real: RealRuntime, client: CdpClient
+) -> None:
+    async with cdp_client(real.connect_url) as leaving:
+        page = await leaving.new_page()
+    targets = (await client.call("Target.getTargets"))["targetInfos"]
+    assert page.target in [target["targetId"] for target in targets]
+    await eventually(lambda: real.runtime._switchboard.owner_of(page.session.encode()) is None)
+    await client.call("Target.closeTarget", targetId=page.target)
+
+
+async def test_the_run_ends_while_a_client_is_attached(tmp_path: Path) -> None:
+    async with real_runtime(tmp_path) as real, cdp_client(real.connect_url) as client:
+        await client.call("Browser.getVersion")
+        await real.runtime.stop(REQUESTED)
+        await client.closed.wait()
+        types = [event.type for event in real.events]
+        assert types[-2:] == ["connection.closed", "runtime.lifecycle"]
