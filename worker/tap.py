@@ -117,7 +117,7 @@ class Tap:
                 self._receive_answer(session, message)
             else:
                 self._receive_event(session, frames.decode(_event, message))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._skip(message, error)
 
     def _receive_answer(self, session: bytes, message: bytes) -> None:
@@ -244,7 +244,7 @@ class Tap:
         message = msgspec.json.encode({"id": self._last_id, "method": method, "params": params})
         self._switchboard.send(frames.with_session(message, session))
 
-    def _skip(self, message: bytes, error: msgspec.MsgspecError) -> None:
+    def _skip(self, message: bytes, error: Exception) -> None:
         method = (frames.method_of(message) or b"?").decode(errors="replace")
         self.skipped[method] += 1
         if self.skipped[method] == 1:

@@ -7,7 +7,7 @@ await of aiosqlite does not cancel the statement, so no transaction may hang on 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -70,8 +70,7 @@ class Transaction:
 
     async def run(self, statements: Iterable[Statement]) -> None:
         """Statements in their order; neighbours that differ only in values go in one call."""
-        for sql, alike in groupby(statements, key=lambda statement: statement.sql):
-            await self._connection.executemany(sql, [statement.values for statement in alike])
+        await _all(self._calls(statements))
 
     async def known_ids(self, event_ids: Sequence[str]) -> set[str]:
         """Those of the ids that the log holds already."""
@@ -81,11 +80,26 @@ class Transaction:
 
     async def apply(self, batch: Batch) -> None:
         """Log rows, tables and checkpoint."""
-        if batch.log:
-            rows = [_values(row) for row in batch.log]
-            await self._connection.executemany(_ADD_TO_LOG, rows)
-        await self.run(batch.statements)
-        await self._connection.execute(_SET_CHECKPOINT, _checkpoint_values(batch.checkpoint))
+        rows = [_values(row) for row in batch.log]
+        checkpoint = _checkpoint_values(batch.checkpoint)
+        await _all(
+            [
+                self._connection.executemany(_ADD_TO_LOG, rows),
+                *self._calls(batch.statements),
+                self._connection.execute(_SET_CHECKPOINT, checkpoint),
+            ]
+        )
+
+    def _calls(self, statements: Iterable[Statement]) -> Iterator[Awaitable[Any]]:
+        for sql, alike in groupby(statements, key=lambda statement: statement.sql):
+            yield self._connection.executemany(sql, [statement.values for statement in alike])
+
+
+async def _all(calls: Iterable[Awaitable[Any]]) -> None:
+    """Queue calls together: SQLite's thread takes them in order, and one wait is enough. Raises the first failure."""
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 class Writer:

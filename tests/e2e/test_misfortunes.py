@@ -87,6 +87,24 @@ async def test_worker_killed_mid_run(stack: Stack, run: Run, page: Page) -> None
     assert events[-1]["data"]["phase"] == "ended"
 
 
+async def test_worker_killed_while_nats_is_away(stack: Stack, run: Run, page: Page) -> None:
+    with stack.frozen():  # `up` brings neither back
+        await stack.end("nats")
+        await page.evaluate(f"for (let n = 0; n < {ENOUGH}; n++) console.log(n)")
+        await eventually(lambda: _spool_holds(stack, f'"text":"{ENOUGH - 1}"'))
+        await stack.end("worker")
+    ended = await run.ended(60)
+    assert ended["failure"]["code"] == "runtime.host_restarted"
+    events = await run.events()
+    _assert_counted_without_a_gap(events)
+    assert len(console(events)) == ENOUGH
+
+
+def _spool_holds(stack: Stack, text: str) -> bool:
+    """Whether the worker has written it to its disk, where it waits for NATS."""
+    return any(text in path.read_text() for path in (stack.data / "worker").rglob("*.events"))
+
+
 async def test_after_its_worker_was_killed_a_runtime_starts_again(stack: Stack, run: Run) -> None:
     await stack.kill("worker")
     await run.ended()
@@ -99,7 +117,7 @@ async def test_after_its_worker_was_killed_a_runtime_starts_again(stack: Stack, 
 async def test_start_without_a_worker(stack: Stack) -> None:
     runtime_id = await create_runtime(stack.http)
     with stack.frozen():  # `up` cannot bring it back
-        stack.processes()["worker"].kill()
+        await stack.end("worker")
         clock = asyncio.get_running_loop().time
         since = clock()
         refused = await stack.http.post(f"/v1/runtimes/{runtime_id}/start")

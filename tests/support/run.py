@@ -61,7 +61,10 @@ class Run:
         """The run once it has ended, by whatever."""
 
         async def look() -> dict[str, Any] | None:
-            run = await self.get()
+            try:
+                run = await self.get()
+            except httpx.TransportError:
+                return None  # the recorder may be away meanwhile
             return None if run["status"] == "active" else run
 
         return await eventually(look, limit_s)

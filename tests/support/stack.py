@@ -149,6 +149,12 @@ class Stack:
         children = psutil.Process(self.pid).children()
         return {name: child for child in children if (name := _name_of(_command_line(child)))}
 
+    async def end(self, name: str) -> None:
+        """SIGKILL to one of them."""
+        process = self.processes()[name]
+        process.kill()
+        await eventually(lambda: not alive([process]))
+
     async def kill(self, name: str) -> None:
         """SIGKILL to one of them; returns once another has taken its place."""
         before = self.processes()[name]

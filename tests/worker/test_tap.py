@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.console import ConsoleMessage
+from schemas.events.dialog import Dialog
+from schemas.events.download import Download
+from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
+from schemas.events.runtime import Viewport
+from tests.support.cdp_replay import Bench, replay
+from worker.tap import download_behavior, viewport_calls
+from worker.translate import TRANSLATORS
+
+RECORDINGS = sorted((Path(__file__).parent / "recorded").glob("*/*.jsonl"))
+BROWSER, PAGE, OTHER = (letter.encode() * 32 for letter in "BAC")
+
+
+def event(session: bytes, method: str, **params: Any) -> bytes:
+    return msgspec.json.encode(
+        {"method": method, "params": params, "sessionId": session.decode()}
+    )
+
+
+def attached(
+    session: bytes = PAGE,
+    target: str = "P1",
+    kind: str = "page",
+    url: str = "about:blank",
+    parent: bytes = BROWSER,
+    **info: Any,
+) -> bytes:
+    return event(
+        parent,
+        "Target.attachedToTarget",
+        sessionId=session.decode(),
+        waitingForDebugger=True,
+        targetInfo={"targetId": target, "type": kind, "title": "", "url": url} | info,
+    )
+
+
+def says(session: bytes, text: str) -> bytes:
+    argument = {"type": "string", "value": text}
+    return event(session, "Runtime.consoleAPICalled", type="log", args=[argument])
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(BROWSER)
+
+
+# recorded sessions
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_recorded_session_gives_the_same_facts(path: Path) -> None:
+    facts, bench = replay(path.read_bytes().splitlines())
+    assert facts == path.with_suffix(".facts").read_text().splitlines()
+    assert set(bench.tap.skipped) <= {"internal target"}
+
+
+def test_there_are_recordings() -> None:
+    assert len(RECORDINGS) >= 7
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+@given(data=st.data())
+def test_whatever_is_missing_or_of_another_type_ends_nothing(
+    path: Path, data: st.DataObject
+) -> None:
+    """One field of a recorded message is taken away or replaced; the rest of the session goes on."""
+    messages = path.read_bytes().splitlines()
+    at = data.draw(st.integers(1, len(messages) - 1))
+    broken = msgspec.json.decode(messages[at])
+    _damage(broken["params"], data)
+    messages[at] = msgspec.json.encode(broken)
+    _, bench = replay(messages)
+    bench.hear(attached(PAGE, "new", parent=bench.session), says(PAGE, "still here"))
+    assert isinstance(bench.facts[-1].data, ConsoleMessage)
+    assert bench.facts[-1].data.text == "still here"
+
+
+def _damage(body: dict[str, Any], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(body)))
+    if isinstance(body[name], dict) and body[name] and data.draw(st.booleans()):
+        _damage(body[name], data)
+    elif data.draw(st.booleans()):
+        del body[name]
+    else:
+        body[name] = data.draw(st.none() | st.booleans() | st.integers() | st.just([{}]) | st.text())
+
+
+# what it hears
+
+
+def test_each_target_is_listened_to_before_it_may_go_on(bench: Bench) -> None:
+    bench.hear(attached(), attached(OTHER, "W1", "worker", parent=PAGE))
+    for session, calls in (
+        (PAGE, ["Network.enable", "Page.enable", "Runtime.enable", "Log.enable"]),
+        (OTHER, ["Network.enable", "Runtime.enable", "Log.enable"]),
+    ):
+        to = [sent["method"] for sent in bench.line.sent if sent["sessionId"] == session.decode()]
+        assert to == [*calls, "Target.setAutoAttach", "Runtime.runIfWaitingForDebugger"]
+    ids = [sent["id"] for sent in bench.line.sent]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_browsers_own_targets_are_let_go_and_not_told(bench: Bench) -> None:
+    bench.hear(attached(url="chrome://newtab/"), says(PAGE, "internal"))
+    assert bench.facts == []
+    assert [sent["method"] for sent in bench.line.sent] == [
+        "Target.setAutoAttach",
+        "Runtime.runIfWaitingForDebugger",
+    ]
+    assert bench.tap.skipped == {"internal target": 1}
+
+
+def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:
+    bench.hear(
+        attached(browserContextId="C1"),
+        attached(OTHER, "F1", "iframe", parent=PAGE),
+        says(OTHER, "framed"),
+    )
+    assert [(fact.page_id, fact.context_id) for fact in bench.facts] == [("P1", "C1")] * 2
+
+
+def test_a_service_worker_belongs_to_no_page(bench: Bench) -> None:
+    bench.hear(attached(OTHER, "S1", "service_worker"), says(OTHER, "hello"))
+    (fact,) = bench.facts
+    assert fact.page_id is msgspec.UNSET
+    assert isinstance(fact.data, ConsoleMessage)
+    assert fact.data.worker
+
+
+def test_a_page_closes_once_and_is_not_heard_any_more(bench: Bench) -> None:
+    closing = event(BROWSER, "Target.detachedFromTarget", sessionId=PAGE.decode())
+    bench.hear(attached(openerId="P0"), closing, closing, says(PAGE, "too late"))
+    assert [fact.data for fact in bench.facts] == [
+        PageOpened(url="about:blank", opener_id="P0"),
+        PageClosed(url="about:blank"),
+    ]
+
+
+def test_a_crash_is_told_of_pages_we_know(bench: Bench) -> None:
+    bench.hear(attached())
+    for target in ("P1", "unknown"):
+        bench.hear(
+            event(BROWSER, "Target.targetCrashed", targetId=target, status="oom", errorCode=9)
+        )
+    assert [fact.data for fact in bench.facts[1:]] == [PageCrash(reason="oom", error_code=9)]
+
+
+def loaded(session: bytes = PAGE) -> bytes:
+    return event(session, "Page.loadEventFired", timestamp=1.0)
+
+
+def has_title(bench: Bench, title: str, url: str, at: int = -1) -> bytes:
+    asked = bench.sent("Target.getTargetInfo")[at]
+    info = {"targetId": "P1", "type": "page", "title": title, "url": url}
+    return msgspec.json.encode(
+        {"id": asked["id"], "result": {"targetInfo": info}, "sessionId": BROWSER.decode()}
+    )
+
+
+def titles(bench: Bench) -> list[str]:
+    return [fact.data.title for fact in bench.facts if isinstance(fact.data, PageTitle)]
+
+
+def test_a_title_is_asked_for_after_a_load(bench: Bench) -> None:
+    bench.hear(attached(url="http://a.test/"), loaded())
+    bench.hear(has_title(bench, "Shop", "http://a.test/"))
+    bench.hear(loaded())
+    bench.hear(has_title(bench, "Shop", "http://a.test/"))  # the same again is nothing new
+    assert titles(bench) == ["Shop"]
+
+
+def test_a_title_of_a_page_that_has_gone_on_is_not_told(bench: Bench) -> None:
+    bench.hear(attached(url="http://a.test/"), loaded())
+    bench.hear(has_title(bench, "Next", "http://a.test/next"))
+    assert titles(bench) == []
+
+
+@pytest.mark.parametrize("title", ["", "a.test", "http://a.test/", "a.test/"])
+def test_a_url_in_the_place_of_a_title_is_none(bench: Bench, title: str) -> None:
+    bench.hear(attached(url="http://a.test/"), loaded())
+    bench.hear(has_title(bench, title, "http://a.test/"))
+    assert titles(bench) == []
+
+
+def test_an_answer_that_is_an_error_is_no_title(bench: Bench) -> None:
+    bench.hear(attached(url="http://a.test/"), loaded())
+    asked = bench.sent("Target.getTargetInfo")[0]["id"]
+    error = {"id": asked, "error": {"code": -32000, "message": "No target"}}
+    bench.hear(msgspec.json.encode(error | {"sessionId": BROWSER.decode()}))
+    assert titles(bench) == []
+
+
+# dialogs and downloads
+
+
+def opens(session: bytes = PAGE) -> bytes:
+    return event(session, "Page.javascriptDialogOpening", type="confirm", message="Sure?", url="/")
+
+
+def closes(*, result: bool, session: bytes = PAGE) -> bytes:
+    return event(session, "Page.javascriptDialogClosed", result=result, userInput="abc")
+
+
+@pytest.mark.parametrize(("answerable", "by"), [(False, "worker"), (True, "client")])
+def test_a_dialog_is_dismissed_only_when_nobody_can_answer(answerable: bool, by: str) -> None:
+    bench = Bench(BROWSER, answerable=answerable)
+    bench.hear(attached(), opens(), closes(result=answerable))
+    dismissed = bench.sent("Page.handleJavaScriptDialog")
+    assert [call["params"] for call in dismissed] == [{"accept": False}] * (not answerable)
+    opened, closed = (fact.data for fact in bench.facts[1:])
+    assert opened == Dialog(phase="opened", dialog_type="confirm", message="Sure?", url="/")
+    assert closed == Dialog(
+        phase="closed", accepted=answerable, answered_by=by, user_input_chars=3  # type: ignore[arg-type]
+    )
+
+
+def begins(frame: str, guid: str = "g1") -> bytes:
+    return event(BROWSER, "Browser.downloadWillBegin", frameId=frame, guid=guid, url="http://a/")
+
+
+def progresses(state: str, guid: str = "g1") -> bytes:
+    return event(BROWSER, "Browser.downloadProgress", guid=guid, state=state, receivedBytes=7)
+
+
+def test_a_download_belongs_to_the_page_it_began_in_to_its_end(bench: Bench) -> None:
+    bench.hear(
+        attached(), begins("P1"), progresses("inProgress"), progresses("completed"),
+        begins("unknown", "g2"), progresses("canceled", "g2"),
+    )  # fmt: skip
+    told = [
+        (fact.page_id, fact.data.phase, fact.status)
+        for fact in bench.facts
+        if isinstance(fact.data, Download)
+    ]
+    assert told == [
+        ("P1", "began", "started"),
+        ("P1", "completed", "finished"),
+        (msgspec.UNSET, "began", "started"),
+        (msgspec.UNSET, "canceled", "failed"),
+    ]
+
+
+def test_download_behavior_keeps_files_under_their_guid() -> None:
+    assert download_behavior(Path("/run/downloads")) == {
+        "behavior": "allowAndName",
+        "downloadPath": "/run/downloads",
+        "eventsEnabled": True,
+    }
+
+
+# what makes no sense
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        event(PAGE, "Network.requestWillBeSent"),
+        event(PAGE, "Network.responseReceived", requestId="1", response={"url": "/", "status": "x"}),
+        event(PAGE, "Runtime.consoleAPICalled", type=7),
+        event(PAGE, "Page.javascriptDialogOpening", type=None),
+        event(BROWSER, "Target.attachedToTarget", sessionId="x"),
+        event(BROWSER, "Target.targetInfoChanged", targetInfo=[]),
+        event(BROWSER, "Browser.downloadWillBegin"),
+        b'{"method":"Log.entryAdded","params":[],"sessionId":"%s"}' % PAGE,
+        b'{"method":"Log.entryAdded","params":{,"sessionId":"%s"}' % PAGE,
+        b'{"method":"Log.entryAdded","params":{"entry":{"source":"x","level":"x","text":"\xff"}}'
+        b',"sessionId":"%s"}' % PAGE,
+    ],
+)
+def test_a_message_that_makes_no_sense_is_counted_and_passed_over(
+    bench: Bench, message: bytes
+) -> None:
+    bench.hear(attached())
+    bench.hear(message)
+    method = message.split(b'"')[3].decode()
+    assert bench.tap.skipped == {method: 1}
+    bench.hear(says(PAGE, "still here"))
+    assert len(bench.facts) == 2
+
+
+def test_an_unknown_method_is_none_of_ours(bench: Bench) -> None:
+    bench.hear(attached(), event(PAGE, "Page.fromTheFuture", all="new"))
+    assert len(bench.facts) == 1
+    assert not bench.tap.skipped
+
+
+def test_new_fields_and_values_do_no_harm(bench: Bench) -> None:
+    bench.hear(
+        attached(novelty=1),
+        event(PAGE, "Runtime.consoleAPICalled", type="novelty", args=[], stackTrace={"new": 1}),
+    )
+    assert isinstance(bench.facts[1].data, ConsoleMessage)
+    assert (bench.facts[1].data.level, bench.facts[1].data.method) == ("info", "novelty")
+
+
+def test_a_lone_surrogate_is_repaired(bench: Bench) -> None:
+    said = says(PAGE, "a#b").replace(b"#", rb"\ud800")
+    bench.hear(attached(), said)
+    assert isinstance(bench.facts[1].data, ConsoleMessage)
+    assert bench.facts[1].data.text == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("viewport", "calls"),
+    [
+        (msgspec.UNSET, ()),
+        (
+            Viewport(width=801, height=603),
+            (
+                (
+                    "Emulation.setDeviceMetricsOverride",
+                    {"width": 801, "height": 603, "deviceScaleFactor": 0, "mobile": False},
+                ),
+            ),
+        ),
+    ],
+)
+def test_viewport_calls(viewport: Any, calls: Any) -> None:
+    assert viewport_calls(viewport) == calls
+
+
+def test_every_translator_is_named_after_its_event() -> None:
+    for method, (_, translator) in TRANSLATORS.items():
+        name = method.partition(".")[2]
+        assert translator.__name__.replace("_", "") == name.lower(), method
+        assert translator.__doc__
