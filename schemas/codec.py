@@ -55,5 +55,5 @@ def decode_data(event: Event) -> EventData | None:
     try:
         raw = upcast(event.type, event.dataversion, spec.version, event.data)
         return msgspec.json.decode(raw, type=spec.struct)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EventUnreadable(f"{event.type}: {error}") from error

@@ -14,17 +14,15 @@ D = TypeVar("D", bound=EventData)
 
 
 def cut(data: D) -> D:
-    """The body within its limits. `truncated` maps each field that was changed to its original bytes."""
-    original = {field.name: _size(getattr(data, field.name)) for field in kinds_of(type(data))}
+    """The body within its limits. `truncated` maps each field that was ever cut to its original bytes."""
     within = changed(data, _cut_field)
     if within is data:
         return data
     truncated = dict(data.truncated or {})
-    truncated |= {
-        _wire_name(type(data), field): original[field.name]
-        for field in kinds_of(type(data))
-        if getattr(within, field.name) != getattr(data, field.name)
-    }
+    for field in kinds_of(type(data)):
+        before = getattr(data, field.name)
+        if getattr(within, field.name) != before:
+            truncated.setdefault(_wire_name(type(data), field), _size(before))
     return msgspec.structs.replace(within, truncated=truncated or UNSET)
 
 

@@ -29,13 +29,16 @@ _SECRET_NAME = (
     r"secret|client_?secret|passwo?r?d|passwd|pwd|passphrase|session_?id|sessionid|sid|signature|sig|"
     r"credential|credentials|jwt|otp|x-amz-signature|x-amz-security-token)"
 )
-# A page chooses the text, so each pattern must take time linear in it: none may begin with a repetition.
-_USERINFO = re.compile(r"(://)[^/?#\s\"'<>]+@")
+# A page chooses the text, so each pattern must take time linear in it: none may begin with a repetition, and a
+# quoted value is looked at for so many characters (a longer one is taken up to its first blank instead).
+# What stands before the path is no host when it is that long, but a login whose end was cut off.
+_USERINFO = re.compile(r"(://)(?:[^/?#\s\"'<>]+@|[^/?#\s\"'<>]{512,})")
+LONGEST_HOST = 512
 _PARAMETER = re.compile(rf"([?&#;](?:[a-z0-9]+[_.-])*{_SECRET_NAME}=)[^&#\s\"'<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"((?<![a-z0-9]){_SECRET_NAME}[\"']?\s*[:=]\s*)(?!\[redacted\])"
-    r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[\"']?[^\s,;&\"'})\]]+)",
+    r"(\"(?:[^\"\\]|\\.){0,256}\"|'(?:[^'\\]|\\.){0,256}'|[\"']?[^\s,;&\"'})\]]+)",
     re.IGNORECASE | re.DOTALL,
 )
 _HINTS = ("=", ":", "bearer", "basic")
@@ -58,7 +61,7 @@ def redact_url(url: str) -> str:
     """A URL without user and password and without the values of secret parameters; `data:` URLs lose their content."""
     if url[:5].lower() == "data:":
         return url if len(url) <= _DATA_URL_SHOWN else url[:_DATA_URL_SHOWN] + "…"
-    if "@" in url:
+    if "@" in url or len(url) > LONGEST_HOST:
         url = _USERINFO.sub(rf"\1{REDACTED}@", url)
     if "=" in url:
         url = _PARAMETER.sub(rf"\1{REDACTED}", url)

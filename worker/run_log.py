@@ -50,7 +50,7 @@ class RunLog:
     def record(self, fact: Fact) -> Entry:
         """Redact, cut, number and store a fact; its place in the outbox. Raises OSError when the disk refuses."""
         spec = type_of(fact.data)
-        event = self._event(spec.name, spec.version, fact, cut(redact(fact.data)))
+        event = self._event(spec.name, spec.version, fact, _clean(fact.data))
         message = encode_event(event)
         if len(message) > EVENT_LIMIT_BYTES:
             event = self._event(
@@ -108,6 +108,11 @@ class RunLog:
         )
 
 
+def _clean(data: D) -> D:
+    """Without secrets and within limits. Cut first, so that length costs us no time; redacting may lengthen again."""
+    return cut(redact(cut(data)))
+
+
 def _without_bulk(data: D, size_bytes: int) -> D:
     """A body whose parts fit and whose whole does not, without stacks, headers and timings; and that is said."""
     bulky = {
@@ -116,4 +121,4 @@ def _without_bulk(data: D, size_bytes: int) -> D:
         if field.name in ("stack", "headers", "timing", "initiator")
     }
     truncated = dict(data.truncated or {}) | {"data": size_bytes}
-    return msgspec.structs.replace(cut(redact(data)), **bulky, truncated=truncated)
+    return msgspec.structs.replace(_clean(data), **bulky, truncated=truncated)

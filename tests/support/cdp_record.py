@@ -102,12 +102,14 @@ async def record(situation: Situation) -> tuple[str, list[bytes]]:
             heard.append(message)
         receive(tap, session, message)
 
-    Tap.receive = note  # type: ignore[method-assign]
+    Tap.receive = note  # type: ignore[method-assign, assignment]
     try:
         async with Pages() as site, real_runtime(Path(tempfile.mkdtemp())) as real:
             async with cdp_client(real.connect_url) as client:
                 await situation(real, client, site)
-            return real.runtime.browser, [_anywhere(each, site.port, real.directory) for each in heard]
+            return real.runtime.browser, [
+                _anywhere(each, site.port, real.directory) for each in heard
+            ]
     finally:
         Tap.receive = receive  # type: ignore[method-assign]
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused, cdp_client
 from tests.support.real_runtime import RealRuntime, real_runtime
+from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused, cdp_client
 from tests.support.worker_pages import Pages
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.ends import REQUESTED
 from schemas.events.runtime import RuntimeConfig, Viewport
-from tests.support.worker_cdp import CdpClient, CdpPage, cdp_client
 from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime, real_runtime
+from tests.support.worker_cdp import CdpClient, CdpPage, cdp_client
 from tests.support.worker_pages import Pages
 
 pytestmark = pytest.mark.browser
@@ -156,8 +156,10 @@ async def test_a_download_in_a_context_whose_client_said_nothing_of_downloads(
     await page.evaluate("void (location.href = '/report.csv')")
     began = await real.until("download", phase="began", _page=page.target)
     ended = await eventually(
-        lambda: real.find("download", phase="completed", guid=began["guid"])
-        or real.find("download", phase="canceled", guid=began["guid"])
+        lambda: (
+            real.find("download", phase="completed", guid=began["guid"])
+            or real.find("download", phase="canceled", guid=began["guid"])
+        )
     )
     await client.call("Target.disposeBrowserContext", browserContextId=context)
     assert ended["phase"] == "completed"
@@ -192,9 +194,7 @@ async def test_a_page_that_crashes(real: RealRuntime, client: CdpClient) -> None
     page = await client.new_page()
     await real.until("page.opened", _page=page.target)
     crash = client.expect(9_000)
-    client.send(
-        b'{"id":9000,"method":"Page.crash","sessionId":"%s"}' % page.session.encode()
-    )
+    client.send(b'{"id":9000,"method":"Page.crash","sessionId":"%s"}' % page.session.encode())
     crashed = await real.until("page.crash", _page=page.target)
     assert crashed["_status"] == "failed"
     assert not real.runtime.log.ended

@@ -14,6 +14,7 @@ from schemas.events.download import Download
 from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
 from schemas.events.runtime import Viewport
 from tests.support.cdp_replay import Bench, replay
+from worker.cdp import frames
 from worker.tap import download_behavior, viewport_calls
 from worker.translate import TRANSLATORS
 
@@ -22,9 +23,7 @@ BROWSER, PAGE, OTHER = (letter.encode() * 32 for letter in "BAC")
 
 
 def event(session: bytes, method: str, **params: Any) -> bytes:
-    return msgspec.json.encode(
-        {"method": method, "params": params, "sessionId": session.decode()}
-    )
+    return msgspec.json.encode({"method": method, "params": params, "sessionId": session.decode()})
 
 
 def attached(
@@ -76,7 +75,7 @@ def test_whatever_is_missing_or_of_another_type_ends_nothing(
     """One field of a recorded message is taken away or replaced; the rest of the session goes on."""
     messages = path.read_bytes().splitlines()
     at = data.draw(st.integers(1, len(messages) - 1))
-    broken = msgspec.json.decode(messages[at])
+    broken = msgspec.json.decode(frames.repaired(messages[at]))
     _damage(broken["params"], data)
     messages[at] = msgspec.json.encode(broken)
     _, bench = replay(messages)
@@ -92,7 +91,9 @@ def _damage(body: dict[str, Any], data: st.DataObject) -> None:
     elif data.draw(st.booleans()):
         del body[name]
     else:
-        body[name] = data.draw(st.none() | st.booleans() | st.integers() | st.just([{}]) | st.text())
+        body[name] = data.draw(
+            st.none() | st.booleans() | st.integers() | st.just([{}]) | st.text()
+        )
 
 
 # what it hears
@@ -212,7 +213,7 @@ def closes(*, result: bool, session: bytes = PAGE) -> bytes:
 
 
 @pytest.mark.parametrize(("answerable", "by"), [(False, "worker"), (True, "client")])
-def test_a_dialog_is_dismissed_only_when_nobody_can_answer(answerable: bool, by: str) -> None:
+def test_a_dialog_is_dismissed_only_when_nobody_can_answer(answerable: bool, by: Any) -> None:
     bench = Bench(BROWSER, answerable=answerable)
     bench.hear(attached(), opens(), closes(result=answerable))
     dismissed = bench.sent("Page.handleJavaScriptDialog")
@@ -220,7 +221,10 @@ def test_a_dialog_is_dismissed_only_when_nobody_can_answer(answerable: bool, by:
     opened, closed = (fact.data for fact in bench.facts[1:])
     assert opened == Dialog(phase="opened", dialog_type="confirm", message="Sure?", url="/")
     assert closed == Dialog(
-        phase="closed", accepted=answerable, answered_by=by, user_input_chars=3  # type: ignore[arg-type]
+        phase="closed",
+        accepted=answerable,
+        answered_by=by,
+        user_input_chars=3,
     )
 
 
@@ -265,7 +269,9 @@ def test_download_behavior_keeps_files_under_their_guid() -> None:
     "message",
     [
         event(PAGE, "Network.requestWillBeSent"),
-        event(PAGE, "Network.responseReceived", requestId="1", response={"url": "/", "status": "x"}),
+        event(
+            PAGE, "Network.responseReceived", requestId="1", response={"url": "/", "status": "x"}
+        ),
         event(PAGE, "Runtime.consoleAPICalled", type=7),
         event(PAGE, "Page.javascriptDialogOpening", type=None),
         event(BROWSER, "Target.attachedToTarget", sessionId="x"),

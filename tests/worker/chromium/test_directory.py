@@ -32,6 +32,13 @@ def test_a_directory_is_never_used_twice(tmp_path: Path) -> None:
         make(tmp_path, RUN, None)
 
 
+@pytest.fixture
+def _long_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No browser starts there, so pytest's own directories will do."""
+    monkeypatch.setattr(directory, "LONGEST_ROOT", 1000)
+
+
+@pytest.mark.usefixtures("_long_roots")
 def test_others_may_pass_through_the_root_and_list_nothing(tmp_path: Path) -> None:
     root = tmp_path / "a" / "b"
     make_root(root)
@@ -63,6 +70,7 @@ def test_sweep_removes_what_an_earlier_worker_left(tmp_path: Path) -> None:
     assert sweep(tmp_path / "nothing") == []
 
 
+@pytest.mark.usefixtures("_long_roots")
 def test_sweep_does_not_follow_a_link_out(tmp_path: Path) -> None:
     """A browser may have left a link where a directory was."""
     outside = tmp_path / "outside"
@@ -86,6 +94,7 @@ def test_remove_of_what_is_gone_already(tmp_path: Path) -> None:
     remove(tmp_path / "gone")
 
 
+@pytest.mark.usefixtures("_long_roots")
 def test_remove_root_only_when_it_is_empty(tmp_path: Path) -> None:
     root = root_made(tmp_path / "root")
     made = make(root, RUN, None)

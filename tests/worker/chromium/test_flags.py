@@ -16,7 +16,7 @@ def line(config: RuntimeConfig | None = None, *, sandbox: bool = True) -> list[s
 
 def test_it_is_spoken_to_over_a_pipe_and_nothing_else() -> None:
     assert line()[:2] == [str(BINARY), "--remote-debugging-pipe"]
-    assert not any("port" in argument for argument in line())
+    assert not any("debugging-port" in argument for argument in line())
 
 
 def test_its_files_lie_in_the_runs_directory() -> None:

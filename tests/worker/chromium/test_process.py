@@ -80,18 +80,34 @@ async def test_what_it_says_goes_to_the_runs_directory(tmp_path: Path) -> None:
     close(process)
 
 
-async def test_it_sees_the_environment_it_is_given_and_no_descriptor_of_ours(
+async def test_it_sees_the_environment_it_is_given_and_not_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNREEL_SECRET", "hunter2")
-    process = shell("env; exec ls /proc/self/fd", tmp_path, TOLD="yes")
+    process = shell("env", tmp_path, TOLD="yes")
     await process.ended
     said = (tmp_path / LOG).read_text()
     assert "TOLD=yes" in said
     assert "hunter2" not in said
-    descriptors = {int(line) for line in said.split() if line.isdigit()}
-    assert descriptors - {0, 1, 2, 3, 4, 5} == set()  # 5 is what ls reads the directory with
     close(process)
+
+
+async def test_it_inherits_its_pipe_and_no_other_descriptor(tmp_path: Path) -> None:
+    ours = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    process = spawn(["/bin/ls", "/proc/self/fd"], {}, tmp_path)
+    assert await process.ended == 0
+    got = set(map(int, (tmp_path / LOG).read_text().split()))
+    meant_for_children = {each for each in ours if each > 4 and _is_inheritable(each)}
+    # One more: ls reads the directory.
+    assert len(got - meant_for_children - {0, 1, 2, READS_FROM, WRITES_TO}) == 1
+    close(process)
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:  # the one that the list was read with
+        return False
 
 
 @pytest.mark.parametrize("command", [["/no/such/program"], ["/etc/passwd"]])

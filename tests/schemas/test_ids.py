@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import ids
+from schemas.ids import fact_id, is_token, is_uuid
+
+
+@pytest.mark.parametrize("token", ["a", "w-1", "w_1", "0" * 64])
+def test_what_may_be_a_token(token: str) -> None:
+    assert is_token(token)
+
+
+@pytest.mark.parametrize("text", ["", "a.b", "*", ">", "A", "ä", "a b", "a\n", "a\0", "0" * 65])
+def test_what_may_not_be_a_token(text: str) -> None:
+    assert not is_token(text)
+
+
+@pytest.mark.parametrize("text", [ids.DEFAULT_SPACE_ID, ids.ORGANIZATION_ID])
+def test_fixed_ids_are_uuids_of_version_7(text: str) -> None:
+    assert is_uuid(text)
+    assert UUID(text).version == 7
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", ids.ORGANIZATION_ID + "\n", ids.ORGANIZATION_ID.replace("-", ""), "A" * 36],
+)
+def test_what_is_no_uuid(text: str) -> None:
+    assert not is_uuid(text)
+
+
+def test_a_fact_has_the_same_id_in_every_release() -> None:
+    assert fact_id("host.lost", "run-1") == "19ecbeb6-e3ed-5276-a69c-48ec145f22b6"
+
+
+words = st.lists(st.text(st.characters(exclude_characters="\x1f")), min_size=1, max_size=3)
+
+
+@given(words, words)
+def test_other_words_another_id(one: list[str], other: list[str]) -> None:
+    assert (fact_id(*one) == fact_id(*other)) == (one == other)
+    assert is_uuid(fact_id(*one))

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.events.network import (
+    Initiator,
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+    WebSocketClosed,
+    WebSocketCreated,
+    WebSocketOpened,
+)
+from tests.support.worker_translate import facts, only, page, worker
+
+REQUEST = {"url": "http://a.test/x", "method": "GET", "headers": {"Accept": "*/*"}}
+RESPONSE = {"url": "http://a.test/x", "status": 200}
+
+
+def will_be_sent(**others: Any) -> dict[str, Any]:
+    return {"requestId": "1", "request": REQUEST} | others
+
+
+def post(**others: Any) -> dict[str, Any]:
+    return will_be_sent(request=REQUEST | {"method": "POST", "hasPostData": True} | others)
+
+
+def test_a_request_goes_out() -> None:
+    fact = only(
+        "Network.requestWillBeSent",
+        will_be_sent(
+            request=REQUEST | {"urlFragment": "#part"},
+            loaderId="L1",
+            documentURL="http://a.test/",
+            type="Fetch",
+            frameId="P1",
+            timestamp=1.5,
+            wallTime=1e9,
+            initiator={"type": "script", "url": "http://a.test/x.js", "lineNumber": 3.0},
+        ),
+    )
+    assert fact.status == "started"
+    assert fact.data == NetworkRequest(
+        request_id="1",
+        method="GET",
+        url="http://a.test/x#part",
+        resource_type="Fetch",
+        frame_id="P1",
+        loader_id="L1",
+        document_url="http://a.test/",
+        initiator=Initiator(type="script", url="http://a.test/x.js", line_number=3),
+        headers={"Accept": "*/*"},
+        timestamp=1.5,
+        wall_time=1e9,
+    )
+
+
+def test_a_request_of_a_worker() -> None:
+    data = only("Network.requestWillBeSent", will_be_sent(), worker()).data
+    assert isinstance(data, NetworkRequest)
+    assert data.worker
+
+
+@pytest.mark.parametrize(
+    ("params", "size_bytes"),
+    [
+        (post(postData="äb"), 3),
+        (post(postDataEntries=[{"bytes": "QUJD"}, {"bytes": "QQ=="}, {}]), 4),
+        (post(), msgspec.UNSET),
+        (will_be_sent(), msgspec.UNSET),
+    ],
+)
+def test_of_a_body_only_its_size_is_kept(params: dict[str, Any], size_bytes: object) -> None:
+    fact = only("Network.requestWillBeSent", params)
+    assert isinstance(fact.data, NetworkRequest)
+    assert fact.data.post_data_bytes == size_bytes
+    assert b"QUJD" not in msgspec.json.encode(fact.data)
+
+
+def test_a_redirect_tells_its_response_first() -> None:
+    redirect = RESPONSE | {"status": 302, "url": "http://a.test/old"}
+    response, request = facts("Network.requestWillBeSent", will_be_sent(redirectResponse=redirect))
+    assert isinstance(response.data, NetworkResponse)
+    assert isinstance(request.data, NetworkRequest)
+    assert (response.data.http_status, response.data.redirect) == (302, True)
+    assert response.data.request_id == request.data.request_id
+    assert request.data.redirect
+
+
+def test_the_head_of_a_response() -> None:
+    fact = only(
+        "Network.responseReceived",
+        {
+            "requestId": "1",
+            "type": "Document",
+            "response": RESPONSE
+            | {
+                "statusText": "OK",
+                "mimeType": "text/html",
+                "protocol": "h2",
+                "remoteIPAddress": "127.0.0.1",
+                "remotePort": 80,
+                "fromServiceWorker": True,
+                "encodedDataLength": 12.0,
+                "timing": {"dnsStart": -1, "sendStart": 0, "sendEnd": 0.5, "requestTime": 9.5},
+                "headers": {"A": "b"},
+            },
+        },
+    )
+    assert fact.status == "received"
+    assert fact.data == NetworkResponse(
+        request_id="1",
+        url="http://a.test/x",
+        http_status=200,
+        status_text="OK",
+        mime_type="text/html",
+        resource_type="Document",
+        protocol="h2",
+        remote_address="127.0.0.1",
+        remote_port=80,
+        headers={"A": "b"},
+        from_service_worker=True,
+        encoded_bytes=12,
+        timing={"sendStart": 0, "sendEnd": 0.5, "requestTime": 9.5},
+    )
+
+
+@pytest.mark.parametrize(("length", "size_bytes"), [(1234.0, 1234), (-1, 0)])
+def test_all_has_arrived(length: float, size_bytes: int) -> None:
+    fact = only("Network.loadingFinished", {"requestId": "1", "encodedDataLength": length})
+    assert fact.status == "finished"
+    assert fact.data == NetworkFinished(request_id="1", encoded_bytes=size_bytes)
+
+
+def test_a_request_comes_to_nothing() -> None:
+    fact = only(
+        "Network.loadingFailed",
+        {
+            "requestId": "1",
+            "errorText": "net::ERR_FAILED",
+            "type": "Fetch",
+            "blockedReason": "other",
+            "corsErrorStatus": {"corsError": "MissingAllowOriginHeader"},
+        },
+    )
+    assert fact.status == "failed"
+    assert fact.data == NetworkFailed(
+        request_id="1",
+        error_text="net::ERR_FAILED",
+        resource_type="Fetch",
+        blocked_reason="other",
+        cors_error="MissingAllowOriginHeader",
+    )
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        will_be_sent(request=REQUEST | {"url": "chrome://resources/x.js"}),
+        will_be_sent(documentURL="chrome-error://chromewebdata/"),
+    ],
+)
+def test_what_the_browser_fetches_for_itself_is_left_out_to_its_end(own: dict[str, Any]) -> None:
+    tapped = page()
+    assert facts("Network.requestWillBeSent", own, tapped) == []
+    received = {"requestId": "1", "response": RESPONSE}
+    assert facts("Network.responseReceived", received, tapped) == []
+    assert facts("Network.loadingFinished", {"requestId": "1"}, tapped) == []
+    assert tapped.browsers_own == set()  # nothing is remembered for ever
+
+
+def test_the_error_page_that_goes_on_under_a_failed_requests_id() -> None:
+    tapped = page()
+    failed = {"requestId": "1", "type": "Document", "errorText": "net::ERR_CONNECTION_REFUSED"}
+    assert len(facts("Network.loadingFailed", failed, tapped)) == 1
+    assert facts("Network.loadingFinished", {"requestId": "1"}, tapped) == []
+    assert tapped.browsers_own == set()
+
+
+def test_a_web_socket_from_its_making_to_its_close() -> None:
+    created = {"requestId": "1", "url": "ws://a.test/", "initiator": {"type": "script"}}
+    answered = {"requestId": "1", "response": {"status": 101, "headers": {"A": "b"}}}
+    assert only("Network.webSocketCreated", created).data == WebSocketCreated(
+        request_id="1", url="ws://a.test/", initiator=Initiator(type="script")
+    )
+    assert only("Network.webSocketHandshakeResponseReceived", answered).data == WebSocketOpened(
+        request_id="1", http_status=101, headers={"A": "b"}
+    )
+    closed = only("Network.webSocketClosed", {"requestId": "1", "timestamp": 2.0})
+    assert (closed.status, closed.data) == (
+        "finished",
+        WebSocketClosed(request_id="1", timestamp=2.0),
+    )
+
+
+def test_a_web_socket_fails() -> None:
+    fact = only("Network.webSocketFrameError", {"requestId": "1", "errorMessage": "Refused"})
+    assert fact.status == "failed"
+    assert fact.data == WebSocketClosed(request_id="1", error_text="Refused")
+
+
+def test_served_from_memory_is_no_fact_of_its_own() -> None:
+    assert facts("Network.requestServedFromCache", {"requestId": "1"}) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("Network.requestWillBeSent", {"requestId": "1"}),
+        ("Network.requestWillBeSent", will_be_sent(request={"url": "/"})),
+        ("Network.responseReceived", {"requestId": "1", "response": {"url": "/"}}),
+        ("Network.loadingFinished", {}),
+        ("Network.loadingFailed", {"requestId": 1}),
+    ],
+)
+def test_a_field_we_need_is_missing(method: str, params: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        facts(method, params)
