@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Self
 import httpx
 import psutil
 
+from deploy.processes import python, python_environment, tethered
 from tests.support.eventually import eventually
 from tests.support.nats_server import free_port
 from tests.support.run import Run, create_runtime, start
@@ -82,10 +82,9 @@ class Stack:
         """`runreel up`; returns when a runtime could be started."""
         with self._output.open("ab") as output:
             self._up = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "deploy.cli", "up", "--no-first-run"),
-                *("--data", str(self.data), "--port", str(self.port)),
+                *tethered(python("deploy.cli", "up", *self._options())),  # dies with these tests
                 cwd=ROOT,
-                env=self._environment(),
+                env=python_environment(self._environment()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -93,6 +92,9 @@ class Stack:
             )
         await eventually(self.is_ready, READY_S, explain=self._output.read_text)
         self.http.headers["authorization"] = f"Bearer {self.api_key}"
+
+    def _options(self) -> tuple[str, ...]:
+        return ("--no-first-run", "--data", str(self.data), "--port", str(self.port))
 
     def _environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if name[:8] != "RUNREEL_"}

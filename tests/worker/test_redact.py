@@ -24,6 +24,7 @@ NAMES = (
     "secret", "client_secret", "password", "passwd", "pwd", "passphrase",
     "session_id", "sessionid", "sid", "signature", "sig", "credential", "jwt", "otp",
     "X-Amz-Signature", "X-Amz-Security-Token", "user.password", "my_app-token", "PASSWORD",
+    "db_password", "my_jwt",
 )  # fmt: skip
 HARMLESS = ("q", "page", "tokens_left", "secretary", "sidebar", "design", "passwords_changed", "id")
 

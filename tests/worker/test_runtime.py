@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpClient, CdpPage, cdp_client
 from tests.support.worker_pages import Pages
+from worker import runtime as runtime_module
 
 pytestmark = pytest.mark.browser
 
@@ -310,6 +312,40 @@ def _state(process: psutil.Process) -> str:
         return str(process.status())
     except psutil.NoSuchProcess:
         return "zombie"
+
+
+async def test_stop_waits_for_what_the_browser_has_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with real_runtime(tmp_path) as real:
+        course: list[str] = []
+        switchboard, process = real.runtime._switchboard, real.runtime._process
+        assert process is not None
+        call, kill = switchboard.call, process.kill
+
+        async def noted(method: str, params: dict[str, Any] | None = None) -> bytes:
+            answer = await call(method, params)
+            course.append(f"{method} answered")
+            return answer
+
+        def killed() -> None:
+            course.append("killed")
+            kill()
+
+        monkeypatch.setattr(switchboard, "call", noted)
+        monkeypatch.setattr(process, "kill", killed)
+        await real.runtime.stop(REQUESTED)
+        assert course == ["Browser.getVersion answered", "killed"]
+
+
+async def test_a_browser_that_hangs_is_stopped_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_module, "FLUSH_SECONDS", 0.1)
+    async with real_runtime(tmp_path) as real:
+        os.kill(real.pid, signal.SIGSTOP)
+        await real.runtime.stop(REQUESTED)
+        assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.stop_requested"
 
 
 async def test_browser_is_killed(tmp_path: Path) -> None:
