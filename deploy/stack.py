@@ -20,6 +20,8 @@ from worker.chromium.directory import default_root
 
 # Of a machine that is a fleet of its own, so its name may change without becoming another host.
 LOCAL_ID = "local"
+# Under `up` RUNREEL_PUBLIC_URL is the API's, so the gateway's has a name of its own.
+GATEWAY_URL = variable("gateway_url")
 WORKER_GRACE_S = 15.0
 RECORDER_GRACE_S = 10.0
 
@@ -75,7 +77,7 @@ def prepare(options: UpOptions, data: DataDir, environ: Mapping[str, str]) -> St
         variable("stream_replicas"): "1",
     }
     recorder = {**shared, **_recorder_settings(options, port, data, api_key, environment)}
-    worker = {**shared, **_worker_settings(data, environment)}
+    worker = {**shared, **_worker_settings(options, data, environment)}
     _check(recorder, worker)
     return Stack(
         data=data,
@@ -114,16 +116,19 @@ def _recorder_settings(
     }
 
 
-def _worker_settings(data: DataDir, environment: Mapping[str, str]) -> dict[str, str]:
-    """The gateway stays on this machine, wherever the API listens; RUNREEL_PUBLIC_URL is the
-    API's.
+def _worker_settings(
+    options: UpOptions, data: DataDir, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """The gateway stays on this machine, wherever the API listens, unless RUNREEL_GATEWAY_URL says how
+    clients reach it; RUNREEL_PUBLIC_URL is the API's.
     """
+    public_url = environment.get(GATEWAY_URL, "")
     return {
         variable("worker_id"): environment.get(variable("worker_id"), LOCAL_ID),
         variable("state_dir"): str(data.worker),
-        variable("host"): "127.0.0.1",
-        variable("gateway_port"): "0",
-        variable("public_url"): "",
+        variable("host"): options.host if public_url else "127.0.0.1",
+        variable("gateway_port"): environment.get(variable("gateway_port"), "0"),
+        variable("public_url"): public_url,
         variable("run_dir"): environment.get(variable("run_dir"), str(browsers_dir(data))),
     }
 

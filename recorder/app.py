@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
     ):
         await _prepare(bus, settings)
         recorder = _assemble(settings, bus, store)
-        running = [consumer.run() for consumer in recorder.consumers]
-        async with _in_background(*running, recorder.fleet.watch()):
+        jobs = {f"consumer-{each.stream}": each.run() for each in recorder.consumers}
+        async with _in_background({**jobs, "fleet-watch": recorder.fleet.watch()}):
             await _make_default_space(recorder)
             yield recorder
 
@@ -85,7 +85,7 @@ async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event
         recorder.news.close()
         draining.set()
 
-    async with _in_background(drain()):
+    async with _in_background({"drain": drain()}):
         await server.serve(application.build(recorder), listener, draining)
 
 
@@ -139,15 +139,22 @@ async def _make_default_space(recorder: Recorder) -> None:
 
 
 @asynccontextmanager
-async def _in_background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run jobs for as long as the block lasts."""
-    tasks = [asyncio.create_task(job) for job in jobs]
+async def _in_background(jobs: Mapping[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run jobs for as long as the block lasts; one that dies before is told by its name."""
+    tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+    for task in tasks:
+        task.add_done_callback(_tell_if_dead)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_if_dead(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("recorder.background_job_died", job=task.get_name(), exc_info=error)
 
 
 @contextmanager

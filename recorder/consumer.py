@@ -9,6 +9,7 @@ Messages are acknowledged after their commit, so that `nats consumer report` sho
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import Literal
 
@@ -28,6 +29,7 @@ EXPIRES_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 PAUSE_SECONDS = 1.0
+HEARTBEAT = 100  # the status of a server's heartbeat
 
 State = Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
 
@@ -49,13 +51,15 @@ class Pull:
         self._under_way = 0
         self._number = 0
         self._lost: str | None = None
+        self.idle = False  # the server's last word was that there is nothing to send
         self.stirred = asyncio.Event()
 
     def arrive(self, arrival: Delivery | Notice) -> None:
         """Take in what the server sent."""
+        self.idle = isinstance(arrival, Notice) and arrival.status == HEARTBEAT
         if isinstance(arrival, Delivery):
             self._deliver(arrival)
-        elif arrival.status != 100:
+        elif not self.idle:
             self._note(arrival)
         self.stirred.set()
 
@@ -97,7 +101,9 @@ class Pull:
 
 
 class Consumer:
-    """Follows one stream for as long as it runs. `state` and `lag` are for people and readiness."""
+    """Follows one stream for as long as it runs. `state`, `lag` and `failing_seconds` are for people
+    and readiness.
+    """
 
     def __init__(
         self, bus: Bus, store: Store, projector: Projector, news: News, *, stream: str, durable: str
@@ -110,6 +116,12 @@ class Consumer:
         self.stream = stream
         self.state: State = "starting"
         self.lag: int | None = None
+        self._failing_since: float | None = None
+
+    @property
+    def failing_seconds(self) -> float:
+        """For how long sessions have ended, one after another, with no message applied."""
+        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
     async def run(self) -> None:
         """Session after session, until cancelled."""
@@ -124,6 +136,8 @@ class Consumer:
                 log.exception("consumer.failed", stream=self.stream)
             if self.state == "following":
                 self.state = "reconnecting"
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _session(self) -> None:
@@ -152,6 +166,8 @@ class Consumer:
                     await self._apply(deliveries, epoch)
                 else:
                     await self._wait(pull)
+                    if pull.idle:
+                        self._failing_since = None
 
     async def _refill(self, pull: Pull, inbox: str) -> None:
         if not (room := pull.room):
@@ -169,6 +185,7 @@ class Consumer:
     async def _apply(self, deliveries: list[Delivery], epoch: int) -> None:
         await self._projector.apply([self._message(delivery, epoch) for delivery in deliveries])
         self.lag = deliveries[-1].pending
+        self._failing_since = None
         await self._bus.acknowledge(deliveries[-1])
 
     async def _wait(self, pull: Pull) -> None:

@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 
 import msgspec
-import structlog
 import uuid_utils
 
 from recorder.bus import Bus, FactConflict
@@ -20,12 +19,10 @@ from schemas.events import EventData, type_of
 from schemas.events.runtime import RuntimeCreated
 from schemas.events.space import SpaceCreated
 from schemas.ids import DEFAULT_SPACE_ID, fact_id
-from schemas.problems import RequestInvalid, StorageUnavailable
+from schemas.problems import RequestInvalid
 from schemas.resources import CreateRuntime
 from schemas.times import rfc3339
 from schemas.types import EVENT_LIMIT_BYTES
-
-log = structlog.get_logger()
 
 SHOWN_SECONDS = 2.0
 FIRST_SHOWN_SECONDS = 10.0
@@ -93,7 +90,4 @@ class Facts:
             event,
             fence=subjects.control_events_of(event.spaceid, resource, resource_id),
         )
-        shown = await self._news.wait_for_position(subjects.CONTROL, position, shown_seconds)
-        if not shown:
-            log.warning("facts.not_shown", position=position, type=event.type)
-            raise StorageUnavailable("The change is stored, but the tables do not show it yet.")
+        await self._news.wait_until_shown(subjects.CONTROL, position, shown_seconds)

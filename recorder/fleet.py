@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from msgspec import Struct
 
-from recorder.bus import AnswerTimedOut, Bus, NobodyAnswered
+from recorder.bus import AnswerTimedOut, Beat, Bus, NobodyAnswered
 from recorder.news import News
-from recorder.queries.runs import find_summary
+from recorder.queries.runs import Course, find_course
 from recorder.store import Store
 from schemas import codec, subjects
 from schemas.problems import (
@@ -23,6 +24,7 @@ from schemas.problems import (
     RuntimeHostUnavailable,
     RuntimeNotActive,
     RuntimeStartFailed,
+    StorageUnavailable,
 )
 from schemas.requests import (
     Answer,
@@ -38,6 +40,7 @@ from schemas.resources import Runtime
 log = structlog.get_logger()
 
 LIVE_SECONDS = 15.0
+FORGET_SECONDS = 60.0
 START_SECONDS = 35.0
 STOP_SECONDS = 30.0
 SHOWN_SECONDS = 2.0
@@ -45,10 +48,15 @@ PAUSE_SECONDS = 0.5
 
 
 class Seen(Struct, frozen=True):
-    """A worker's newest heartbeat, and when it was seen to change (seconds, monotonic)."""
+    """A worker's newest heartbeat, and when it last gave a sign of life (seconds, monotonic).
+
+    One that was there when the watch began is no such sign, however it differs from the last one: until
+    the next comes, `at` is when it was found and `alive` is False.
+    """
 
     heartbeat: Heartbeat
     at: float
+    alive: bool
 
 
 class Roster:
@@ -58,23 +66,34 @@ class Roster:
         self._clock = clock
         self._seen: dict[str, Seen] = {}
 
-    def beat(self, worker_id: str, heartbeat: Heartbeat | None) -> None:
-        """A heartbeat was read, or its worker has taken itself off (None)."""
-        known = self._seen.get(worker_id)
-        if heartbeat is None:
-            self._seen.pop(worker_id, None)
-        elif known is None or known.heartbeat != heartbeat:
-            self._seen[worker_id] = Seen(heartbeat, self._clock())
+    def read(self, beat: Beat) -> None:
+        """A heartbeat was read, or its worker has taken itself off."""
+        known = self._seen.get(beat.worker_id)
+        if beat.heartbeat is None:
+            self._seen.pop(beat.worker_id, None)
+        elif known is None or known.heartbeat != beat.heartbeat:
+            self._seen[beat.worker_id] = self._changed(known, beat.heartbeat, beat.fresh)
+
+    def _changed(self, known: Seen | None, heartbeat: Heartbeat, fresh: bool) -> Seen:
+        if fresh or known is None:
+            return Seen(heartbeat, self._clock(), alive=fresh)
+        return Seen(heartbeat, known.at, known.alive)
 
     def live(self) -> list[Heartbeat]:
         """Workers that beat within 15 s, those with the most free places first."""
-        now = self._clock()
-        live = [seen.heartbeat for seen in self._seen.values() if now - seen.at < LIVE_SECONDS]
+        self._forget()
+        since = self._clock() - LIVE_SECONDS
+        live = [seen.heartbeat for seen in self._seen.values() if seen.alive and seen.at > since]
         return sorted(live, key=lambda heartbeat: (-heartbeat.free, heartbeat.worker_id))
 
     def with_room(self) -> list[Heartbeat]:
         """Live workers that would start one more runtime."""
         return [heartbeat for heartbeat in self.live() if heartbeat.free]
+
+    def _forget(self) -> None:
+        """Drop those that have been silent for a minute."""
+        since = self._clock() - FORGET_SECONDS
+        self._seen = {name: seen for name, seen in self._seen.items() if seen.at > since}
 
 
 class Fleet:
@@ -87,10 +106,13 @@ class Fleet:
         self.roster = Roster()
 
     async def watch(self) -> None:
-        """Keep the roster, until cancelled."""
+        """Keep the roster, until cancelled; whatever goes wrong, watching begins again."""
         while True:
-            async for worker_id, heartbeat in self._bus.heartbeats():
-                self.roster.beat(worker_id, heartbeat)
+            try:
+                async for beat in self._bus.heartbeats():
+                    self.roster.read(beat)
+            except Exception:
+                log.exception("fleet.watch_failed")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def start(self, runtime: Runtime) -> RunStarted:
@@ -118,7 +140,7 @@ class Fleet:
         answer = await self._ask_its_worker(claim, request)
         if isinstance(answer, Refused):
             raise _why_not_stopped(answer)
-        await self._wait_until_shown(answer.position)
+        await self._show(answer.position)
         return claim.run_id
 
     async def _find_live_claim(self, runtime_id: str) -> Claim | None:
@@ -126,14 +148,14 @@ class Fleet:
         claim = await self._bus.find_claim(runtime_id)
         if claim is None:
             return None
-        run = await find_summary(self._store, claim.run_id)
-        if run is None or run.status == "active":
+        course = await find_course(self._store, claim.run_id)
+        if course is None or not course.ended:
             return claim
         await self._bus.drop_claim(runtime_id, claim.run_id)
         return None
 
     async def _joined(self, claim: Claim) -> RunStarted:
-        await self._wait_for_run(claim.run_id)
+        await self._check_opened(claim.run_id)
         return RunStarted(
             run_id=claim.run_id, gateway_url=claim.gateway_url, position=0, started=False
         )
@@ -146,25 +168,24 @@ class Fleet:
             log.warning("fleet.nobody_answered", worker=worker_id)
             return None
         except AnswerTimedOut as error:
-            await self._refuse_if_claimed(request.runtime_id, worker_id)
+            await self._refuse_if_claimed(request.runtime_id)
             log.warning("fleet.answer_timed_out", worker=worker_id, reason=str(error))
             return None
-        await self._wait_until_shown(answer.position)
         if isinstance(answer, RunStarted):
-            await self._wait_for_run(answer.run_id)
+            await self._show(answer.position)
+            await self._check_opened(answer.run_id)
             return answer
+        with suppress(StorageUnavailable):  # why it refused matters more
+            await self._show(answer.position)
         if isinstance(answer, Refused) and answer.code == RuntimeHostUnavailable.code:
             log.info("fleet.refused", worker=worker_id, reason=answer.message)
             return None
         raise _why_not_started(answer)
 
-    async def _refuse_if_claimed(self, runtime_id: str, worker_id: str) -> None:
+    async def _refuse_if_claimed(self, runtime_id: str) -> None:
         """A worker that is late may be starting it all the same: no other one is asked."""
         if await self._bus.find_claim(runtime_id) is not None:
-            raise RuntimeStartFailed(
-                f"The worker {worker_id} has not finished starting the browser in time.",
-                hint="It may still become active: look at the runtime again.",
-            )
+            raise _not_in_time()
 
     async def _ask_its_worker(self, claim: Claim, request: StopRun) -> Answer:
         try:
@@ -178,18 +199,36 @@ class Fleet:
     async def _ask(self, subject: str, request: StartRun | StopRun, seconds: float) -> Answer:
         return await self._bus.request(subject, codec.encode(request), seconds)
 
-    async def _wait_until_shown(self, position: int) -> None:
-        if not await self._news.wait_for_position(subjects.RUNS, position, SHOWN_SECONDS):
-            log.warning("fleet.not_shown", position=position)
+    async def _show(self, position: int) -> None:
+        await self._news.wait_until_shown(subjects.RUNS, position, SHOWN_SECONDS)
 
-    async def _wait_for_run(self, run_id: str) -> None:
-        """A run that was claimed a moment ago may not be in the tables yet."""
+    async def _check_opened(self, run_id: str) -> None:
+        """Wait until a run is ready. Raises RuntimeStartFailed when it ends or takes too long."""
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                course = await self._opened(run_id)
+        except TimeoutError:
+            raise _not_in_time() from None
+        if course.ended:
+            raise RuntimeStartFailed(course.end_message, details={"code": course.end_code})
+
+    async def _opened(self, run_id: str) -> Course:
+        """How far a run is, once it is no longer only being launched."""
         with self._news.bell(run_id) as bell:
-            if await find_summary(self._store, run_id) is None:
-                try:
-                    await asyncio.wait_for(bell.wait(), SHOWN_SECONDS)
-                except TimeoutError:
-                    log.warning("fleet.not_shown", run_id=run_id)
+            while not self._news.closed:
+                bell.clear()
+                course = await find_course(self._store, run_id)
+                if course is not None and (course.ready or course.ended):
+                    return course
+                await bell.wait()
+        raise _not_in_time()
+
+
+def _not_in_time() -> Problem:
+    return RuntimeStartFailed(
+        "The worker has not finished starting the browser in time.",
+        hint="It may still become active: look at the runtime again.",
+    )
 
 
 def _why_not_started(answer: Answer) -> Problem:

@@ -7,6 +7,7 @@ live is what one sees when reading again.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -22,7 +23,7 @@ PAGE = 500
 
 
 class Silence(Struct, frozen=True):
-    """Nothing happened for 15 s."""
+    """Nothing was told for 15 s."""
 
 
 class Ended(Struct, frozen=True):
@@ -53,17 +54,26 @@ class Follower:
     async def tell(self) -> AsyncGenerator[Told, None]:
         """All that happens, until the run has ended or this recorder is closing."""
         with self._news.bell(self._run_id) as bell:
+            told_at = time.monotonic()
             while not self._news.closed:
                 bell.clear()
-                # First whether it has ended, then the events: so all up to its end are told.
-                run = await self._source.run()
-                async for happened in self._unread():
-                    yield happened
-                if run.status != "active":
-                    yield Ended(run)
-                    return
-                if not await _rings(bell):
+                async for told in self.tell_now():
+                    yield told
+                    told_at = time.monotonic()
+                    if isinstance(told, Ended):
+                        return
+                if not await _rings(bell, told_at + SILENCE_SECONDS):
                     yield Silence()
+                    told_at = time.monotonic()
+
+    async def tell_now(self) -> AsyncGenerator[Happened | Ended, None]:
+        """What there is, and no waiting for more."""
+        # First whether it has ended, then the events: so all up to its end are told.
+        run = await self._source.run()
+        async for happened in self._unread():
+            yield happened
+        if run.status != "active":
+            yield Ended(run)
 
     async def _unread(self) -> AsyncIterator[Happened]:
         while True:
@@ -78,7 +88,11 @@ class Follower:
                 return
 
 
-async def _rings(bell: asyncio.Event) -> bool:
+async def _rings(bell: asyncio.Event, deadline: float) -> bool:
+    """Whether it rings before the deadline; one that rang for what is not told does not move that."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        return False
     with suppress(TimeoutError):
-        await asyncio.wait_for(bell.wait(), SILENCE_SECONDS)
+        await asyncio.wait_for(bell.wait(), seconds)
     return bell.is_set()

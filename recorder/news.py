@@ -11,6 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
+from schemas.problems import StorageUnavailable
+
+log = structlog.get_logger()
+
 
 class News:
     """Bells by run, and the position that each stream is projected up to."""
@@ -69,6 +75,15 @@ class News:
         finally:
             self._waiting.discard(waiting)
         return True
+
+    async def wait_until_shown(self, stream: str, position: int, timeout: float) -> None:
+        """Until the tables show what is stored at `position`. Raises StorageUnavailable."""
+        if not await self.wait_for_position(stream, position, timeout):
+            log.warning("news.not_shown", stream=stream, position=position)
+            raise StorageUnavailable(
+                "The change is stored, but the tables do not show it yet.",
+                hint="Read it again in a moment; /readyz tells how far behind the tables are.",
+            )
 
     def _ring(self, run_id: str) -> None:
         for bell in self._bells.get(run_id, ()):

@@ -20,8 +20,9 @@ LAUNCH_FAILED = End("failed", "browser.launch_failed", "The browser could not be
 HOST_RESTARTED = End(
     "failed", "runtime.host_restarted", "The worker died and came back; its browser is gone."
 )
+SPOOL_FULL = End("failed", "runtime.spool_full", "The worker's disk took no more events.")
 
 ENDS = {
     end.code: end
-    for end in (REQUESTED, HOST_DRAINED, BROWSER_CRASHED, LAUNCH_FAILED, HOST_RESTARTED)
+    for end in (REQUESTED, HOST_DRAINED, BROWSER_CRASHED, LAUNCH_FAILED, HOST_RESTARTED, SPOOL_FULL)
 }

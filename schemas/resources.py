@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from .events.runtime import RuntimeConfig
-from .types import Metadata, Name
+from .types import Metadata, Name, whole
 
 T = TypeVar("T")
 
@@ -224,7 +224,7 @@ class CreateRuntime(Request, frozen=True, kw_only=True):
     name: Name | None = None
     space_id: str | None = None
     type: Literal["browser"] = "browser"
-    profile: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    profile: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"))] | None = None
     config: RuntimeConfig = field(default_factory=RuntimeConfig)
     metadata: Metadata = field(default_factory=dict)
     start: bool = False

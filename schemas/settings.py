@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .problems import CannotStart
+from .types import whole
 
 PREFIX = "RUNREEL_"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Token = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
+Token = Annotated[str, Meta(pattern=whole(r"[a-z0-9_-]{1,64}"))]
 
 
 class Settings(Struct, frozen=True, kw_only=True):

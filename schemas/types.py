@@ -27,9 +27,15 @@ Headers = Annotated[
     dict[str, str], Meta(extra={"kind": "headers", "limit_bytes": HEADERS_LIMIT_BYTES})
 ]
 
+
+def whole(pattern: str) -> str:
+    """A pattern that the whole text must match, also for engines in which `$` overlooks a last line feed."""
+    return rf"^(?:{pattern})$(?!\n)"
+
+
 UuidText = Annotated[
     str,
-    Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
+    Meta(pattern=whole(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Metadata = dict[str, str | int | float | bool | None]

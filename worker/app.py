@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -23,12 +25,14 @@ from worker.runtime import BrowserSetup
 
 log = structlog.get_logger(__name__)
 
-DRAIN_SECONDS = 12
+# Together less than the 15 s after which `runreel up`, and most that supervise, kill.
+DRAIN_SECONDS = 10
 LAST_EVENTS_SECONDS = 3
 
 
 async def run(settings: WorkerSettings) -> None:
     """Be a worker until SIGTERM or SIGINT. Raises CannotStart for whatever can be explained."""
+    lock = _only_worker_of(Path(settings.state_dir))
     outbox = _open_outbox(Path(settings.state_dir))
     setup = _browser_setup(settings)
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
@@ -40,6 +44,7 @@ async def run(settings: WorkerSettings) -> None:
     directory.remove_root(setup.root)
     await bus.close()
     outbox.close()
+    lock.close()
     log.info("worker.stopped", waiting=len(outbox))
 
 
@@ -65,14 +70,35 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     gateway.close()
 
 
+def _only_worker_of(state_dir: Path) -> IO[bytes]:
+    """Two workers on one outbox would each throw away what the other still needs. The kernel lets go when we end."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (state_dir / "lock").open("wb")
+    except OSError as error:
+        raise _cannot_write(state_dir, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotStart(
+            f"Another worker is using {state_dir}.",
+            "Stop it first, or give this one a directory of its own with RUNREEL_STATE_DIR.",
+        ) from error
+    return lock
+
+
+def _cannot_write(state_dir: Path, error: OSError) -> CannotStart:
+    return CannotStart(
+        f"The worker cannot write to {state_dir}: {error.strerror or error}.",
+        "Set RUNREEL_STATE_DIR to a directory it may write to.",
+    )
+
+
 def _open_outbox(state_dir: Path) -> Outbox:
     try:
         return Outbox.open(state_dir / "outbox")
     except OSError as error:
-        raise CannotStart(
-            f"The worker cannot write to {state_dir}: {error.strerror or error}.",
-            "Set RUNREEL_STATE_DIR to a directory it may write to.",
-        ) from error
+        raise _cannot_write(state_dir, error) from error
 
 
 def _browser_setup(settings: WorkerSettings) -> BrowserSetup:

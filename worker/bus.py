@@ -34,6 +34,7 @@ from worker.publisher import LinkDown
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 30
+UNREGISTER_SECONDS = 1
 PING_SECONDS = 10
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
 PENDING_BYTES = 16 * 1024 * 1024
@@ -56,22 +57,11 @@ class Bus:
     async def connect(cls, url: str, name: str) -> Bus:
         """Connect, for as long as it takes within limits; raises CannotStart."""
         try:
-            client = await nats.connect(
-                url,
-                name=name,
-                connect_timeout=CONNECT_SECONDS,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.5,
-                ping_interval=PING_SECONDS,
-                max_outstanding_pings=2,
-                pending_size=PENDING_BYTES,
-                error_cb=_on_error,
-                disconnected_cb=_on_disconnect,
-                reconnected_cb=_on_reconnect,
-            )
+            async with asyncio.timeout(CONNECT_SECONDS):
+                client = await _connect(url, name)
         except (NatsError, OSError, TimeoutError) as error:
             raise CannotStart(
-                f"NATS does not answer at {_without_password(url)}: {error}.",
+                f"NATS does not answer at {_without_password(url)} ({type(error).__name__}).",
                 "Start it, or correct RUNREEL_NATS_URL.",
             ) from error
         bus = cls(client)
@@ -139,7 +129,8 @@ class Bus:
     async def unregister(self, worker_id: str) -> None:
         """Take back the heartbeat: no new runtimes, please."""
         with contextlib.suppress(LinkDown), _as_link_down():  # it expires by itself
-            await (await self._bucket(subjects.WORKERS_BUCKET)).delete(worker_id)
+            async with asyncio.timeout(UNREGISTER_SECONDS):
+                await (await self._bucket(subjects.WORKERS_BUCKET)).delete(worker_id)
 
     async def claim(self, runtime_id: str, claim: Claim) -> Claim | None:
         """Take a runtime; the claim that stands in the way, or None when it is ours now. Raises LinkDown."""
@@ -208,9 +199,12 @@ async def _create(bucket: KeyValue, key: str, value: bytes) -> bool:
 async def _find_claim(bucket: KeyValue, runtime_id: str) -> Claim | None:
     try:
         entry = await bucket.get(runtime_id)
+        return _claim.decode(entry.value or b"")
     except KeyNotFoundError:
         return None
-    return _claim.decode(entry.value or b"")
+    except msgspec.MsgspecError as error:  # somebody else's; it must not keep us from starting
+        log.error("claim.unreadable", runtime_id=runtime_id, reason=str(error))
+        return None
 
 
 async def _release(bucket: KeyValue, runtime_id: str, run_id: str) -> None:
@@ -224,6 +218,22 @@ async def _keys(bucket: KeyValue) -> list[str]:
         return await bucket.keys()
     except NoKeysError:
         return []
+
+
+async def _connect(url: str, name: str) -> Client:
+    return await nats.connect(
+        url,
+        name=name,
+        # The first connection too is tried for ever; how long is for the caller to say.
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,
+        ping_interval=PING_SECONDS,
+        max_outstanding_pings=2,
+        pending_size=PENDING_BYTES,
+        error_cb=_on_error,
+        disconnected_cb=_on_disconnect,
+        reconnected_cb=_on_reconnect,
+    )
 
 
 def _ignore(_token: str, _body: bytes) -> None:

@@ -12,6 +12,10 @@ from msgspec import Struct, inspect
 
 S = TypeVar("S", bound=Struct)
 
+# A text that says of itself nothing else: ids, methods, MIME types. Pages choose some of them, so they have a limit.
+PLAIN = "plain"
+PLAIN_LIMIT_BYTES = 1024
+
 # Given a field's kind, its limit in bytes and its value: the value to store.
 Change = Callable[[str, int, Any], Any]
 
@@ -44,6 +48,8 @@ def _kind(name: str, info: inspect.Type) -> FieldKind | None:
         return _kind(name, info.item_type)
     if isinstance(info, inspect.StructType):
         return FieldKind(name, "nested")
+    if isinstance(info, inspect.StrType):
+        return FieldKind(name, PLAIN, PLAIN_LIMIT_BYTES)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
@@ -67,7 +68,7 @@ class Host:
     def find_run(self, run_id: str) -> Runtime | None:
         """The run with that id, while it is active."""
         runtime = self._runtimes.get(run_id)
-        return runtime if runtime is not None and not runtime.log.ended else None
+        return runtime if runtime is not None and runtime.is_open else None
 
     async def serve(self) -> None:
         """End what an earlier worker left, then answer requests and beat until cancelled."""
@@ -82,9 +83,11 @@ class Host:
     async def drain(self) -> None:
         """Take nothing new, end every run, and wait until the stream has it all."""
         self._draining = True
-        await self._bus.unregister(self._facts.worker_id)
         runtimes = list(self._runtimes.values())
-        await asyncio.gather(*(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes))
+        await asyncio.gather(
+            self._bus.unregister(self._facts.worker_id),
+            *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
+        )
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -193,19 +196,26 @@ class Host:
 
     async def _end_what_was_left(self) -> None:
         """Runs that this worker held when it died are over: say so, after all that they had numbered."""
-        for runtime_id, claim in (await self._bus.claims_of(self._facts.worker_id)).items():
-            last = await self._last_number(claim.run_id)
-            run_log = self._run_log(claim.run_id, runtime_id, claim.space_id, last=last)
-            entry = run_log.end(ends.HOST_RESTARTED)
-            log.warning("runtime.ended_after_restart", run_id=claim.run_id, last=last)
-            self._in_background(self._release(run_log, entry))
+        claims = await self._bus.claims_of(self._facts.worker_id)
+        last = self._last_numbers_in_outbox()
+        for claim in claims.values():
+            stored = await self._bus.last_event(claim.run_id, self._facts.worker_id)
+            last[claim.run_id] = max(last[claim.run_id], stored.number if stored else 0)
+        # Nothing is written before all is known: what NATS interrupts is done again from the start.
+        for runtime_id, claim in claims.items():
+            number = last[claim.run_id]
+            run_log = self._run_log(claim.run_id, runtime_id, claim.space_id, last=number)
+            log.warning("runtime.ended_after_restart", run_id=claim.run_id, last=number)
+            self._in_background(self._release(run_log, run_log.end(ends.HOST_RESTARTED)))
 
-    async def _last_number(self, run_id: str) -> int:
-        """The highest number of a run that the stream or the outbox knows."""
-        stored = await self._bus.last_event(run_id, self._facts.worker_id)
-        waiting = (decode_event(self._outbox.read(entry)[1]) for entry in self._outbox.entries)
-        numbers = [event.number for event in waiting if event.runid == run_id]
-        return max([stored.number if stored else 0, *numbers])
+    def _last_numbers_in_outbox(self) -> defaultdict[str, int]:
+        """The highest number of each run that waits to be published; 0 for the others."""
+        last: defaultdict[str, int] = defaultdict(int)
+        for entry in self._outbox.entries:
+            event = decode_event(self._outbox.read(entry)[1])
+            if event.runid:
+                last[event.runid] = max(last[event.runid], event.number)
+        return last
 
     def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
         return RunLog(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +12,8 @@ from schemas.events import EventData
 from worker.field_kinds import FieldKind, changed, kinds_of
 
 D = TypeVar("D", bound=EventData)
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def cut(data: D) -> D:
@@ -34,10 +37,11 @@ def cut_text(text: str, limit_bytes: int) -> str:
     """The text itself when it fits and is clean; else cut on a character's boundary, NUL and surrogates replaced."""
     if len(text) * 4 <= limit_bytes and text.isascii() and "\0" not in text:
         return text
-    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace")
-    if len(clean) <= limit_bytes:
-        return text if clean == text.encode("utf-8", "surrogatepass") else clean.decode()
-    return clean[:limit_bytes].decode("utf-8", "ignore")
+    clean = _UNSTORABLE.sub("\ufffd", text)
+    encoded = clean.encode()
+    if len(encoded) > limit_bytes:
+        return encoded[:limit_bytes].decode("utf-8", "ignore")
+    return text if clean == text else clean
 
 
 def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from worker.field_kinds import changed
+from worker.field_kinds import PLAIN, changed
 
 S = TypeVar("S", bound=Struct)
 
@@ -38,7 +38,7 @@ _PARAMETER = re.compile(rf"([?&#;](?:[a-z0-9]+[_.-])*{_SECRET_NAME}=)[^&#\s\"'<>
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"((?<![a-z0-9]){_SECRET_NAME}[\"']?\s*[:=]\s*)(?!\[redacted\])"
-    r"(\"(?:[^\"\\]|\\.){0,256}\"|'(?:[^'\\]|\\.){0,256}'|[\"']?[^\s,;&\"'})\]]+)",
+    r"(\"(?:[^\"\\]|\\.){0,1024}\"|'(?:[^'\\]|\\.){0,1024}'|[\"']?[^\s,;&\"'})\]]+)",
     re.IGNORECASE | re.DOTALL,
 )
 _HINTS = ("=", ":", "bearer", "basic")
@@ -54,7 +54,7 @@ def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:
         return redact_url(value)
     if kind == "headers":
         return redact_headers(value)
-    return redact_text(value)
+    return value if kind == PLAIN else redact_text(value)
 
 
 def redact_url(url: str) -> str:

@@ -81,12 +81,13 @@ class RunLog:
 
     def end(self, end: End, detail: str = "", *, duration_ms: int | UnsetType = UNSET) -> Entry:
         """The last event of every run."""
-        self.ended = True
         message = f"{end.message} {detail}".strip()
         lifecycle = RuntimeLifecycle(
             phase="ended", worker_id=self._worker_id, code=end.code, message=message
         )
-        return self.record(Fact(data=lifecycle, status=end.status, duration_ms=duration_ms))
+        entry = self.record(Fact(data=lifecycle, status=end.status, duration_ms=duration_ms))
+        self.ended = True
+        return entry
 
     def _event(self, event_type: str, version: int, fact: Fact, data: EventData) -> Event:
         return Event(

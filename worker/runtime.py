@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 LAUNCH_SECONDS = 30
 FLUSH_SECONDS = 2
+DISK_RETRY_SECONDS = 1.0
 
 
 class BrowserSetup(Struct, frozen=True):
@@ -69,23 +70,31 @@ class Runtime:
         self._end: tuple[End, str] | None = None
         self._directory = directories.path_of(setup.root, run_log.run_id)
         self._process: process.Process | None = None
+        self._tap: Tap | None = None
         self._launched = False
+        self._finishing = False
         self._since = time.monotonic()
 
     # start
 
     async def start(self, gateway_url: str) -> Entry:
         """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended."""
-        self.log.launching()
         try:
+            self.log.launching()
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
+            ready = self.log.ready(
+                gateway_url=gateway_url, browser=self.browser, sandbox=self._setup.sandbox.on
+            )
         except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
             detail = await self._failed_launch(error)
             raise LaunchFailed(detail) from error
-        return self.log.ready(
-            gateway_url=gateway_url, browser=self.browser, sandbox=self._setup.sandbox.on
-        )
+        return ready
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients may attach: it is tapped and not over."""
+        return self._launched and not self._finishing
 
     async def _launch(self) -> None:
         uid = self._setup.sandbox.uid(self.place)
@@ -98,11 +107,16 @@ class Runtime:
         self._process.ended.add_done_callback(self._on_process_end)
         if self._end is not None:  # someone stopped it before it was there
             self._process.kill()
-        pipe = await Pipe.open(self._process.ends, self._switchboard.dispatch)
+        pipe = await Pipe.open(
+            self._process.channel, self._switchboard.dispatch, self._hold_clients
+        )
         self._switchboard.connect(pipe)
         version = await self._switchboard.call("Browser.getVersion")
         self.browser = msgspec.json.decode(version)["product"]
-        await self._tap().attach()
+        self._tap = self._new_tap()
+        await self._tap.attach()
+        if self._process.ended.done():
+            raise BrowserGone("the browser ended while it was being set up")
         self._launched = True
 
     def _command(self, uid: int | None) -> list[str]:
@@ -112,7 +126,7 @@ class Runtime:
         )
         return [*sandbox.prefix(uid), *line]
 
-    def _tap(self) -> Tap:
+    def _new_tap(self) -> Tap:
         return Tap(
             self._switchboard,
             self.record,
@@ -137,15 +151,13 @@ class Runtime:
 
     def record(self, fact: Fact) -> None:
         """Write a fact to the log of the run; after its end nothing is written any more."""
-        if self.log.ended:
+        if self._finishing:
             return
         try:
             self.log.record(fact)
         except OSError as error:
             log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
-            self._stop_for(
-                End("failed", "runtime.spool_full", "The worker's disk took no more events.")
-            )
+            self._stop_for(ends.SPOOL_FULL)
 
     def new_client(self, user_agent: str) -> Client:
         """A client for a socket that is about to open."""
@@ -155,7 +167,7 @@ class Runtime:
             record=self.record,
             user_agent=user_agent,
             on_connected=self._on_client,
-            on_gone=self._clients.discard,
+            on_gone=self._on_client_gone,
         )
 
     def _on_client(self, client: Client) -> None:
@@ -163,6 +175,16 @@ class Runtime:
         task = asyncio.get_running_loop().create_task(client.open())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _hold_clients(self, hold: bool) -> None:
+        """The browser cannot take more for now; so neither do we take more from clients."""
+        for client in self._clients:
+            client.hold(hold)
+
+    def _on_client_gone(self, client: Client) -> None:
+        self._clients.discard(client)
+        if self._tap is not None:
+            self._tap.dismiss_what_nobody_answers()
 
     def _has_client_on(self, target_id: str) -> bool:
         return any(target_id in client.targets.values() for client in self._clients)
@@ -204,15 +226,25 @@ class Runtime:
 
     def _finish(self, end: End, detail: str) -> None:
         """Write the last event, once; then clean up."""
-        if self.log.ended:
+        if self._finishing:
             return
+        self._finishing = True
         duration_ms = round((time.monotonic() - self._since) * 1000)
-        entry = self.log.end(end, detail, duration_ms=duration_ms)
-        task = asyncio.get_running_loop().create_task(self._clean_up(entry))
+        task = asyncio.get_running_loop().create_task(self._clean_up(end, detail, duration_ms))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _clean_up(self, entry: Entry) -> None:
+    async def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
+        """Every run ends, also on a disk that is full: the end is written as soon as it can be."""
+        while True:
+            try:
+                return self.log.end(end, detail, duration_ms=duration_ms)
+            except OSError as error:
+                log.error("runtime.end_waits_for_disk", run_id=self.log.run_id, error=str(error))
+                await asyncio.sleep(DISK_RETRY_SECONDS)
+
+    async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
+        entry = await self._write_end(end, detail, duration_ms)
         try:
             await asyncio.to_thread(directories.remove, self._directory)
         except OSError as error:

@@ -19,8 +19,7 @@ from schemas.events.runtime import Viewport
 from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact
-from worker.translate import Tapped, translate
-from worker.translate._registry import WORKER_TYPES, is_internal
+from worker.translate import WORKER_TYPES, Tapped, translate
 from worker.translate.target import (
     AttachedToTarget,
     DetachedFromTarget,
@@ -97,6 +96,7 @@ class Tap:
         self._tapped: dict[bytes, Tapped] = {}
         self._by_target: dict[str, Tapped] = {}
         self._asked: dict[int, str] = {}
+        self._dialogs: dict[bytes, Tapped] = {}
         self._dismissed: set[bytes] = set()
         self._downloading: dict[str, Tapped] = {}
         self._last_id = 0
@@ -171,9 +171,8 @@ class Tap:
         attached = _attached.decode(event.params)
         session = attached.session_id.encode()
         info = attached.target_info
-        if is_internal(info.url):
-            self.skipped["internal target"] += 1
-            self._let_go(session)
+        if info.type == "service_worker" and info.target_id in self._by_target:
+            self._leave_second(session)
             return
         tapped = _tapped(info, parent)
         self._tapped[session] = tapped
@@ -182,6 +181,11 @@ class Tap:
         for method, params in self._calls_for(tapped):
             self._send(session, method, params)
         self._let_go(session)
+
+    def _leave_second(self, session: bytes) -> None:
+        """A service worker is announced to the browser's session and to its pages'; once is enough."""
+        self._send(session, "Runtime.runIfWaitingForDebugger", {})
+        self._send(self._session, "Target.detachFromTarget", {"sessionId": session.decode()})
 
     def _calls_for(self, tapped: Tapped) -> Calls:
         if tapped.is_worker:
@@ -195,6 +199,7 @@ class Tap:
     def _on_detached(self, event: CdpEvent) -> None:
         session = _detached.decode(event.params).session_id.encode()
         tapped = self._tapped.pop(session, None)
+        self._dialogs.pop(session, None)
         if tapped is not None:
             self._by_target.pop(tapped.target_id, None)
             self._record_all(event, tapped)
@@ -217,16 +222,24 @@ class Tap:
     # what a silent listener must do all the same
 
     def _on_dialog(self, session: bytes, tapped: Tapped, event: CdpEvent) -> None:
-        """Dismiss a dialog that nobody is there to answer: because we listen, Chromium no longer does it by itself."""
+        """A dialog is open until it is closed, by a client or, where none could, by us."""
         opening = event.method == "Page.javascriptDialogOpening"
-        if opening and not self._answerable(tapped.target_id):
-            self._dismissed.add(session)
-            self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
         by = "worker" if session in self._dismissed else "client"
         for fact in translate(event.method, event.params, tapped):
             self._record(fact if opening else _answered(fact, by))
-        if not opening:
+        if opening:
+            self._dialogs[session] = tapped
+            self.dismiss_what_nobody_answers()
+        else:
+            self._dialogs.pop(session, None)
             self._dismissed.discard(session)
+
+    def dismiss_what_nobody_answers(self) -> None:
+        """Because we listen, Chromium no longer dismisses dialogs where nobody is attached, and the page would hang."""
+        for session, tapped in self._dialogs.items():
+            if session not in self._dismissed and not self._answerable(tapped.target_id):
+                self._dismissed.add(session)
+                self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
 
     def _page_of_download(self, event: CdpEvent, browser: Tapped) -> Tapped:
         """Downloads are announced to the browser session; the page is that of the frame they began in."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Literal
 
 from msgspec import field
 
 from recorder.api import parse, sse
 from recorder.api.endpoint import Call, Endpoint, EventStream
-from recorder.api.lists import PageQuery
+from recorder.api.lists import PageQuery, Values, several
 from recorder.api.waiting import seconds_of
-from recorder.follow import Ended, Follower, Silence, Source
+from recorder.follow import Ended, Follower, Silence, Source, Told
 from recorder.queries import events as queries
 from recorder.queries import runs
 from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor, place_of
@@ -27,9 +27,9 @@ from schemas.times import rfc3339
 class EventsQuery(PageQuery, frozen=True, kw_only=True):
     """Which events. A type may end in `*`: `network.*`. Times are RFC 3339, both included."""
 
-    type: list[str] = field(default_factory=list)
-    category: list[str] = field(default_factory=list)
-    status: list[str] = field(default_factory=list)
+    type: Values = field(default_factory=list)
+    category: Values = field(default_factory=list)
+    status: Values = field(default_factory=list)
     page_id: str | None = None
     context_id: str | None = None
     connection_id: str | None = None
@@ -67,16 +67,15 @@ async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
     await runs.get_summary(call.recorder.store, run_id)
     place = place_of(run_id, body.cursor) if body.cursor else _now(call)
     follower = _follower(call, run_id, _filter_of_wait(body), place)
-    try:
+    told = await _first(follower.tell_now())  # so that also a wait of 0 looks once
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds_of(body)):
-            told = await _first(follower)
-    except TimeoutError:
-        told = None
+            told = told or await _first(follower.tell())
     return _waited(told, event_cursor(run_id, follower.place))
 
 
-async def _first(follower: Follower) -> Happened | Ended | None:
-    async with aclosing(follower.tell()) as tellings:
+async def _first(tellings: AsyncGenerator[Told, None]) -> Happened | Ended | None:
+    async with aclosing(tellings):
         async for told in tellings:
             if not isinstance(told, Silence):
                 return told
@@ -149,16 +148,12 @@ def _filter(query: EventsQuery) -> EventFilter:
 
 def _filter_of_wait(body: WaitForEvent) -> EventFilter:
     return EventFilter(
-        type=_several(body.type),
-        category=_several(body.category),
-        status=_several(body.status),
+        type=several(body.type, "$.type"),
+        category=several(body.category, "$.category"),
+        status=several(body.status, "$.status"),
         page_id=body.page_id,
         connection_id=body.connection_id,
     )
-
-
-def _several(given: Sequence[str] | str | None) -> Sequence[str]:
-    return [given] if isinstance(given, str) else given or ()
 
 
 ENDPOINTS = (

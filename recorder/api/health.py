@@ -13,6 +13,7 @@ from schemas.requests import Heartbeat
 from schemas.resources import Health
 
 MOST_LAG = 10_000
+MOST_FAILING_SECONDS = 30.0
 BROKEN = ("rolled_back", "made_anew")
 
 
@@ -49,6 +50,11 @@ def why_no_history(consumers: tuple[Consumer, ...]) -> str | None:
             return f"The stream {consumer.stream} is not being read yet."
         if (consumer.lag or 0) > MOST_LAG:
             return f"The tables are {consumer.lag} messages behind {consumer.stream}."
+        if consumer.lag and consumer.failing_seconds > MOST_FAILING_SECONDS:
+            return (
+                f"Reading {consumer.stream} fails again and again: no message was applied for over"
+                f" {MOST_FAILING_SECONDS:.0f} s, and {consumer.lag} wait. The log says why."
+            )
     return None
 
 

@@ -1,18 +1,21 @@
-"""What lists take: a cursor, a limit, and statuses by the names that the contract has for them."""
+"""What lists take: a cursor, a limit, filters of several values, and statuses by the contract's names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from recorder.api.parse import invalid
 
 STATUSES = ("active", "stopped", "failed")
 SYNONYMS = {"completed": "stopped"}
 
+MOST_VALUES = 100
+
 Limit = Annotated[int, Meta(ge=1, le=1000)]
+Values = Annotated[list[str], Meta(max_length=MOST_VALUES)]
 
 
 class PageQuery(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -22,30 +25,18 @@ class PageQuery(Struct, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 50
 
 
-class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
-    """Which runtimes."""
-
-    space_id: str | None = None
-    status: list[str] = field(default_factory=list)
-
-
-class RunsQuery(PageQuery, frozen=True, kw_only=True):
-    """Which runs."""
-
-    space_id: str | None = None
-    runtime_id: str | None = None
-    status: list[str] = field(default_factory=list)
-
-
-class RuntimeRunsQuery(PageQuery, frozen=True, kw_only=True):
-    """Which runs of one runtime."""
-
-    status: list[str] = field(default_factory=list)
-
-
 def statuses(given: Sequence[str]) -> list[str]:
     """Statuses as the tables know them; `completed` is another word for stopped."""
     for status in given:
         if status not in STATUSES and status not in SYNONYMS:
             raise invalid("$.status", f"$.status: there is no status {status!r}")
     return [SYNONYMS.get(status, status) for status in given]
+
+
+def several(given: Sequence[str] | str | None, path: str) -> Sequence[str]:
+    """The values of a body's filter, which may also be a single one. Raises RequestInvalid."""
+    if given is None or isinstance(given, str):
+        return [given] if given else []
+    if len(given) > MOST_VALUES:
+        raise invalid(path, f"{path}: more than {MOST_VALUES} values")
+    return given

@@ -6,9 +6,10 @@ import asyncio
 from contextlib import suppress
 
 import msgspec
+from msgspec import field
 
 from recorder.api.endpoint import Call, Endpoint
-from recorder.api.lists import RunsQuery, RuntimeRunsQuery, statuses
+from recorder.api.lists import PageQuery, Values, statuses
 from recorder.api.waiting import seconds_of
 from recorder.parts import Recorder
 from recorder.queries import runs as queries
@@ -16,6 +17,20 @@ from recorder.queries import runtimes
 from recorder.queries.runs import RunFilter
 from schemas.problems import RunNotFound, RuntimeNotFound
 from schemas.resources import Page, Run, RunSummary, RuntimeRun, WaitedRun, WaitForRun
+
+
+class RunsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which runs."""
+
+    space_id: str | None = None
+    runtime_id: str | None = None
+    status: Values = field(default_factory=list)
+
+
+class RuntimeRunsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which runs of one runtime."""
+
+    status: Values = field(default_factory=list)
 
 
 async def list_runs(call: Call[RunsQuery, None]) -> Page[RunSummary]:

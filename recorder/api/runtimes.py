@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec import field
+
 from recorder.api.endpoint import Call, Endpoint
-from recorder.api.lists import RuntimesQuery, statuses
+from recorder.api.lists import PageQuery, Values, statuses
 from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import (
+    Problem,
     RuntimeHostUnavailable,
     RuntimeNotActive,
     RuntimeNotFound,
@@ -26,6 +29,13 @@ from schemas.resources import (
 from schemas.tokens import connect_url
 
 
+class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
+    """Which runtimes."""
+
+    space_id: str | None = None
+    status: Values = field(default_factory=list)
+
+
 async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
     """Runtimes, newest first."""
     recorder, query = call.recorder, call.query
@@ -40,8 +50,17 @@ async def create_runtime(call: Call[object, CreateRuntime]) -> Runtime:
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
     runtime_id = await recorder.facts.create_runtime(call.body, space.id)
     if call.body.start:
-        await recorder.fleet.start(await _get(call, runtime_id))
+        await _start_new(call, runtime_id)
     return await _get(call, runtime_id)
+
+
+async def _start_new(call: Call[object, CreateRuntime], runtime_id: str) -> None:
+    """A runtime that does not start is there all the same, so the problem names it."""
+    try:
+        await call.recorder.fleet.start(await _get(call, runtime_id))
+    except Problem as problem:
+        problem.details = {**(problem.details or {}), "runtimeId": runtime_id}
+        raise
 
 
 async def get_runtime(call: Call[object, None]) -> Runtime:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from schemas.resources import WaitForEvent, WaitForRun
 
 DEFAULT_SECONDS = 30.0
-LEAST_SECONDS = 0.1  # so that also a wait of 0 looks once
 
 
 def seconds_of(body: WaitForEvent | WaitForRun) -> float:
     """The time-out asked for, in either spelling; 30 s without one."""
     if isinstance(body.timeout_ms, int):
-        return max(LEAST_SECONDS, body.timeout_ms / 1000)
+        return body.timeout_ms / 1000
     if isinstance(body.timeout_seconds, float | int):
-        return max(LEAST_SECONDS, float(body.timeout_seconds))
+        return float(body.timeout_seconds)
     return DEFAULT_SECONDS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from recorder.bus.arrivals import Delivery, Notice
+from recorder.bus.arrivals import Beat, Delivery, Notice
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
 
 __all__ = [
     "AnswerTimedOut",
+    "Beat",
     "Bus",
     "Delivery",
     "FactConflict",

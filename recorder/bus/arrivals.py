@@ -16,6 +16,8 @@ from schemas.requests import Heartbeat
 log = structlog.get_logger()
 
 MESSAGE_ID = "Nats-Msg-Id"
+# What decoding raises: text that is not UTF-8 is a ValueError, and nesting has no end.
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -69,12 +71,24 @@ def arrival(message: Msg) -> Delivery | Notice:
     )
 
 
-def heartbeat(entry: KeyValue.Entry) -> Heartbeat | None:
-    """A worker's heartbeat; None where its key was removed."""
-    if entry.operation or not entry.value:
-        return None
-    try:
-        return msgspec.json.decode(entry.value, type=Heartbeat)
-    except msgspec.MsgspecError as error:
-        log.warning("bus.heartbeat_unreadable", worker=entry.key, reason=str(error))
-        return None
+class Beat(Struct, frozen=True, kw_only=True):
+    """A worker's heartbeat; None: it has taken itself off.
+
+    `fresh`: it came while we were watching. One that was there already may be of any age.
+    """
+
+    worker_id: str
+    heartbeat: Heartbeat | None
+    fresh: bool
+
+
+def beat(entry: KeyValue.Entry, *, fresh: bool) -> Beat | None:
+    """What a key of the bucket says; None where it cannot be read, which is logged."""
+    found = None
+    if entry.value and not entry.operation:
+        try:
+            found = msgspec.json.decode(entry.value, type=Heartbeat)
+        except UNREADABLE as error:
+            log.warning("bus.heartbeat_unreadable", worker=entry.key, reason=str(error))
+            return None
+    return Beat(worker_id=entry.key, heartbeat=found, fresh=fresh)

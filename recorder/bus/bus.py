@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from recorder.bus.arrivals import MESSAGE_ID, Arrival, Delivery, arrival, heartbeat
+from recorder.bus.arrivals import MESSAGE_ID, UNREADABLE, Arrival, Beat, Delivery, arrival, beat
 from recorder.bus.configs import (
     bucket_config,
     consumer_config,
@@ -28,7 +28,7 @@ from recorder.checkpoint import StreamFacts
 from schemas import codec, envelope, subjects
 from schemas.envelope import Event
 from schemas.problems import StorageUnavailable
-from schemas.requests import Answer, Claim, Heartbeat
+from schemas.requests import Answer, Claim
 from schemas.streams import CLAIMS, WORKERS, Bucket, Stream
 
 log = structlog.get_logger()
@@ -224,7 +224,7 @@ class Bus:
             answer: Answer = msgspec.json.decode(message.data, type=Answer)
         except nats.errors.NoRespondersError as error:
             raise NobodyAnswered from error
-        except (*DOWN, msgspec.MsgspecError) as error:
+        except (*DOWN, *UNREADABLE) as error:
             raise AnswerTimedOut(words(error)) from error
         return answer
 
@@ -256,11 +256,11 @@ class Bus:
         except DOWN as error:
             raise StorageUnavailable from error
 
-    async def heartbeats(self) -> AsyncIterator[tuple[str, Heartbeat | None]]:
-        """Workers' heartbeats as they come; None for one that has taken itself off.
+    async def heartbeats(self) -> AsyncIterator[Beat]:
+        """Workers' heartbeats as they come; what cannot be read is passed over.
 
         Ends after 20 s of silence, for the library's watch does not notice when it went deaf: begin
-        again. Then, as at first, the newest of each worker comes at once.
+        again. Then, as at first, the newest of each worker comes at once, and is not `fresh`.
         """
         try:
             workers = await self._js.key_value(WORKERS.name)
@@ -268,11 +268,14 @@ class Bus:
         except DOWN as error:
             log.warning("bus.watch_failed", reason=words(error))
             return
+        fresh = False
         try:
             while True:
                 entry = await watch.updates(SILENT_WATCH_SECONDS)  # type: ignore[no-untyped-call]
-                if entry is not None:  # None: all that was there has been told
-                    yield entry.key, heartbeat(entry)
+                if entry is None:  # all that was there has been told
+                    fresh = True
+                elif told := beat(entry, fresh=fresh):
+                    yield told
         except DOWN:
             return
         finally:

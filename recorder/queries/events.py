@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 
 from recorder.entries import body_of
 from recorder.queries.cursors import cursor, place_key
-from recorder.queries.pages import Conditions
+from recorder.queries.pages import Conditions, marks
 from recorder.store import Store
 from schemas.resources import Page, RunEvent
 
@@ -126,12 +126,13 @@ def _conditions(run_id: str, wanted: EventFilter) -> Conditions:
 def _add_types(conditions: Conditions, types: Sequence[str]) -> None:
     if not types:
         return
-    texts: list[str] = []
-    values: list[object] = []
-    for wanted in types:
-        prefix = wanted.removesuffix("*")
-        texts.append("type = ?" if prefix == wanted else "substr(type, 1, ?) = ?")
-        values += [wanted] if prefix == wanted else [len(prefix), prefix]
+    exact = [wanted for wanted in types if not wanted.endswith("*")]
+    prefixes = [wanted.removesuffix("*") for wanted in types if wanted.endswith("*")]
+    texts = ["substr(type, 1, ?) = ?"] * len(prefixes)
+    values: list[object] = [part for prefix in prefixes for part in (len(prefix), prefix)]
+    if exact:
+        texts.append(f"type IN ({marks(exact)})")
+        values += exact
     conditions.add(f"({' OR '.join(texts)})", *values)
 
 

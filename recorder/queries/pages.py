@@ -27,12 +27,17 @@ class Conditions(Struct):
     def one_of(self, column: str, wanted: Sequence[object]) -> None:
         """The column has one of these values; no values: any."""
         if wanted:
-            self.add(f"{column} IN ({','.join('?' * len(wanted))})", *wanted)
+            self.add(f"{column} IN ({marks(wanted)})", *wanted)
 
     @property
     def where(self) -> str:
         """The clause, empty without conditions."""
         return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
+
+
+def marks(values: Sequence[object]) -> str:
+    """A question mark for each value, for an IN."""
+    return ",".join("?" * len(values))
 
 
 def page(

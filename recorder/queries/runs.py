@@ -38,15 +38,31 @@ class RunFilter(Struct, frozen=True):
     status: Sequence[str] = ()
 
 
+class Course(Struct, frozen=True):
+    """How far a run has come: it is launching until it is ready or has ended."""
+
+    ready: bool
+    ended: bool
+    end_code: str | None
+    end_message: str | None
+
+
 async def get_summary(store: Store, run_id: str) -> RunSummary:
     """One run, as lists show it. Raises RunNotFound."""
     return RunSummary(**_summary(await _get_row(store, run_id)))
 
 
-async def find_summary(store: Store, run_id: str) -> RunSummary | None:
-    """One run, as lists show it, or None."""
+async def find_course(store: Store, run_id: str) -> Course | None:
+    """How far a run has come, or None."""
     row = await store.find_row("SELECT * FROM runs WHERE id = ?", (run_id,))
-    return RunSummary(**_summary(row)) if row else None
+    if row is None:
+        return None
+    return Course(
+        ready=row["started_at"] is not None,
+        ended=row["finished_at"] is not None,
+        end_code=row["end_code"],
+        end_message=row["end_message"],
+    )
 
 
 async def get_run(store: Store, run_id: str) -> Run:

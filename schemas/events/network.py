@@ -20,7 +20,7 @@ class Initiator(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults
 class NetworkRequest(EventData, frozen=True, kw_only=True):
     """A request is about to be sent (`Network.requestWillBeSent`).
 
-    After a redirect CDP keeps the request id: a second event with the same id follows, `redirect_count` tells which.
+    After a redirect CDP keeps the request id: a second event with the same id follows, marked `redirect`.
     `timestamp` is Chromium's monotonic clock in seconds; `wall_time` is seconds since 1970 by the host's clock.
     """
 
@@ -54,7 +54,6 @@ class NetworkResponse(EventData, frozen=True, kw_only=True):
     remote_address: str = ""
     remote_port: int | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
-    from_memory_cache: bool = False
     from_disk_cache: bool = False
     from_service_worker: bool = False
     from_prefetch_cache: bool = False

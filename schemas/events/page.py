@@ -71,7 +71,7 @@ class PageError(EventData, frozen=True, kw_only=True):
 
 @event("page.crash", category="browser")
 class PageCrash(EventData, frozen=True, kw_only=True):
-    """The process of a page died (`Target.targetCrashed`, `Inspector.targetCrashed`)."""
+    """The process of a page died (`Target.targetCrashed`)."""
 
     reason: str = ""
     error_code: int | UnsetType = UNSET

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from ..types import Metadata, Text
+from ..types import Metadata, Text, whole
 from ._registry import EventData, event
 
 
@@ -21,9 +21,9 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """How a runtime's browser is set up. What is left out is Chromium's default."""
 
     viewport: Viewport | UnsetType = UNSET
-    locale: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{2,35}$")] | UnsetType = UNSET
-    timezone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] | UnsetType = UNSET
-    user_agent: Annotated[str, Meta(min_length=1, max_length=1024)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9-]{2,35}"))] | UnsetType = UNSET
+    timezone: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9_+/-]{1,64}"))] | UnsetType = UNSET
+    user_agent: Annotated[str, Meta(pattern=whole(r"[ -~]{1,1024}"))] | UnsetType = UNSET
 
 
 @event("runtime.created", category="runtime")

@@ -13,7 +13,7 @@ from playwright.async_api import Page
 from deploy.site import Site
 from tests.support.eventually import eventually
 from tests.support.run import Run
-from tests.support.stack import Stack, alive, run_directory_name
+from tests.support.stack import Stack, alive
 
 SECCOMP_FILTER = "Seccomp:\t2"
 
@@ -77,7 +77,8 @@ async def test_it_writes_into_its_own_directory_only(
     stack: Stack, chromium: psutil.Process, run: Run, page: Page, site: Site
 ) -> None:
     await page.goto(site.url)
-    (directory,) = stack.temporary.rglob(run_directory_name(run))
+    directory = stack.directory_of(run)
+    assert directory is not None
     written = {
         file.path for each in _family(chromium) for file in each.open_files() if _writes(file)
     }
@@ -91,7 +92,8 @@ def _writes(file: Any) -> bool:
 
 
 async def test_its_directory_is_closed_to_others(stack: Stack, run: Run) -> None:
-    (directory,) = stack.temporary.rglob(run_directory_name(run))
+    directory = stack.directory_of(run)
+    assert directory is not None
     assert directory.stat().st_mode & 0o077 == 0
 
 
@@ -120,5 +122,5 @@ async def test_nothing_of_it_is_left_when_the_run_is_stopped(
         await page.click("a.button")
     family = _family(chromium)
     await run.stop()
-    assert not list(stack.temporary.rglob(run_directory_name(run)))
+    assert stack.directory_of(run) is None
     await eventually(lambda: not alive(family))

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Error, Page, Playwright
 from tests.support.eventually import eventually
 from tests.support.run import Run, assert_whole, console, create_runtime, start
 from tests.support.site_pages import Pages
-from tests.support.stack import Stack, run_directory_name
+from tests.support.stack import Stack
 
 NOBODY = """
 <title>nobody there</title>
@@ -38,7 +38,7 @@ async def test_a_browser_that_is_killed_ends_its_run(
     events = await run.events()
     assert_whole(events)
     assert [each["type"] for each in events[-2:]] == ["connection.closed", "runtime.lifecycle"]
-    await eventually(lambda: not list(stack.temporary.rglob(run_directory_name(run))))
+    await eventually(lambda: stack.directory_of(run) is None)
 
 
 async def test_its_runtime_can_be_started_again(

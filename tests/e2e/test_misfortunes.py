@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page
 
 from tests.support.eventually import eventually
 from tests.support.run import Event, Run, assert_whole, console, create_runtime, start
-from tests.support.stack import Stack, alive, run_directory_name
+from tests.support.stack import Stack, alive
 
 COUNT_ON = "void setInterval((() => { let n = 0; return () => console.log(n++) })(), 5)"
 ENOUGH = 50
@@ -80,7 +80,7 @@ async def test_worker_killed_mid_run(stack: Stack, run: Run, page: Page) -> None
     assert ended["failure"]["code"] == "runtime.host_restarted"
     assert not alive([chromium])
     assert stack.browser_of(run) is None
-    assert not list(stack.temporary.rglob(run_directory_name(run)))
+    assert stack.directory_of(run) is None
     events = await run.events()
     _assert_counted_without_a_gap(events)
     assert len(console(events)) >= before

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recorder.api import parse, sse
 from recorder.api.frame import host_name
-from recorder.api.lists import RunsQuery
+from recorder.api.runs import RunsQuery
 from recorder.queries.cursors import cursor, place_key, time_key
 from schemas.problems import CursorInvalid, RequestInvalid
 

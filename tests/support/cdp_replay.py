@@ -49,13 +49,14 @@ class Bench:
 
     def __init__(self, session: bytes, *, answerable: bool = False) -> None:
         self.facts: list[Fact] = []
+        self.answerable = answerable
         self.session = session
         self.line = Line(session)
         self.tap = Tap(
             self.line,
             self.facts.append,
             downloads=Path("/downloads"),
-            answerable=lambda _target: answerable,
+            answerable=lambda _target: self.answerable,
         )
         self.tap._session = session
         self.tap._tapped[session] = Tapped(target_id="", type="browser")

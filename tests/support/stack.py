@@ -181,6 +181,10 @@ class Stack:
                 return process
         return None
 
+    def directory_of(self, run: Run) -> Path | None:
+        """Where a run's browser keeps its files, if it is there."""
+        return next(self.temporary.glob(f"*/{run_directory_name(run)}"), None)
+
     # what users do
 
     async def run(self) -> Run:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, inspect, structs
 
 from schemas.events import EVENT_TYPES
 from schemas.events.console import ConsoleMessage
@@ -32,6 +32,8 @@ def shout(kind: str, _limit_bytes: int, value: Any) -> Any:
 
 def test_kinds_are_read_from_the_annotations() -> None:
     assert [(field.name, field.kind) for field in kinds_of(Outer)] == [
+        ("plain", "plain"),
+        ("limited", "plain"),
         ("text", "text"),
         ("headers", "headers"),
         ("inner", "nested"),
@@ -42,7 +44,7 @@ def test_kinds_are_read_from_the_annotations() -> None:
 
 def test_events_have_the_kinds_that_redaction_lives_by() -> None:
     assert FieldKind("text", "text", TEXT_LIMIT_BYTES) in kinds_of(ConsoleMessage)
-    kinds = {field.name: field.kind for field in kinds_of(NetworkRequest)}
+    kinds = {field.name: field.kind for field in kinds_of(NetworkRequest) if field.kind != "plain"}
     assert kinds == {
         "url": "url",
         "document_url": "url",
@@ -66,13 +68,24 @@ def test_each_such_field_is_changed_nested_ones_too() -> None:
         plain="p", limited="l", text="t", headers={"a": "b"}, inner=Inner("u"), many=[Inner("v")]
     )
     assert changed(before, shout) == Outer(
-        plain="p",
-        limited="l",
+        plain="plain:p",
+        limited="plain:l",
         text="text:t",
         headers={"a": "b", "shouted": "yes"},
         inner=Inner("url:u"),
         many=[Inner("url:v")],
     )
+
+
+@pytest.mark.parametrize("spec", EVENT_TYPES.values(), ids=lambda spec: spec.name)
+def test_no_text_of_an_event_is_without_a_limit(spec: Any) -> None:
+    limited = {field.name for field in kinds_of(spec.struct)}
+    texts = {
+        field.name
+        for field in structs.fields(spec.struct)
+        if isinstance(inspect.type_info(field.type), inspect.StrType)
+    }
+    assert texts <= limited
 
 
 def test_what_is_empty_or_left_out_is_not_touched() -> None:

@@ -205,13 +205,14 @@ def _broken_browser(tmp_path: Path) -> Path:
     return binary
 
 
-async def test_a_setting_that_no_process_can_be_given_is_a_failed_launch(
+async def test_a_setting_that_no_process_can_be_given_is_refused(
     server: NatsServer, fleet: Fleet, tmp_path: Path
 ) -> None:
     async with serving(fleet, server.url, tmp_path):
         refused = await fleet.start("rt-1", RuntimeConfig(user_agent="a\0b"))
         assert isinstance(refused, Refused)
-        assert await fleet.ends() == [("rt-1", 2, "failed", "browser.launch_failed")]
+        assert refused.code == "request.invalid"
+        assert await fleet.ends() == []
         await eventually(lambda: _is_free(fleet, "rt-1"))
 
 

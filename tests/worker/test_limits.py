@@ -41,7 +41,9 @@ def test_cut_text_is_within_its_limit_and_clean(text: str, limit: int) -> None:
     assert is_clean(short)
 
 
-@given(st.text(st.characters(exclude_characters="\0")), st.integers(0, 64))
+@given(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.integers(0, 64)
+)
 def test_cut_text_loses_no_more_than_it_must(text: str, limit: int) -> None:
     short = cut_text(text, limit)
     assert text.startswith(short)
@@ -56,7 +58,7 @@ def test_cut_text_loses_no_more_than_it_must(text: str, limit: int) -> None:
         ("aé", 2, "a"),
         ("😀😀", 7, "😀"),
         ("a\0b", 9, "a\ufffdb"),
-        ("a\ud800b", 9, "a?b"),
+        ("a\ud800b", 9, "a\ufffdb"),
         ("", 0, ""),
     ],
 )

@@ -111,14 +111,31 @@ def test_each_target_is_listened_to_before_it_may_go_on(bench: Bench) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_the_browsers_own_targets_are_let_go_and_not_told(bench: Bench) -> None:
-    bench.hear(attached(url="chrome://newtab/"), says(PAGE, "internal"))
-    assert bench.facts == []
-    assert [sent["method"] for sent in bench.line.sent] == [
-        "Target.setAutoAttach",
-        "Runtime.runIfWaitingForDebugger",
-    ]
-    assert bench.tap.skipped == {"internal target": 1}
+def test_a_page_that_begins_in_the_browser_itself_is_tapped_all_the_same(bench: Bench) -> None:
+    """Its next navigation may lead anywhere."""
+    bench.hear(attached(url="chrome://newtab/"), says(PAGE, "hello"))
+    assert [type(fact.data) for fact in bench.facts] == [PageOpened, ConsoleMessage]
+
+
+def test_a_service_worker_that_two_sessions_announce_is_told_once(bench: Bench) -> None:
+    bench.hear(attached(OTHER, "S1", "service_worker"), says(OTHER, "hello"))
+    bench.hear(attached(PAGE, "S1", "service_worker"), says(PAGE, "hello"))
+    assert len(bench.facts) == 1
+    last = bench.line.sent[-1]
+    assert last["method"] == "Target.detachFromTarget"
+    assert last["params"] == {"sessionId": PAGE.decode()}
+
+
+def test_a_dialog_is_dismissed_once_nobody_is_left_to_answer(bench: Bench) -> None:
+    bench.hear(attached())
+    bench.answerable = True
+    bench.hear(opens())
+    assert bench.line.sent[-1]["method"] != "Page.handleJavaScriptDialog"
+    bench.answerable = False
+    bench.tap.dismiss_what_nobody_answers()
+    bench.tap.dismiss_what_nobody_answers()
+    calls = [sent["method"] for sent in bench.line.sent]
+    assert calls.count("Page.handleJavaScriptDialog") == 1
 
 
 def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:

@@ -1,39 +1,45 @@
-"""The pipe to a browser: messages end with a NUL byte, in both directions."""
+"""The channel to a browser: messages end with a NUL byte, in both directions."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 from collections.abc import Callable
-
-from worker.chromium.process import PipeEnds
+from typing import cast
 
 END = b"\0"
 
 
 class Pipe(asyncio.Protocol):
-    """Cuts what the browser writes into messages and hands each to `on_message`, in order, synchronously."""
+    """Cuts what the browser writes into messages and hands each to `on_message`, in order, synchronously.
 
-    def __init__(self, on_message: Callable[[bytes], None]) -> None:
+    `on_full(True)` asks those who send to wait until `on_full(False)`: the browser reads more slowly than they write.
+    """
+
+    def __init__(
+        self, on_message: Callable[[bytes], None], on_full: Callable[[bool], None]
+    ) -> None:
         self._on_message = on_message
+        self._on_full = on_full
         self._pieces: list[bytes] = []
-        self._writer: asyncio.WriteTransport | None = None
-        self._reader: asyncio.ReadTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def open(cls, ends: PipeEnds, on_message: Callable[[bytes], None]) -> Pipe:
-        """Take over our ends of the pipe."""
-        loop = asyncio.get_running_loop()
-        pipe = cls(on_message)
-        writer, _ = await loop.connect_write_pipe(
-            asyncio.BaseProtocol, os.fdopen(ends.to_browser, "wb", buffering=0)
+    async def open(
+        cls,
+        channel: socket.socket,
+        on_message: Callable[[bytes], None],
+        on_full: Callable[[bool], None] = lambda _full: None,
+    ) -> Pipe:
+        """Take over our end of the channel. Raises OSError."""
+        _, pipe = await asyncio.get_running_loop().create_connection(
+            lambda: cls(on_message, on_full), sock=channel
         )
-        pipe._writer = writer
-        reader, _ = await loop.connect_read_pipe(
-            lambda: pipe, os.fdopen(ends.from_browser, "rb", buffering=0)
-        )
-        pipe._reader = reader
         return pipe
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The channel is ours."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the browser: nothing, one or many messages."""
@@ -45,14 +51,20 @@ class Pipe(asyncio.Protocol):
         if rest:
             self._pieces.append(rest)
 
+    def pause_writing(self) -> None:
+        """The browser does not keep up."""
+        self._on_full(True)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._on_full(False)
+
     def send(self, message: bytes) -> None:
         """Write one message; nothing happens when the browser is gone (its end is told by the process)."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(message + END)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(message + END)
 
     def close(self) -> None:
-        """Close both ends; a browser that still runs then ends by itself."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.abort()
-        if self._reader is not None:
-            self._reader.close()
+        """Close the channel; a browser that still runs then ends by itself."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.abort()

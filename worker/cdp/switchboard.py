@@ -7,6 +7,7 @@ client, and our own tap, gets a browser session of its own (`Target.attachToBrow
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any, Protocol
 
 import msgspec
@@ -68,7 +69,8 @@ class Switchboard:
         self._pipe: Pipe | None = None
         self._owners: dict[bytes, Owner] = {}
         self._calls: dict[int, asyncio.Future[bytes]] = {}
-        self._last_id = 0
+        # What Chromium cannot read it answers at the root; no client's id shall look like one of ours there.
+        self._last_id = secrets.randbelow(2**30)
         self._hung_up = False
         self.unowned = 0
         self.unread = 0

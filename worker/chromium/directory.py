@@ -6,10 +6,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
+_RUN = re.compile(r"[0-9a-f]{12}")
 PARTS = ("profile", "home", "tmp", "downloads")
 LOG = "chromium.log"
 LOG_TAIL_BYTES = 8000
@@ -31,10 +34,18 @@ def path_of(root: Path, run_id: str) -> Path:
 
 
 def make_root(root: Path) -> None:
-    """Make the root; other uids may pass through it and list nothing. Raises OSError."""
+    """Make the root; other uids may pass through it and list nothing. Raises OSError.
+
+    Its name can be guessed and it lies where anyone may write, so one that is there already must be ours.
+    """
     if len(os.fsencode(root)) > LONGEST_ROOT:
         raise OSError(errno.ENAMETOOLONG, f"the path has more than {LONGEST_ROOT} bytes")
-    root.mkdir(parents=True, exist_ok=True)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        root.mkdir(mode=0o711)
+    found = root.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "it is there already, and is not a directory of this user")
     root.chmod(0o711)
 
 
@@ -64,11 +75,15 @@ def remove(directory: Path) -> None:
 
 
 def sweep(root: Path) -> list[str]:
-    """Remove what an earlier worker left in the root; the run ids it belonged to."""
-    left = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    """Remove the directories of runs that an earlier worker left in the root, and nothing else; their names."""
+    left = [path for path in root.iterdir() if _is_of_a_run(path)] if root.is_dir() else []
     for path in left:
         remove(path)
     return [path.name for path in left]
+
+
+def _is_of_a_run(path: Path) -> bool:
+    return _RUN.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
 def last_words(directory: Path) -> str:

@@ -43,27 +43,36 @@ def prefix(uid: int | None) -> list[str]:
 
 def choose_sandbox(setting: str, binary: Path, directory: Path) -> Sandbox:
     """The best that this machine allows; raises CannotStart where `require` cannot be had."""
-    if setting == "off":
-        return Sandbox(on=False, note="switched off by RUNREEL_CHROMIUM_SANDBOX")
     first_uid = FIRST_UID if os.geteuid() == 0 else None
-    obstacle = _obstacle(first_uid, binary, directory)
-    if obstacle is None:
-        return Sandbox(on=True, first_uid=first_uid)
-    if setting == "require":
+    unreachable = _unreachable(first_uid, binary, directory)
+    if unreachable is not None:
+        first_uid = None
+    obstacle = unreachable or _no_namespaces(first_uid)
+    if setting == "off":
+        obstacle = "switched off by RUNREEL_CHROMIUM_SANDBOX"
+    if obstacle is not None and setting == "require":
         raise CannotStart(
             f"Chromium's sandbox cannot be had here: {obstacle}.",
             "Allow unprivileged user namespaces, or set RUNREEL_CHROMIUM_SANDBOX=auto.",
         )
-    return Sandbox(on=False, note=obstacle)
+    return Sandbox(on=obstacle is None, note=obstacle or "", first_uid=first_uid)
 
 
-def _obstacle(uid: int | None, binary: Path, directory: Path) -> str | None:
-    if uid is not None and shutil.which("setpriv") is None:
+def _unreachable(uid: int | None, binary: Path, directory: Path) -> str | None:
+    """Why browsers cannot run under `uid`."""
+    if uid is None:
+        return None
+    if shutil.which("setpriv") is None:
         return "the program setpriv (util-linux) is missing, and Chromium does not sandbox as root"
     if not _succeeds([*prefix(uid), "test", "-x", str(binary)]):
         return f"an unprivileged user may not run {binary}"
     if not _succeeds([*prefix(uid), "test", "-x", str(directory)]):
         return f"an unprivileged user cannot reach {directory}"
+    return None
+
+
+def _no_namespaces(uid: int | None) -> str | None:
+    """Why the sandbox cannot be on for browsers under `uid` (None: the worker's own)."""
     if not _succeeds([*prefix(uid), "unshare", "--user", "--map-root-user", "--net", "true"]):
         return "unprivileged user namespaces are not allowed on this machine"
     return None

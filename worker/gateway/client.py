@@ -18,11 +18,17 @@ from worker.cdp import frames
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
 from worker.fact import Fact
 from worker.gateway.policy import Call, CloseClient, Rewrite, verdict
+from worker.limits import cut_text
 
 log = structlog.get_logger(__name__)
 
 # A client that does not read is cut off before it eats the host's memory.
 WRITE_BUFFER_BYTES = 256 * 1024 * 1024
+
+MAX_MESSAGE_BYTES = (
+    1024 * 1024 * 1024
+)  # Chromium's own limit is of this order; picows' default is 10 MiB
+CLOSE_REASON_BYTES = 123  # RFC 6455, section 5.5
 
 CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
@@ -69,6 +75,7 @@ class Client(WSListener):
         self._since = 0.0
         self._traffic = Traffic()
         self._behind = False
+        self._gone = False
         self._left = False
         self._reason = "closed by client"
         self._code: int | UnsetType = UNSET
@@ -76,8 +83,9 @@ class Client(WSListener):
     # the socket
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The handshake is done; the browser session follows (`open`)."""
+        """The handshake is done; the browser session follows (`open`), and until then the client waits."""
         self._transport = transport
+        self.hold(True)
         self._address = _address(transport)
         self._since = time.monotonic()
         self._on_connected(self)
@@ -91,9 +99,13 @@ class Client(WSListener):
             return
         opened = ConnectionOpened(client_address=self._address, user_agent=self._user_agent)
         self._record(Fact(data=opened, status="started", connection_id=self.id))
+        if self._gone:
+            self._leave()
+            return
         early, self._early = self._early, []
         for message in early:
             self._from_client(message)
+        self.hold(False)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame from the client."""
@@ -102,14 +114,30 @@ class Client(WSListener):
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
-            self._fragments.append(frame.get_payload_as_bytes())
-            if frame.fin:
-                message = b"".join(self._fragments)
-                self._fragments.clear()
-                self._from_client(message)
+            self._take_fragment(frame.get_payload_as_bytes(), last=frame.fin)
+
+    def _take_fragment(self, payload: bytes, *, last: bool) -> None:
+        self._fragments.append(payload)
+        if sum(map(len, self._fragments)) > MAX_MESSAGE_BYTES:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG, "the message is larger than 1 GiB")
+        elif last:
+            message = b"".join(self._fragments)
+            self._fragments.clear()
+            self._from_client(message)
+
+    def hold(self, hold: bool) -> None:
+        """Read nothing more from this client, or go on."""
+        if self._transport is None or self._gone:
+            return
+        socket = self._transport.underlying_transport
+        if hold:
+            socket.pause_reading()
+        else:
+            socket.resume_reading()
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """The socket is gone, whoever closed it."""
+        self._gone = True
         self._leave()
 
     def _leave(self) -> None:
@@ -139,7 +167,7 @@ class Client(WSListener):
         self._reason = reason
         self._code = int(code.value)
         if self._transport is not None:
-            self._transport.send_close(code, reason.encode()[:120])
+            self._transport.send_close(code, cut_text(reason, CLOSE_REASON_BYTES).encode())
             self._transport.disconnect()
 
     def go_away(self, reason: str) -> None:
@@ -230,6 +258,7 @@ class Client(WSListener):
         if waiting > WRITE_BUFFER_BYTES:
             log.warning("connection.too_slow", connection_id=self.id, waiting_bytes=waiting)
             self.close(WSCloseCode.TRY_AGAIN_LATER, "the client reads too slowly")
+            self._transport.disconnect(graceful=False)  # what waits for it would wait for ever
 
 
 def _params(message: bytes) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 
 class Call(Struct):
     """The head of a client's message; `params` stays raw unless a rule looks into it."""
 
-    id: int
+    id: Annotated[
+        int, Meta(ge=-(2**31), lt=2**31)
+    ]  # beyond that Chromium does not answer the session
     method: str
     params: Raw = Raw(b"{}")
     session_id: str | None = msgspec.field(name="sessionId", default=None)

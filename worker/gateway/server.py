@@ -16,12 +16,9 @@ from picows import (
 
 from schemas.problems import CannotStart
 from schemas.tokens import connect_token_fits
-from worker.gateway.client import Client
+from worker.gateway.client import MAX_MESSAGE_BYTES, Client
 
 log = structlog.get_logger(__name__)
-
-# Chromium itself takes messages up to this size; picows' own default is 10 MiB.
-MAX_FRAME_BYTES = 1024 * 1024 * 1024
 
 
 class Attachable(Protocol):
@@ -50,7 +47,7 @@ class Gateway:
         """Listen; the port, also when any was asked for. Raises CannotStart."""
         try:
             self._server = await ws_create_server(
-                self._lead, host, port, max_frame_size=MAX_FRAME_BYTES
+                self._lead, host, port, max_frame_size=MAX_MESSAGE_BYTES
             )
         except OSError as error:
             raise CannotStart(

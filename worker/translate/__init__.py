@@ -7,10 +7,11 @@ the tap, never fatal.
 from __future__ import annotations
 
 from worker.translate import browser, log, network, page, runtime, target
-from worker.translate._registry import TRANSLATORS, Tapped, translate
+from worker.translate._registry import TRANSLATORS, WORKER_TYPES, Tapped, translate
 
 __all__ = [
     "TRANSLATORS",
+    "WORKER_TYPES",
     "Tapped",
     "browser",
     "log",

@@ -116,12 +116,6 @@ class LoadingFailed(Params, frozen=True, kw_only=True):
     cors_error_status: CorsErrorStatus | UnsetType = UNSET
 
 
-class OfRequest(Params, frozen=True, kw_only=True):
-    """Events that say only which request they are about."""
-
-    request_id: str
-
-
 class CdpWebSocketCreated(Params, frozen=True, kw_only=True):
     """`Network.webSocketCreated`."""
 
@@ -346,9 +340,3 @@ def _post_data_bytes(request: Request) -> int | UnsetType:
 
 def _decoded_size(base64: str) -> int:
     return len(base64) * 3 // 4 - base64.count("=")
-
-
-@cdp("Network.requestServedFromCache", OfRequest)
-def request_served_from_cache(_params: OfRequest, _tapped: Tapped) -> Iterator[Fact]:
-    """A request is answered from memory; the response that follows is the whole story."""
-    return iter(())

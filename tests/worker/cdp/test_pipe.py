@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from tests.support.eventually import eventually
 from worker.cdp.pipe import Pipe
-from worker.chromium.process import PipeEnds
 
 messages = st.lists(st.binary(min_size=1).filter(lambda each: b"\0" not in each), max_size=8)
 
@@ -21,7 +21,7 @@ def test_however_the_bytes_are_cut_the_messages_are_the_same(
 ) -> None:
     stream = b"".join(message + b"\0" for message in sent)
     got: list[bytes] = []
-    pipe = Pipe(got.append)
+    pipe = Pipe(got.append, nobody)
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         pipe.data_received(stream[:size])
@@ -31,54 +31,86 @@ def test_however_the_bytes_are_cut_the_messages_are_the_same(
 
 def test_a_message_without_its_end_is_not_handed_on() -> None:
     got: list[bytes] = []
-    pipe = Pipe(got.append)
+    pipe = Pipe(got.append, nobody)
     pipe.data_received(b"one\0tw")
     assert got == [b"one"]
 
 
-class Browser:
-    """The other ends."""
-
-    def __init__(self, reads: int, writes: int) -> None:
-        self.reads = reads
-        self.writes = writes
-
-
 @pytest.fixture
-async def ends() -> AsyncIterator[tuple[PipeEnds, Browser]]:
-    browser_in, to_browser = os.pipe()
-    from_browser, browser_out = os.pipe()
-    yield PipeEnds(to_browser, from_browser), Browser(browser_in, browser_out)
-    for descriptor in (browser_in, browser_out):
-        os.close(descriptor)
+async def ends() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
+    """Our end of the channel, and the browser's."""
+    ours, browser = socket.socketpair()
+    ours.setblocking(False)
+    yield ours, browser
+    browser.close()
 
 
-async def test_carries_messages_both_ways(ends: tuple[PipeEnds, Browser]) -> None:
+Ends = tuple[socket.socket, socket.socket]
+
+
+async def test_carries_messages_both_ways(ends: Ends) -> None:
     ours, browser = ends
     got: list[bytes] = []
-    pipe = await Pipe.open(ours, got.append)
+    pipe = await Pipe.open(ours, got.append, nobody)
     pipe.send(b"hello")
-    assert os.read(browser.reads, 100) == b"hello\0"
+    assert browser.recv(100) == b"hello\0"
     large = b"x" * 1_000_000
-    writing = asyncio.to_thread(_write_all, browser.writes, large + b"\0")
+    writing = asyncio.to_thread(browser.sendall, large + b"\0")
     await asyncio.gather(writing, eventually(lambda: got))
     assert got == [large]
     pipe.close()
 
 
-async def test_nothing_is_sent_once_it_is_closed(ends: tuple[PipeEnds, Browser]) -> None:
+async def test_those_who_send_wait_while_the_browser_does_not_read(ends: Ends) -> None:
     ours, browser = ends
-    pipe = await Pipe.open(ours, lambda _message: None)
+    held: list[bool] = []
+    pipe = await Pipe.open(ours, nobody, held.append)
+    for _ in range(8):
+        pipe.send(b"x" * 1_000_000)
+    assert held == [True]
+    reading = asyncio.to_thread(_read, browser, 8_000_008)
+    await asyncio.gather(reading, eventually(lambda: held == [True, False]))
+    pipe.close()
+
+
+async def test_nothing_is_sent_once_it_is_closed(ends: Ends) -> None:
+    ours, browser = ends
+    pipe = await Pipe.open(ours, nobody, nobody)
     pipe.close()
     pipe.close()
     pipe.send(b"too late")
-    assert await asyncio.to_thread(os.read, browser.reads, 100) == b""
+    assert await asyncio.to_thread(browser.recv, 100) == b""
+
+
+async def test_its_descriptor_is_closed_once(ends: Ends) -> None:
+    ours, _ = ends
+    descriptor = ours.fileno()
+    pipe = await Pipe.open(ours, nobody, nobody)
+    pipe.close()
+    await eventually(lambda: not _is_open(descriptor))
+    taken = os.dup(0)  # the kernel gives out the lowest that is free
+    assert taken == descriptor
+    await asyncio.sleep(0)
+    assert _is_open(taken)
+    os.close(taken)
 
 
 def test_nothing_is_sent_before_it_is_open() -> None:
-    Pipe(lambda _message: None).send(b"too early")
+    Pipe(nobody, nobody).send(b"too early")
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(content)
+def nobody(_: object) -> None:
+    """Nobody listens."""
+
+
+def _read(browser: socket.socket, size: int) -> None:
+    while size:
+        size -= len(browser.recv(min(size, 1_000_000)))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

@@ -17,7 +17,7 @@ class Browser(Pipe):
     """Notes what is sent to it."""
 
     def __init__(self) -> None:
-        super().__init__(lambda _message: None)
+        super().__init__(lambda _message: None, lambda _full: None)
         self.got: list[dict[str, Any]] = []
 
     def send(self, message: bytes) -> None:

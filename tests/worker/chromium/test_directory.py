@@ -65,9 +65,21 @@ def test_sweep_removes_what_an_earlier_worker_left(tmp_path: Path) -> None:
     made = make(tmp_path, RUN, None)
     (made / "profile" / "Cookies").write_text("x")
     (tmp_path / "a file").touch()
-    assert sweep(tmp_path) == ["0123456789ab"]
-    assert [each.name for each in tmp_path.iterdir()] == ["a file"]
+    (tmp_path / "somebody's").mkdir()
+    assert sweep(tmp_path) == [made.name]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a file", "somebody's"]
     assert sweep(tmp_path / "nothing") == []
+
+
+@pytest.mark.usefixtures("_long_roots")
+def test_a_root_that_somebody_laid_a_trap_in_is_refused(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (victim / RUN[-12:]).mkdir(parents=True)
+    root = tmp_path / "root"
+    root.symlink_to(victim)
+    with pytest.raises(OSError, match="not a directory of this user"):
+        make_root(root)
+    assert (victim / RUN[-12:]).exists()
 
 
 @pytest.mark.usefixtures("_long_roots")

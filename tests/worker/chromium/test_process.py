@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
 import psutil
@@ -20,8 +21,7 @@ def shell(script: str, directory: Path, **environment: str) -> Process:
 
 
 def close(process: Process) -> None:
-    os.close(process.ends.to_browser)
-    os.close(process.ends.from_browser)
+    process.channel.close()
 
 
 def open_descriptors() -> int:
@@ -30,11 +30,12 @@ def open_descriptors() -> int:
 
 async def test_the_pipe_is_where_chromium_wants_it(tmp_path: Path) -> None:
     process = shell(f"cat <&{READS_FROM} >&{WRITES_TO}", tmp_path)
-    os.write(process.ends.to_browser, b"hello")
-    assert await asyncio.to_thread(os.read, process.ends.from_browser, 10) == b"hello"
-    os.close(process.ends.to_browser)
+    process.channel.setblocking(True)
+    process.channel.send(b"hello")
+    assert await asyncio.to_thread(process.channel.recv, 10) == b"hello"
+    process.channel.shutdown(socket.SHUT_WR)
     assert await process.ended == 0  # it read to the end: nobody else holds our end open
-    os.close(process.ends.from_browser)
+    process.channel.close()
 
 
 @pytest.mark.parametrize(
