@@ -166,8 +166,6 @@ class Consumer:
                     await self._apply(deliveries, epoch)
                 else:
                     await self._wait(pull)
-                    if pull.idle:
-                        self._failing_since = None
 
     async def _refill(self, pull: Pull, inbox: str) -> None:
         if not (room := pull.room):
@@ -194,6 +192,8 @@ class Consumer:
         except TimeoutError:
             log.warning("consumer.stalled", stream=self.stream, seconds=SILENCE_SECONDS)
             raise PullLost("neither message nor heartbeat came") from None
+        if pull.idle:
+            self._failing_since = None
 
     def _message(self, delivery: Delivery, epoch: int) -> Message:
         return Message(

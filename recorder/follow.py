@@ -54,15 +54,13 @@ class Follower:
     async def tell(self) -> AsyncGenerator[Told, None]:
         """All that happens, until the run has ended or this recorder is closing."""
         with self._news.bell(self._run_id) as bell:
-            told_at = time.monotonic()
-            while not self._news.closed:
+            told_at, ended = time.monotonic(), False
+            while not (ended or self._news.closed):
                 bell.clear()
                 async for told in self.tell_now():
                     yield told
-                    told_at = time.monotonic()
-                    if isinstance(told, Ended):
-                        return
-                if not await _rings(bell, told_at + SILENCE_SECONDS):
+                    told_at, ended = time.monotonic(), isinstance(told, Ended)
+                if not ended and not await _rings(bell, told_at + SILENCE_SECONDS):
                     yield Silence()
                     told_at = time.monotonic()
 

@@ -13,7 +13,7 @@ import structlog
 
 from schemas.problems import CannotStart
 from schemas.settings import WorkerSettings
-from worker.bus import Bus
+from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
@@ -37,7 +37,8 @@ async def run(settings: WorkerSettings) -> None:
     setup = _browser_setup(settings)
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
     async with asyncio.TaskGroup() as group:
-        publishing = group.create_task(Publisher(bus, outbox).run())
+        link = PublishLink(settings.nats_url, f"worker {settings.worker_id}, publishing")
+        publishing = group.create_task(Publisher(link, outbox).run())
         await _serve(settings, bus, outbox, setup)
         await _last_events(outbox)
         publishing.cancel()

@@ -29,7 +29,7 @@ from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import CONTENT_TYPE, Event
 from schemas.problems import CannotStart, ServerError
 from schemas.requests import Answer, Claim, Heartbeat, Refused
-from worker.publisher import LinkDown
+from worker.publisher import LinkDown, Lost, Take
 
 log = structlog.get_logger(__name__)
 
@@ -37,21 +37,21 @@ CONNECT_SECONDS = 30
 UNREGISTER_SECONDS = 1
 PING_SECONDS = 10
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
+LINK_SECONDS = 5
+CLOSE_SECONDS = 1
 PENDING_BYTES = 16 * 1024 * 1024
 
 _claim = msgspec.json.Decoder(Claim)
 
 
 class Bus:
-    """A connection to NATS. `publish` and `on_answer` make it a `publisher.Link`."""
+    """A connection to NATS that is made anew whenever it breaks."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._jetstream: JetStreamContext = client.jetstream()
-        self._inbox = client.new_inbox()
         self._buckets: dict[str, KeyValue] = {}
         self._replies: set[asyncio.Task[None]] = set()
-        self._take: Callable[[str, bytes], None] = _ignore
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Bus:
@@ -64,34 +64,11 @@ class Bus:
                 f"NATS does not answer at {_without_password(url)} ({type(error).__name__}).",
                 "Start it, or correct RUNREEL_NATS_URL.",
             ) from error
-        bus = cls(client)
-        await client.subscribe(f"{bus._inbox}.*", cb=bus._on_answer)
-        return bus
+        return cls(client)
 
     async def close(self) -> None:
         """Close the connection."""
         await self._client.close()
-
-    # publishing
-
-    def on_answer(self, take: Callable[[str, bytes], None]) -> None:
-        """Hand acknowledgements to `take(token, body)`."""
-        self._take = take
-
-    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
-        """Send an event to its stream, to be answered under the token. Raises LinkDown."""
-        if not self._client.is_connected:
-            raise LinkDown("NATS is away")
-        headers = {"Nats-Msg-Id": event_id, "Content-Type": CONTENT_TYPE}
-        try:
-            await self._client.publish(
-                subject, event, reply=f"{self._inbox}.{token}", headers=headers
-            )
-        except (NatsError, OSError) as error:
-            raise LinkDown(f"NATS is away: {error}") from error
-
-    async def _on_answer(self, message: Msg) -> None:
-        self._take(message.subject.rpartition(".")[2], message.data)
 
     # requests
 
@@ -220,6 +197,59 @@ async def _keys(bucket: KeyValue) -> list[str]:
         return []
 
 
+class PublishLink:
+    """A `publisher.Link`: connections for publishing alone, each given up for good when it breaks."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._client: Client | None = None
+        self._inbox = ""
+
+    async def open(self, take: Take, lost: Lost) -> None:
+        """Connect anew. Raises LinkDown."""
+
+        async def on_answer(message: Msg) -> None:
+            take(message.subject.rpartition(".")[2], message.data)
+
+        async def on_closed() -> None:
+            lost("NATS is away")
+
+        with _as_link_down():
+            async with asyncio.timeout(LINK_SECONDS):
+                self._client = Client()  # known before it is connected, so that `close` finds it
+                await self._client.connect(
+                    self._url,
+                    name=self._name,
+                    allow_reconnect=False,
+                    ping_interval=PING_SECONDS,
+                    max_outstanding_pings=2,
+                    pending_size=PENDING_BYTES,
+                    error_cb=_on_error,
+                    closed_cb=on_closed,
+                )
+            self._inbox = self._client.new_inbox()
+            await self._client.subscribe(f"{self._inbox}.*", cb=on_answer)
+
+    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
+        """Send an event to its stream, to be answered under the token. Raises LinkDown."""
+        if self._client is None or not self._client.is_connected:
+            raise LinkDown("NATS is away")
+        headers = {"Nats-Msg-Id": event_id, "Content-Type": CONTENT_TYPE}
+        with _as_link_down():
+            await self._client.publish(
+                subject, event, reply=f"{self._inbox}.{token}", headers=headers
+            )
+
+    async def close(self) -> None:
+        """Close the connection without sending what it held back."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(LinkDown), _as_link_down():
+                async with asyncio.timeout(CLOSE_SECONDS):  # a peer that stands still takes nothing
+                    await client.close()
+
+
 async def _connect(url: str, name: str) -> Client:
     return await nats.connect(
         url,
@@ -234,10 +264,6 @@ async def _connect(url: str, name: str) -> Client:
         disconnected_cb=_on_disconnect,
         reconnected_cb=_on_reconnect,
     )
-
-
-def _ignore(_token: str, _body: bytes) -> None:
-    """Nobody publishes yet."""
 
 
 def _without_password(url: str) -> str:

@@ -43,14 +43,24 @@ class PublishAck(Struct):
 _ack = msgspec.json.Decoder(PublishAck)
 
 
+Take = Callable[[str, bytes], None]
+Lost = Callable[[str], None]
+
+
 class Link(Protocol):
     """What the publisher needs of NATS."""
 
-    def on_answer(self, take: Callable[[str, bytes], None]) -> None:
-        """Call `take(token, body)` for every acknowledgement, as it arrives."""
+    async def open(self, take: Take, lost: Lost) -> None:
+        """Connect. `take(token, body)` gets every acknowledgement; `lost(why)` is called when the connection breaks.
+
+        Raises LinkDown.
+        """
 
     async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
         """Send one event, to be answered under the token. Raises LinkDown."""
+
+    async def close(self) -> None:
+        """Give the connection up, with whatever it has not sent."""
 
 
 class LinkDown(Exception):
@@ -80,12 +90,11 @@ class Publisher:
         self._flying: dict[str, Flight] = {}
         self._sent = 0  # how many entries, from the outbox's old end, are in flight or acknowledged
         self._last_token = 0
-        self._refusal: FlightLost | None = None
+        self._failure: FlightLost | None = None
         self._trouble = ""
 
     async def run(self) -> None:
         """Publish until cancelled; trouble is told when it begins and when it is over, and tried again."""
-        self._link.on_answer(self._take)
         pause = PAUSE_SECONDS
         while True:
             try:
@@ -96,13 +105,25 @@ class Publisher:
                 await asyncio.sleep(pause)
 
     async def _fly(self) -> None:
-        """Send what waits, from the oldest on, whenever there is something; raises FlightLost, LinkDown."""
+        """Send what waits, from the oldest on, whenever there is something; raises FlightLost, LinkDown.
+
+        A flight has a connection of its own: what an old one still held back would come after what was sent since.
+        """
         self._flying.clear()
         self._sent = 0
-        self._refusal = None
-        while True:
-            await self._send()
-            await self._woken()
+        self._failure = None
+        try:
+            await self._link.open(self._take, self._lose)
+            while True:
+                await self._send()
+                await self._woken()
+        finally:
+            await self._link.close()
+
+    def _lose(self, why: str) -> None:
+        """Nothing that flies will be answered any more."""
+        self._failure = FlightLost(why)
+        self._outbox.wake.set()
 
     async def _send(self) -> None:
         """Put entries in flight until the window is full or all are sent."""
@@ -128,8 +149,8 @@ class Publisher:
         except TimeoutError:
             raise FlightLost("JetStream does not acknowledge") from None
         self._outbox.wake.clear()
-        if self._refusal is not None:
-            raise self._refusal
+        if self._failure is not None:
+            raise self._failure
 
     def _patience(self) -> float | None:
         """How long the oldest flight may still take; None while nothing flies."""
@@ -155,13 +176,13 @@ class Publisher:
         try:
             ack = _ack.decode(body)
         except msgspec.MsgspecError:
-            self._refusal = FlightLost("no stream answers: a recorder makes it when it starts")
+            self._failure = FlightLost("no stream answers: a recorder makes it when it starts")
             return None
         if ack.error is not None:
-            self._refusal = FlightLost(f"JetStream refused an event: {ack.error.description}")
+            self._failure = FlightLost(f"JetStream refused an event: {ack.error.description}")
             return None
         if not ack.seq:
-            self._refusal = FlightLost("JetStream acknowledged an event without its position")
+            self._failure = FlightLost("JetStream acknowledged an event without its position")
             return None
         return ack.seq
 

@@ -80,7 +80,7 @@ async def launched(
     """A browser that has answered its first call."""
     async with (
         spawned(setup, place=place, with_port=with_port) as started,
-        over_pipe(started.process.ends) as cdp,
+        over_pipe(started.process.channel) as cdp,
     ):
         await cdp.call("Browser.getVersion")
         took_ms = (time.perf_counter() - started.since) * 1000

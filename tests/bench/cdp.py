@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,6 @@ from msgspec import Raw, Struct
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from worker.cdp.pipe import Pipe
-from worker.chromium.process import PipeEnds
 
 MAX_FRAME_BYTES = 1024 * 1024 * 1024
 
@@ -153,10 +153,10 @@ async def over_websocket(url: str) -> AsyncIterator[Cdp]:
 
 
 @asynccontextmanager
-async def over_pipe(ends: PipeEnds) -> AsyncIterator[Cdp]:
+async def over_pipe(channel: socket.socket) -> AsyncIterator[Cdp]:
     """A client on our ends of a browser's pipe."""
     cdp = Cdp()
-    pipe = await Pipe.open(ends, cdp.receive)
+    pipe = await Pipe.open(channel, cdp.receive, lambda _full: None)
     cdp.send = pipe.send
     try:
         yield cdp

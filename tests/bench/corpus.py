@@ -101,7 +101,7 @@ async def record(setup: Setup) -> Corpus:
     """Let a real browser open every page of the site."""
     async with Site() as site, spawned(setup, place=9) as browser:
         switchboard = Switchboard()
-        pipe = await Pipe.open(browser.process.ends, switchboard.dispatch)
+        pipe = await Pipe.open(browser.process.channel, switchboard.dispatch, lambda _full: None)
         switchboard.connect(pipe)
         tap = _Listening(switchboard, browser.home / "downloads")
         await tap.attach()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recorder import bus as recorder_bus
 from schemas import streams
-from worker.bus import Bus
+from worker.bus import PublishLink
 from worker.outbox import Outbox
 from worker.publisher import Publisher
 
@@ -33,9 +33,9 @@ async def outbox_in(directory: Path) -> AsyncIterator[Outbox]:
 
 
 @asynccontextmanager
-async def published(bus: Bus, outbox: Outbox) -> AsyncIterator[None]:
+async def published(link: PublishLink, outbox: Outbox) -> AsyncIterator[None]:
     """Publish what is in the outbox, for as long as the block lasts."""
-    task = asyncio.get_running_loop().create_task(Publisher(bus, outbox).run())
+    task = asyncio.get_running_loop().create_task(Publisher(link, outbox).run())
     try:
         yield
     finally:

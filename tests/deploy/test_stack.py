@@ -26,6 +26,21 @@ def test_worker_gets_settings_that_load(tmp_path: Path) -> None:
     assert settings.nats_url == stack.nats.url_file.read_text().strip()
 
 
+def test_gateway_that_others_reach(tmp_path: Path) -> None:
+    environ = {
+        "RUNREEL_GATEWAY_PORT": "8788",
+        "RUNREEL_GATEWAY_URL": "wss://browsers.example",
+        "RUNREEL_PUBLIC_URL": "https://api.example",
+    }
+    options = UpOptions(tmp_path, "0.0.0.0", 0, "10.0.0.0/8", first_run=False)
+    stack = prepare(options, open_data_dir(tmp_path), environ)
+    worker = load(WorkerSettings, read_environment(stack.worker.environment))
+    assert (worker.host, worker.gateway_port) == ("0.0.0.0", 8788)
+    assert worker.public_url == "wss://browsers.example"
+    recorder = load(RecorderSettings, read_environment(stack.recorder.environment))
+    assert recorder.public_url == "https://api.example"
+
+
 def test_recorder_gets_settings_that_load(tmp_path: Path) -> None:
     stack = prepared(tmp_path)
     settings = load(RecorderSettings, read_environment(stack.recorder.environment))

@@ -260,3 +260,31 @@ async def test_broken_http_is_answered_in_the_envelope_too(recorder: Running) ->
 
 async def test_ids_are_not_guessed_from_case(recorder: Running) -> None:
     assert (await recorder.http.get(f"/v1/runs/{new_id().upper()}")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["type", "category", "status"])
+async def test_many_values(recorder: Running, run: FakeRun, name: str) -> None:
+    events = f"/v1/runs/{run.run_id}/events"
+    for count in (101, 2000):
+        values = [f"a.{number}" for number in range(count)]
+        answer = await recorder.http.get(events, params={name: ",".join(values)})
+        check(answer, 400, "request.invalid", f"$.{name}")
+        answer = await recorder.http.post(f"{events}/wait", json={name: values})
+        check(answer, 400, "request.invalid", f"$.{name}")
+
+
+async def test_as_many_values_as_may_be(recorder: Running, run: FakeRun) -> None:
+    events = f"/v1/runs/{run.run_id}/events"
+    types = [f"a.{number}" for number in range(49)] + [f"b.{number}*" for number in range(50)]
+    found = await recorder.get(events, type=",".join([*types, "runtime.*"]))
+    assert len(found["data"]) == 2
+    found = await recorder.get(events, type=",".join([*types, "runtime.lifecycle"]))
+    assert len(found["data"]) == 2
+    wanted = {"type": types, "timeoutMs": 0}
+    assert (await recorder.post(f"{events}/wait", wanted))["timedOut"] is True
+
+
+async def test_many_statuses_of_runs(recorder: Running) -> None:
+    for path in ("/v1/runs", "/v1/runtimes"):
+        answer = await recorder.http.get(path, params={"status": ",".join(["active"] * 101)})
+        check(answer, 400, "request.invalid", "$.status")

@@ -232,6 +232,25 @@ async def test_heartbeat_when_nothing_happens(
                 return
 
 
+async def test_heartbeat_while_only_others_happen(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "SILENCE_SECONDS", 0.3)
+
+    async def chatter() -> None:
+        while True:
+            await worker.publish(run, run.event(ConsoleMessage(level="info", text="x")))
+            await asyncio.sleep(0.02)
+
+    chattering = asyncio.create_task(chatter())
+    try:
+        async with stream(recorder, run, type="page.crash") as told, asyncio.timeout(5):
+            assert [(await anext(told))[0] for _ in range(2)] == ["heartbeat"] * 2
+    finally:
+        chattering.cancel()
+        await asyncio.wait([chattering])
+
+
 async def test_bytes_of_a_frame(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
     await shown(recorder, await worker.end(run))
     answer = await recorder.http.get(f"/v1/runs/{run.run_id}/events/stream")

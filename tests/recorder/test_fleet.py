@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recorder.fleet import LIVE_SECONDS, Roster
+from recorder.bus import Beat
+from recorder.fleet import FORGET_SECONDS, LIVE_SECONDS, Roster
 from schemas.requests import Heartbeat
 
 
@@ -28,6 +29,14 @@ def heartbeat(worker_id: str, beat: int, active: int = 0, *, draining: bool = Fa
     )
 
 
+def beat(heartbeat: Heartbeat, *, fresh: bool = True) -> Beat:
+    return Beat(worker_id=heartbeat.worker_id, heartbeat=heartbeat, fresh=fresh)
+
+
+def gone(worker_id: str) -> Beat:
+    return Beat(worker_id=worker_id, heartbeat=None, fresh=True)
+
+
 def names(heartbeats: list[Heartbeat]) -> list[str]:
     return [each.worker_id for each in heartbeats]
 
@@ -35,8 +44,8 @@ def names(heartbeats: list[Heartbeat]) -> list[str]:
 def test_most_free_places_first() -> None:
     roster = Roster(Clock())
     for worker_id, active in (("a", 1), ("b", 0), ("c", 2)):
-        roster.beat(worker_id, heartbeat(worker_id, 1, active))
-    roster.beat("d", heartbeat("d", 1, draining=True))
+        roster.read(beat(heartbeat(worker_id, 1, active)))
+    roster.read(beat(heartbeat("d", 1, draining=True)))
     assert names(roster.with_room()) == ["b", "a"]
     assert names(roster.live()) == ["b", "a", "c", "d"]
 
@@ -44,19 +53,47 @@ def test_most_free_places_first() -> None:
 def test_silent_worker_is_not_there() -> None:
     clock = Clock()
     roster = Roster(clock)
-    roster.beat("a", heartbeat("a", 1))
+    roster.read(beat(heartbeat("a", 1)))
     clock.now += LIVE_SECONDS - 1
     assert names(roster.live()) == ["a"]
-    roster.beat("a", heartbeat("a", 1))  # the same beat, read again: no sign of life
+    roster.read(beat(heartbeat("a", 1)))  # the same beat, read again: no sign of life
     clock.now += 2
     assert roster.live() == []
-    roster.beat("a", heartbeat("a", 2))
+    roster.read(beat(heartbeat("a", 2)))
     assert names(roster.live()) == ["a"]
 
 
 def test_worker_that_took_itself_off() -> None:
     roster = Roster(Clock())
-    roster.beat("a", heartbeat("a", 1))
-    roster.beat("a", None)
-    roster.beat("b", None)
+    roster.read(beat(heartbeat("a", 1)))
+    roster.read(gone("a"))
+    roster.read(gone("b"))
     assert roster.live() == []
+
+
+def test_heartbeat_that_was_there_counts_once_it_changes() -> None:
+    roster = Roster(Clock())
+    roster.read(beat(heartbeat("a", 1), fresh=False))
+    assert roster.live() == []
+    roster.read(beat(heartbeat("a", 2)))
+    assert names(roster.live()) == ["a"]
+
+
+def test_what_another_watch_finds_is_no_sign_of_life() -> None:
+    clock = Clock()
+    roster = Roster(clock)
+    roster.read(beat(heartbeat("a", 1)))
+    clock.now += 2
+    roster.read(beat(heartbeat("a", 2), fresh=False))  # nor does it end a life
+    assert names(roster.live()) == ["a"]
+    clock.now += LIVE_SECONDS - 1
+    assert roster.live() == []
+
+
+def test_silent_worker_is_forgotten() -> None:
+    clock = Clock()
+    roster = Roster(clock)
+    roster.read(beat(heartbeat("a", 1)))
+    clock.now += FORGET_SECONDS + 1
+    assert roster.live() == []
+    assert roster._seen == {}

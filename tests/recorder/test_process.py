@@ -8,13 +8,19 @@ import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
-from recorder import app
-from recorder.bus import connection
+from recorder import app, consumer, fleet
+from recorder.api import health
+from recorder.bus import Beat, Bus, connection
+from recorder.entries import Message
+from recorder.projector import Projector
+from schemas import subjects
 from schemas.problems import CannotStart
 from schemas.settings import RecorderSettings
 from tests.support.nats_server import NatsServer
@@ -160,6 +166,108 @@ async def test_worker_that_died_is_passed_over(own_nats: NatsServer, tmp_path: P
         await dead.stop_answering()
         runtime = await recorder.post("/v1/runtimes", {"start": True}, status=201)
         assert runtime["status"] == "active"
+
+
+async def test_heartbeats_that_cannot_be_read_are_passed_over(
+    own_nats: NatsServer, tmp_path: Path
+) -> None:
+    async with running(settings_for(tmp_path, own_nats.url)) as recorder:
+        async with fake_worker(own_nats.url, "w2") as worker:
+            await until_startable(recorder)
+            bucket = await worker._js.key_value(subjects.WORKERS_BUCKET)
+            for garbage in (b'{"workerId": "\xff"}', b"\xff", b"{}", b'{"x":' + b"[" * 100_000):
+                await bucket.put("w0", garbage)
+                await bucket.put("w2", garbage)
+            ready = await recorder.get("/readyz", **{"for": "start"})
+            assert [each["workerId"] for each in ready["checks"]["workers"]] == ["w2"]
+        await until_startable(recorder, 503)
+        async with fake_worker(own_nats.url, "w3"):
+            await until_startable(recorder)
+
+
+async def test_watch_that_fails_begins_again(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = 0
+    heartbeats = Bus.heartbeats
+
+    async def failing(bus: Bus) -> AsyncIterator[Beat]:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise RuntimeError("no error of ours")
+        async for beat in heartbeats(bus):
+            yield beat
+
+    monkeypatch.setattr(fleet, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(Bus, "heartbeats", failing)
+    async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url):
+        await until_startable(recorder)
+    assert failures == 3
+
+
+async def test_background_job_that_dies_is_told_by_name() -> None:
+    async def die() -> None:
+        raise RuntimeError("gone")
+
+    with capture_logs() as logs:
+        async with app._in_background({"one": die(), "two": asyncio.sleep(60)}):
+            await asyncio.sleep(0.01)
+    assert [(line["event"], line["job"]) for line in logs] == [
+        ("recorder.background_job_died", "one")
+    ]
+
+
+async def test_heartbeat_of_a_dead_worker_is_no_readiness(
+    own_nats: NatsServer, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, own_nats.url)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        await until_startable(recorder)
+        bucket = await worker._js.key_value(subjects.WORKERS_BUCKET)
+        stale = (await bucket.get("w1")).value or b""
+    async with fake_worker(own_nats.url, "w2") as worker:
+        bucket = await worker._js.key_value(subjects.WORKERS_BUCKET)
+        await bucket.put("w1", stale)
+        await worker.beat()
+        async with running(settings) as recorder:
+            await until_startable(recorder)
+            ready = await recorder.get("/readyz", **{"for": "start"})
+    assert [each["workerId"] for each in ready["checks"]["workers"]] == ["w2"]
+
+
+async def test_consumer_that_fails_again_and_again_is_not_ready(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(projector: Projector, messages: Sequence[Message]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(health, "MOST_FAILING_SECONDS", 0.2)
+    monkeypatch.setattr(consumer, "PAUSE_SECONDS", 0.05)
+    settings = settings_for(tmp_path, own_nats.url)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        run = FakeRun("w1", new_id(), new_id())
+        with monkeypatch.context() as broken:
+            broken.setattr(Projector, "apply", fail)
+            await worker.publish(run, run.launching())
+            reason = await until_ready(recorder, 503)
+        assert reason.startswith("Reading RUNS fails again and again")
+        assert (await recorder.http.get("/v1/runs")).status_code == 200
+        assert await until_ready(recorder, 200) == ""
+
+
+async def until_ready(recorder: Running, status: int) -> str:
+    """Until /readyz answers so; its reason."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while (answer := await recorder.http.get("/readyz")).status_code != status:
+            await asyncio.sleep(0.02)
+    return str(answer.json().get("reason", ""))
+
+
+async def until_startable(recorder: Running, status: int = 200) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while (await recorder.http.get("/readyz?for=start")).status_code != status:
+            await asyncio.sleep(0.02)
 
 
 async def test_nats_killed_and_started_again(own_nats: NatsServer, tmp_path: Path) -> None:

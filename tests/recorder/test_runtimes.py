@@ -7,13 +7,15 @@ import time
 
 import pytest
 
+from recorder import fleet
+from schemas import codec, subjects
 from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import RuntimeHostUnavailable
-from schemas.requests import Refused
+from schemas.requests import Claim, Refused, RunStarted, RunStopped, StartRun, StopRun
 from schemas.tokens import connect_url
 from tests.support.recorder_running import SECRET, Running
-from tests.support.recorder_worker import GATEWAY, FakeRun, FakeWorker
+from tests.support.recorder_worker import GATEWAY, FakeRun, FakeWorker, new_id
 
 
 async def create(recorder: Running, **body: object) -> dict[str, object]:
@@ -164,6 +166,80 @@ async def test_two_starts_at_once_are_one_run(recorder: Running, worker: FakeWor
     good = [answer.json() for answer in answers if answer.status_code == 200]
     assert len({answer["runId"] for answer in good}) == 1
     assert len(good) == 4
+
+
+async def claimed(worker: FakeWorker, runtime: dict[str, object]) -> FakeRun:
+    """A run of the runtime that is only launching."""
+    run = FakeRun(worker.worker_id, str(runtime["spaceId"]), str(runtime["id"]))
+    claim = Claim(
+        worker_id=run.worker_id, run_id=run.run_id, space_id=run.space_id, gateway_url=GATEWAY
+    )
+    claims = await worker._js.key_value(subjects.CLAIMS_BUCKET)
+    await claims.create(run.runtime_id, codec.encode(claim))
+    await worker.publish(run, run.launching())
+    return run
+
+
+async def test_start_during_a_launch_waits_until_the_run_is_ready(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run = await claimed(worker, await create(recorder))
+    starting = asyncio.create_task(recorder.post(f"/v1/runtimes/{run.runtime_id}/start"))
+    await asyncio.wait([starting], timeout=0.5)
+    assert not starting.done()
+    await worker.publish(run, run.ready())
+    started = await starting
+    assert (started["runId"], started["started"]) == (run.run_id, False)
+
+
+async def test_start_during_a_launch_that_fails(recorder: Running, worker: FakeWorker) -> None:
+    run = await claimed(worker, await create(recorder))
+    path = f"/v1/runtimes/{run.runtime_id}/start"
+    starting = asyncio.create_task(recorder.http.post(path))
+    await asyncio.wait([starting], timeout=0.2)
+    await worker.end(run, LAUNCH_FAILED)
+    answer = await starting
+    assert answer.status_code == 503
+    assert answer.json()["details"] == {"code": "browser.launch_failed"}
+
+
+async def test_start_during_a_launch_that_takes_too_long(
+    recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "START_SECONDS", 0.2)
+    run = await claimed(worker, await create(recorder))
+    answer = await recorder.http.post(f"/v1/runtimes/{run.runtime_id}/start")
+    assert (answer.status_code, answer.json()["code"]) == (503, "runtime.host_unavailable")
+
+
+async def test_change_that_the_tables_do_not_show(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop(request: StopRun) -> RunStopped:
+        return RunStopped(run_id=request.run_id, position=900_000_000)
+
+    async def start(request: StartRun) -> RunStarted:
+        return RunStarted(run_id=new_id(), gateway_url=GATEWAY, position=900_000_000, started=True)
+
+    monkeypatch.setattr(fleet, "SHOWN_SECONDS", 0.1)
+    monkeypatch.setattr(worker, "stop", stop)
+    monkeypatch.setattr(worker, "start", start)
+    idle = await create(recorder)
+    for path in (f"{run.runtime_id}/stop", f"{idle['id']}/start"):
+        answer = await recorder.http.post(f"/v1/runtimes/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage.unavailable")
+        assert "moment" in answer.json()["hint"]
+
+
+async def test_create_that_cannot_start_names_the_runtime(
+    recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Refused(code=LAUNCH_FAILED.code, message="no")
+    monkeypatch.setattr(worker, "refuse_with", refusal)
+    problem = await recorder.post("/v1/runtimes", {"start": True}, status=503)
+    assert problem["details"]["code"] == LAUNCH_FAILED.code
+    left = await recorder.get(f"/v1/runtimes/{problem['details']['runtimeId']}")
+    assert left["status"] == "stopped"
 
 
 async def test_whoami_has_exactly_these_fields(recorder: Running) -> None:

@@ -49,7 +49,12 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         self.temporary.chmod(0o711)
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.die()
+            await self._clear_away()
+            raise
         return self
 
     async def __aexit__(
@@ -62,8 +67,11 @@ class Stack:
             if self._up is not None:
                 await self.stop()
         finally:
-            await self.http.aclose()
-            shutil.rmtree(self.temporary, ignore_errors=True)
+            await self._clear_away()
+
+    async def _clear_away(self) -> None:
+        await self.http.aclose()
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     @property
     def api_key(self) -> str:
@@ -131,7 +139,8 @@ class Stack:
         """SIGKILL to `up` itself, as if the machine's owner had lost patience."""
         up, self._up = self._up, None
         assert up is not None
-        up.kill()
+        if up.returncode is None:
+            up.kill()
         await up.wait()
 
     @contextmanager

@@ -22,7 +22,7 @@ from schemas.envelope import Event
 from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
 from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
 from tests.support.eventually import eventually
-from worker.bus import Bus
+from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
@@ -111,7 +111,9 @@ class Fleet:
 class Worker:
     """A host and its publisher. `die` ends them as SIGKILL would: nothing is said, browsers go with the pipe."""
 
-    def __init__(self, bus: Bus, outbox: Outbox, setup: BrowserSetup, capacity: int) -> None:
+    def __init__(
+        self, url: str, bus: Bus, outbox: Outbox, setup: BrowserSetup, capacity: int
+    ) -> None:
         facts = HostFacts(
             worker_id=WORKER,
             capacity=capacity,
@@ -123,7 +125,9 @@ class Worker:
         self.outbox = outbox
         self.setup = setup
         self.host = Host(bus, outbox, setup, facts)
-        self.publishing = asyncio.create_task(Publisher(bus, outbox).run())
+        self.publishing = asyncio.create_task(
+            Publisher(PublishLink(url, "worker under test"), outbox).run()
+        )
         self.serving = asyncio.create_task(self.host.serve())
 
     async def die(self) -> None:
@@ -150,7 +154,7 @@ async def serving(
     """A worker that takes requests, drained in the end unless it has died."""
     outbox = Outbox.open(state_dir / "outbox")
     bus = await Bus.connect(url, "worker under test")
-    worker = Worker(bus, outbox, browser_setup(state_dir, binary), capacity)
+    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity)
     try:
         await eventually(fleet.is_served)
         yield worker

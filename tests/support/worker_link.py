@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from tests.support.worker_events import text_in
-from worker.publisher import LinkDown
+from worker.publisher import LinkDown, Lost, Take
 
 Answer = Callable[["ScriptedLink", str, str], bytes | None]
 
@@ -29,8 +29,14 @@ class ScriptedLink:
         self._take: Callable[[str, bytes], None] = lambda _token, _body: None
         self.came = asyncio.Event()
 
-    def on_answer(self, take: Callable[[str, bytes], None]) -> None:
+    async def open(self, take: Take, lost: Lost) -> None:
+        if self.away:
+            raise LinkDown("NATS is away")
         self._take = take
+        self.lose = lost
+
+    async def close(self) -> None:
+        """What is in flight may still be answered, later than anyone listens."""
 
     async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
         assert subject.startswith("runs.")

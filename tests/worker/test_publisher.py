@@ -16,7 +16,7 @@ from tests.support.nats_server import NatsServer
 from tests.support.worker_events import new_log, say, text_in
 from tests.support.worker_link import ScriptedLink, refusal, store
 from worker import publisher
-from worker.bus import Bus
+from worker.bus import PublishLink
 from worker.outbox import Outbox
 from worker.publisher import Publisher
 
@@ -206,10 +206,8 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 
 @pytest.fixture
-async def bus(server: NatsServer) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(server.url, "publisher test")
-    yield bus
-    await bus.close()
+def link(server: NatsServer) -> PublishLink:
+    return PublishLink(server.url, "publisher test")
 
 
 @asynccontextmanager
@@ -245,11 +243,11 @@ async def stored(server: NatsServer) -> list[str]:
 
 @pytest.mark.nats
 async def test_positions_are_those_of_the_stream(
-    server: NatsServer, bus: Bus, outbox: Outbox
+    server: NatsServer, link: PublishLink, outbox: Outbox
 ) -> None:
     await make_stream(server)
     entries = say(new_log(outbox), *numbers(1, 300))
-    async with publishing(bus, outbox):
+    async with publishing(link, outbox):
         await emptied(outbox)
     assert [entry.position for entry in entries] == list(range(1, 301))
     assert await stored(server) == numbers(1, 300)
@@ -257,7 +255,7 @@ async def test_positions_are_those_of_the_stream(
 
 @pytest.mark.nats
 async def test_what_the_stream_had_already_keeps_its_place(
-    server: NatsServer, bus: Bus, outbox: Outbox, tmp_path: Path
+    server: NatsServer, link: PublishLink, outbox: Outbox, tmp_path: Path
 ) -> None:
     """The worker died after it had sent, and before it heard; the next one sends all again."""
     await make_stream(server)
@@ -266,21 +264,23 @@ async def test_what_the_stream_had_already_keeps_its_place(
     copy.mkdir()
     for path in (tmp_path / "outbox").iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    async with publishing(bus, outbox):
+    async with publishing(link, outbox):
         await emptied(outbox)
     again = Outbox.open(copy)
     say(new_log(again, last=5), "6")
     entries = list(again.entries)
-    async with publishing(bus, again):
+    async with publishing(link, again):
         await emptied(again)
     assert [entry.position for entry in entries] == [1, 2, 3, 4, 5, 6]
     assert await stored(server) == numbers(1, 6)
 
 
 @pytest.mark.nats
-async def test_stream_is_not_there_yet(server: NatsServer, bus: Bus, outbox: Outbox) -> None:
+async def test_stream_is_not_there_yet(
+    server: NatsServer, link: PublishLink, outbox: Outbox
+) -> None:
     say(new_log(outbox), *numbers(1, 5))
-    async with publishing(bus, outbox, deadline_seconds=0.2):
+    async with publishing(link, outbox, deadline_seconds=0.2):
         await eventually(lambda: outbox.entries)
         await make_stream(server)
         await emptied(outbox)
@@ -289,12 +289,12 @@ async def test_stream_is_not_there_yet(server: NatsServer, bus: Bus, outbox: Out
 
 @pytest.mark.nats
 async def test_nats_restarted_with_events_in_flight(
-    server: NatsServer, bus: Bus, outbox: Outbox
+    server: NatsServer, link: PublishLink, outbox: Outbox
 ) -> None:
     await make_stream(server)
     run_log = new_log(outbox)
     total = 2000
-    async with publishing(bus, outbox, deadline_seconds=1.0):
+    async with publishing(link, outbox, deadline_seconds=1.0):
         said = 0
         for killed_at in (600, 1300):
             while said < killed_at:
@@ -312,10 +312,12 @@ async def test_nats_restarted_with_events_in_flight(
 
 
 @pytest.mark.nats
-async def test_stream_is_full_and_then_larger(server: NatsServer, bus: Bus, outbox: Outbox) -> None:
+async def test_stream_is_full_and_then_larger(
+    server: NatsServer, link: PublishLink, outbox: Outbox
+) -> None:
     await make_stream(server, max_bytes=20_000)
     say(new_log(outbox), *numbers(1, 60))
-    async with publishing(bus, outbox, deadline_seconds=1.0):
+    async with publishing(link, outbox, deadline_seconds=1.0):
         await eventually(
             lambda: outbox.entries and int(outbox.entries[0].size_bytes) and len(outbox) < 60
         )

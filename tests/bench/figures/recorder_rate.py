@@ -24,7 +24,7 @@ from tests.bench.corpus import Replay, record
 from tests.bench.figure import Bench, Figure, Row, spread
 from tests.bench.nats_server import nats_server
 from tests.bench.publishing import all_acknowledged, make_stream, outbox_in, published
-from worker.bus import Bus as WorkerBus
+from worker.bus import PublishLink
 
 RUNS = 10
 ROUND_SECONDS = 60.0
@@ -79,15 +79,14 @@ async def _fill(bench: Bench, nats_url: str, events: int) -> Backlog:
     """Publish real events of several runs."""
     corpus = await record(prepare(bench.directory))
     await make_stream(nats_url)
-    bus = await WorkerBus.connect(nats_url, "bench")
+    link = PublishLink(nats_url, "bench")
     async with outbox_in(bench.directory / "outbox") as outbox:
         replays = [Replay(corpus, outbox) for _ in range(RUNS)]
         for replay in replays:
             await replay.attach()
             replay.feed(events // RUNS)
-        async with published(bus, outbox):
+        async with published(link, outbox):
             last = await all_acknowledged(outbox)
-    await bus.close()
     return Backlog(sum(replay.events for replay in replays), last)
 
 

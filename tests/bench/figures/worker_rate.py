@@ -13,7 +13,7 @@ from tests.bench.corpus import Corpus, Replay, record
 from tests.bench.figure import Bench, Figure, Row, spread
 from tests.bench.nats_server import nats_server
 from tests.bench.publishing import all_acknowledged, make_stream, outbox_in, published
-from worker.bus import Bus
+from worker.bus import PublishLink
 from worker.outbox import Outbox
 
 AT_ONCE = 16  # events' worth of messages in one read of the pipe
@@ -41,14 +41,13 @@ async def measure(bench: Bench) -> list[Row]:
     rates = Rates([], [], [])
     async with nats_server(bench.directory / "nats") as nats_url:
         await make_stream(nats_url)
-        bus = await Bus.connect(nats_url, "bench")
+        link = PublishLink(nats_url, "bench")
         for turn in range(-1, rounds):
             place = bench.directory / f"round-{turn}"
-            found = await _round(bus, corpus, place, events)
+            found = await _round(link, corpus, place, events)
             if turn >= 0:
                 rates.add(*found)
             bench.progress(turn + 1, rounds)
-        await bus.close()
     return _rows(rates, rounds * events, len(corpus.messages))
 
 
@@ -68,20 +67,22 @@ def _rows(rates: Rates, n: int, messages: int) -> list[Row]:
     return [whole, half]
 
 
-async def _round(bus: Bus, corpus: Corpus, place: Path, events: int) -> tuple[float, float, float]:
+async def _round(
+    link: PublishLink, corpus: Corpus, place: Path, events: int
+) -> tuple[float, float, float]:
     async with outbox_in(place / "whole") as outbox:
-        whole = await _whole(bus, corpus, outbox, events)
+        whole = await _whole(link, corpus, outbox, events)
     async with outbox_in(place / "halves") as outbox:
         recording = await _recording(corpus, outbox, events)
-        publishing = await _publishing(bus, outbox)
+        publishing = await _publishing(link, outbox)
     return whole, recording, publishing
 
 
-async def _whole(bus: Bus, corpus: Corpus, outbox: Outbox, events: int) -> float:
+async def _whole(link: PublishLink, corpus: Corpus, outbox: Outbox, events: int) -> float:
     """Events a second from a tap to the stream, with the publisher beside it on the same loop."""
     replay = Replay(corpus, outbox)
     await replay.attach()
-    async with published(bus, outbox):
+    async with published(link, outbox):
         since = time.perf_counter()
         while replay.events < events:
             replay.feed(AT_ONCE)
@@ -101,11 +102,11 @@ async def _recording(corpus: Corpus, outbox: Outbox, events: int) -> float:
     return replay.events / (time.perf_counter() - since)
 
 
-async def _publishing(bus: Bus, outbox: Outbox) -> float:
+async def _publishing(link: PublishLink, outbox: Outbox) -> float:
     """Events a second from a full outbox to the stream."""
     count = len(outbox)
     since = time.perf_counter()
-    async with published(bus, outbox):
+    async with published(link, outbox):
         await all_acknowledged(outbox)
         return count / (time.perf_counter() - since)
 
