@@ -121,7 +121,7 @@ class Exchange(Entry):
             yield Segment(size(self.end.encoded_bytes), "dim")
         if self.end is not None:
             yield Segment(duration(self._took_ms()), "dim")
-        if self.heads and (self.heads[-1].from_memory_cache or self.heads[-1].from_disk_cache):
+        if self.heads and self.heads[-1].from_disk_cache:
             yield Segment("from cache", "dim")
 
     def _took_ms(self) -> float:
