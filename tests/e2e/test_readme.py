@@ -1,51 +1,78 @@
-"""What stands in fences in the README can be read; the helper that reads it is held to account here."""
+"""Every code block of the README does what a reader would see: Python and curl run against a live stack."""
 
 from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
 
 import pytest
 
 from tests.support.fenced_blocks import fenced_blocks
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, Stack
 
-MARKDOWN = """\
-# Title
+README = (ROOT / "README.md").read_text()
+PYTHON = [block.text for block in fenced_blocks(README, "python")]
+SHELL = [block.text for block in fenced_blocks(README, "sh")]
+CURL = [code for code in SHELL if "curl" in code]
+MAKE = re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.MULTILINE)
 
-```sh
-make run
-```
-
-Text with `code` in it.
-
-```python runnable
-print("```")
-for n in range(2):
-    pass
-```
-
-~~~
-bare
-~~~
-"""
+# What a reader of each block would look for, in the order of the blocks.
+PYTHON_PRINTS = (
+    r"runtime\.lifecycle stopped",
+    r"ws://127\.0\.0\.1:",
+    r"no page has failed yet|Error",
+)
 
 
-def test_blocks_are_found_in_order_with_their_lines() -> None:
-    blocks = fenced_blocks(MARKDOWN)
-    assert [(block.language, block.line) for block in blocks] == [
-        ("sh", 4),
-        ("python", 10),
-        ("", 16),
-    ]
-    assert blocks[1].info == ("python", "runnable")
-    assert blocks[1].text == 'print("```")\nfor n in range(2):\n    pass\n'
+def on(stack: Stack, code: str) -> str:
+    """The block for this stack instead of the one that `make run` starts."""
+    return code.replace("http://127.0.0.1:8787", stack.base_url).replace(
+        ".runreel/", f"{stack.data}/"
+    )
 
 
-def test_blocks_are_chosen_by_language() -> None:
-    assert [block.text for block in fenced_blocks(MARKDOWN, "sh")] == ["make run\n"]
+async def output_of(*command: str) -> str:
+    """What a command prints; it must succeed within a minute."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def test_every_kind_of_block_is_known() -> None:
+    assert {block.language for block in fenced_blocks(README)} == {"sh", "text", "python"}
+    assert len(PYTHON) == len(PYTHON_PRINTS)
+
+
+@pytest.mark.parametrize(("code", "printed"), list(zip(PYTHON, PYTHON_PRINTS, strict=False)))
+async def test_python_runs_as_pasted(stack: Stack, tmp_path: Path, code: str, printed: str) -> None:
+    script = tmp_path / "pasted.py"
+    script.write_text(on(stack, code))
+    assert re.search(printed, await output_of(sys.executable, str(script)))
+
+
+@pytest.mark.parametrize("code", CURL)
+async def test_curl_shows_runs_and_their_events(stack: Stack, code: str) -> None:
+    run = await stack.run()
+    await run.end()
+    script = f"set -eu\n{on(stack, code)}"
+    shown = await output_of("bash", "-c", script)
+    assert run.id in shown
+    assert "event: run.ended" in shown
+
+
+@pytest.mark.parametrize("target", MAKE)
+def test_make_has_the_target(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "block", fenced_blocks((ROOT / "README.md").read_text(), "python"), ids=str
+    ("function", "path"), re.findall(r"\| `(\w[\w.]*)`[^|]*\| `([\w/.]+\.py)`", README)
 )
-def test_python_in_the_readme_compiles(block: object) -> None:
-    text = getattr(block, "text", "")
-    compile(text, "README.md", "exec")
+def test_the_path_of_an_event_names_what_is_there(function: str, path: str) -> None:
+    name = function.rpartition(".")[2]
+    assert re.search(rf"def {name}\(", (ROOT / path).read_text()), f"{path} has no {function}"

@@ -110,7 +110,7 @@ class Client(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame from the client."""
         if frame.msg_type == WSMsgType.CLOSE:
-            self._code = int(frame.get_close_code().value)
+            self._code = int(frame.get_close_code().value) or UNSET  # 0: it gave none
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
