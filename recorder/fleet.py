@@ -111,7 +111,7 @@ class Fleet:
             try:
                 async for beat in self._bus.heartbeats():
                     self.roster.read(beat)
-            except Exception:
+            except Exception:  # a fleet that nobody watches starts nothing, until somebody looks
                 log.exception("fleet.watch_failed")
             await asyncio.sleep(PAUSE_SECONDS)
 

@@ -16,7 +16,6 @@ ORGANIZATION_ID = "00000000-0000-7000-8000-000000000000"
 
 _FACTS = UUID("5d0c1b0e-6f1e-5a53-9c53-2f4c7c1f7a10")
 _TOKEN = re.compile(r"[a-z0-9_-]{1,64}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def fact_id(*about: str) -> str:
@@ -27,8 +26,3 @@ def fact_id(*about: str) -> str:
 def is_token(text: str) -> bool:
     """Whether `text` may be one token of a subject (worker ids are such tokens)."""
     return _TOKEN.fullmatch(text) is not None
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in its canonical, lower-case form."""
-    return _UUID.fullmatch(text) is not None

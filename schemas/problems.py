@@ -4,7 +4,7 @@ Problem
 ├── RequestInvalid, RequestTooLarge, CursorInvalid
 ├── AuthRequired, AuthForbidden
 ├── SpaceNotFound, RuntimeNotFound, RunNotFound, RouteNotFound, MethodNotAllowed
-├── RuntimeNotActive, CursorExpired
+├── RuntimeNotActive
 ├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
 └── ServerError
 CannotStart: a process of ours refuses to start; one sentence for the terminal
@@ -13,11 +13,6 @@ CannotStart: a process of ours refuses to start; one sentence for the terminal
 from __future__ import annotations
 
 from typing import Any
-
-REASON_CLASSES = (
-    "invalid_input", "unauthorized", "capability_denied", "capability_limit_exceeded",
-    "rate_limited", "not_found", "conflict", "upstream", "server",
-)  # fmt: skip
 
 
 class Problem(Exception):
@@ -126,14 +121,6 @@ class RuntimeNotActive(Problem):
     status = 409
     reason_class = "conflict"
     default_hint = "Start it first: POST /v1/runtimes/{id}/start."
-
-
-class CursorExpired(Problem):
-    """The events after this cursor are gone."""
-
-    code = "cursor.expired"
-    status = 410
-    reason_class = "not_found"
 
 
 class RequestTooLarge(Problem):

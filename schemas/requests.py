@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .events.runtime import RuntimeConfig
 
@@ -76,7 +76,6 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     sandbox_note: str = ""
     draining: bool = False
     backlog: int = 0
-    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def free(self) -> int:

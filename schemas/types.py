@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Raw
+from msgspec import Meta
 
 KIB = 1024
 
@@ -33,11 +33,6 @@ def whole(pattern: str) -> str:
     return rf"^(?:{pattern})$(?!\n)"
 
 
-UuidText = Annotated[
-    str,
-    Meta(pattern=whole(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
-]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Metadata = dict[str, str | int | float | bool | None]
 JsonObject = dict[str, Any]
-RawJson = Raw

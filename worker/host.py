@@ -187,7 +187,7 @@ class Host:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
         self._places.add(runtime.place)
-        log.info("runtime.ended", run_id=runtime.log.run_id)
+        log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._in_background(self._release(runtime.log, entry))
 
     async def _release(self, run_log: RunLog, entry: Entry) -> None:

@@ -96,6 +96,13 @@ class Runtime:
         """Whether clients may attach: it is tapped and not over."""
         return self._launched and not self._finishing
 
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Messages of the browser's that became nothing, by what was the matter with them."""
+        counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
+        counts |= self._tap.skipped if self._tap is not None else {}
+        return {what: count for what, count in counts.items() if count}
+
     async def _launch(self) -> None:
         uid = self._setup.sandbox.uid(self.place)
         directories.make(self._setup.root, self.log.run_id, uid)

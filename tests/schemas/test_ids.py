@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import ids
-from schemas.ids import fact_id, is_token, is_uuid
+from schemas.ids import fact_id, is_token
 
 
 @pytest.mark.parametrize("token", ["a", "w-1", "w_1", "0" * 64])
@@ -22,16 +22,7 @@ def test_what_may_not_be_a_token(text: str) -> None:
 
 @pytest.mark.parametrize("text", [ids.DEFAULT_SPACE_ID, ids.ORGANIZATION_ID])
 def test_fixed_ids_are_uuids_of_version_7(text: str) -> None:
-    assert is_uuid(text)
     assert UUID(text).version == 7
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "x", ids.ORGANIZATION_ID + "\n", ids.ORGANIZATION_ID.replace("-", ""), "A" * 36],
-)
-def test_what_is_no_uuid(text: str) -> None:
-    assert not is_uuid(text)
 
 
 def test_a_fact_has_the_same_id_in_every_release() -> None:
@@ -44,4 +35,4 @@ words = st.lists(st.text(st.characters(exclude_characters="\x1f")), min_size=1, 
 @given(words, words)
 def test_other_words_another_id(one: list[str], other: list[str]) -> None:
     assert (fact_id(*one) == fact_id(*other)) == (one == other)
-    assert is_uuid(fact_id(*one))
+    assert UUID(fact_id(*one)).version == 5
