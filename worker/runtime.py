@@ -129,7 +129,11 @@ class Runtime:
     def _command(self, uid: int | None) -> list[str]:
         setup = self._setup
         line = flags.command_line(
-            setup.binary, self._directory, self._config, sandbox=setup.sandbox.on
+            setup.binary,
+            self._directory,
+            self._config,
+            sandbox=setup.sandbox.on,
+            dev_shm=setup.sandbox.dev_shm,
         )
         return [*sandbox.prefix(uid), *line]
 

@@ -39,7 +39,7 @@ WINDOW = "--window-size=1280,887"  # a page of 1280 × 800 under Chromium's own 
 
 
 def command_line(
-    binary: Path, directory: Path, config: RuntimeConfig, *, sandbox: bool
+    binary: Path, directory: Path, config: RuntimeConfig, *, sandbox: bool, dev_shm: bool = True
 ) -> list[str]:
     """The arguments of one browser whose files live in `directory`."""
     arguments = [str(binary), "--remote-debugging-pipe", f"--user-data-dir={directory / 'profile'}"]
@@ -47,6 +47,8 @@ def command_line(
     arguments.append(WINDOW)
     if not sandbox:
         arguments.append("--no-sandbox")
+    if not dev_shm:
+        arguments.append("--disable-dev-shm-usage")
     if config.user_agent:
         arguments.append(f"--user-agent={config.user_agent}")
     if config.locale:

@@ -22,11 +22,15 @@ PROBE_SECONDS = 10
 
 
 class Sandbox(Struct, frozen=True):
-    """How browsers are confined. `first_uid` is None where they run as the worker's own user."""
+    """How browsers are confined. `first_uid` is None where they run as the worker's own user.
+
+    `dev_shm` is False where that user may not write to /dev/shm, as in some containers and chroots.
+    """
 
     on: bool
     note: str = ""
     first_uid: int | None = None
+    dev_shm: bool = True
 
     def uid(self, place: int) -> int | None:
         """The uid of the browser in that place; None for the worker's own."""
@@ -55,7 +59,8 @@ def choose_sandbox(setting: str, binary: Path, directory: Path) -> Sandbox:
             f"Chromium's sandbox cannot be had here: {obstacle}.",
             "Allow unprivileged user namespaces, or set RUNREEL_CHROMIUM_SANDBOX=auto.",
         )
-    return Sandbox(on=obstacle is None, note=obstacle or "", first_uid=first_uid)
+    dev_shm = _succeeds([*prefix(first_uid), "test", "-w", "/dev/shm"])
+    return Sandbox(on=obstacle is None, note=obstacle or "", first_uid=first_uid, dev_shm=dev_shm)
 
 
 def _unreachable(uid: int | None, binary: Path, directory: Path) -> str | None:

@@ -10,8 +10,12 @@ from worker.chromium.flags import command_line, environment
 BINARY, DIRECTORY = Path("/usr/lib/chromium/chromium"), Path("/runs/1")
 
 
-def line(config: RuntimeConfig | None = None, *, sandbox: bool = True) -> list[str]:
-    return command_line(BINARY, DIRECTORY, config or RuntimeConfig(), sandbox=sandbox)
+def line(
+    config: RuntimeConfig | None = None, *, sandbox: bool = True, dev_shm: bool = True
+) -> list[str]:
+    return command_line(
+        BINARY, DIRECTORY, config or RuntimeConfig(), sandbox=sandbox, dev_shm=dev_shm
+    )
 
 
 def test_it_is_spoken_to_over_a_pipe_and_nothing_else() -> None:
@@ -41,6 +45,11 @@ def test_nothing_of_our_environment_is_passed_on(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_no_sandbox_only_when_there_is_none(sandbox: bool) -> None:
     assert ("--no-sandbox" in line(sandbox=sandbox)) is not sandbox
+
+
+@pytest.mark.parametrize("dev_shm", [True, False])
+def test_shared_memory_lies_elsewhere_only_when_it_must(dev_shm: bool) -> None:
+    assert ("--disable-dev-shm-usage" in line(dev_shm=dev_shm)) is not dev_shm
 
 
 def test_a_configuration_becomes_arguments_and_variables() -> None:

@@ -27,6 +27,18 @@ def test_switched_off(machine: set[str]) -> None:
     assert "RUNREEL_CHROMIUM_SANDBOX" in chosen.note
 
 
+def test_without_namespaces_each_place_keeps_its_uid(machine: set[str]) -> None:
+    machine.add("unshare")
+    chosen = choose_sandbox("auto", BINARY, Path("/runs"))
+    assert (chosen.on, chosen.uid(2)) == (False, FIRST_UID + 2)
+
+
+def test_shared_memory_that_browsers_may_not_write_is_left_alone(machine: set[str]) -> None:
+    assert choose_sandbox("auto", BINARY, Path("/runs")).dev_shm
+    machine.add("/dev/shm")
+    assert not choose_sandbox("auto", BINARY, Path("/runs")).dev_shm
+
+
 @pytest.mark.parametrize("setting", ["auto", "require"])
 def test_as_root_each_place_has_a_uid_of_its_own(machine: set[str], setting: str) -> None:
     chosen = choose_sandbox(setting, BINARY, Path("/runs"))
