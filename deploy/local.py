@@ -18,7 +18,7 @@ from deploy import first_run, logs, nats_server
 from deploy.closing import closing
 from deploy.data_dir import DataDir, open_data_dir, sole_owner
 from deploy.processes import Program, first_of
-from deploy.readiness import Probe, http_objection, until_ready
+from deploy.readiness import Probe, http_objection, missing_sandbox, until_ready
 from deploy.screen import Screen
 from deploy.stack import Stack, UpOptions, browsers_dir, prepare
 from deploy.supervisor import Keeper
@@ -153,6 +153,8 @@ class Household:
             self._stack.worker, partial(http_objection, self._api, "/readyz?for=start")
         )
         self._screen.done("worker", "ready to start browsers")
+        if why := await missing_sandbox(self._api):
+            self._screen.caution(f"Chromium runs without its own sandbox: {why}.")
 
     async def _begin(self, program: Program, probe: Probe) -> None:
         self._screen.now(f"Starting {program.name} …")

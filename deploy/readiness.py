@@ -61,6 +61,16 @@ async def http_objection(client: httpx.AsyncClient, path: str) -> str:
     return "" if answer.status_code == httpx.codes.OK else _reason(answer)
 
 
+async def missing_sandbox(client: httpx.AsyncClient) -> str:
+    """Why a worker's browsers run without Chromium's own sandbox; empty when they have it, or nobody says."""
+    try:
+        answer = await client.get("/readyz", params={"for": "start"})
+        workers = answer.json()["checks"]["workers"]
+        return next((worker["sandboxNote"] for worker in workers if not worker["sandbox"]), "")
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return ""
+
+
 def _reason(answer: httpx.Response) -> str:
     try:
         body = answer.json()

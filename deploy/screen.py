@@ -61,6 +61,10 @@ class Screen:
         """Something works."""
         self.line(Text("✓ ", style="green"), name.ljust(NAME_WIDTH), Text(detail, style="dim"))
 
+    def caution(self, sentence: str) -> None:
+        """Something works, and yet one should know this."""
+        self.line(Text("! ", style="yellow"), Text(sentence, style="yellow"))
+
     def death(self, death: Death) -> None:
         """A child died and will be started again."""
         self.line(

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.readiness import http_objection, until_ready
+from deploy.readiness import http_objection, missing_sandbox, until_ready
 from deploy.supervisor import Keeper
 from schemas.problems import CannotStart
 from tests.deploy.children import REFUSES, WAITS, program
@@ -59,3 +59,18 @@ async def test_objection_is_in_the_servers_words(answer: httpx.Response, objecti
 async def test_no_answer_is_an_objection() -> None:
     async with httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False) as client:
         assert await http_objection(client, "/healthz") == "it does not answer (ConnectError)"
+
+
+@pytest.mark.parametrize(
+    ("workers", "why"),
+    [
+        ([], ""),
+        ([{"sandbox": True, "sandboxNote": ""}], ""),
+        ([{"sandbox": False, "sandboxNote": "switched off"}], "switched off"),
+    ],
+)
+async def test_a_missing_sandbox_is_told(workers: list[object], why: str) -> None:
+    answer = httpx.Response(200, json={"status": "ok", "checks": {"workers": workers}})
+    transport = httpx.MockTransport(lambda request: answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert await missing_sandbox(client) == why
