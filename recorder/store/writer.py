@@ -137,7 +137,7 @@ class Writer:
         try:
             result = await job(Transaction(self._connection))
             await self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # cancelled too: no transaction may stay open
             if self._connection.in_transaction:
                 await self._connection.execute("ROLLBACK")
             raise

@@ -51,7 +51,7 @@ class Stack:
         self.temporary.chmod(0o711)
         try:
             await self.start()
-        except BaseException:
+        except BaseException:  # cancelled too: nothing may be left running
             await self.die()
             await self._clear_away()
             raise

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import cast
 
 END = b"\0"
+CHUNK_BYTES = 256 * 1024
 
 
 class Pipe(asyncio.Protocol):
@@ -23,6 +25,7 @@ class Pipe(asyncio.Protocol):
         self._on_full = on_full
         self._pieces: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        self._channel: socket.socket | None = None
 
     @classmethod
     async def open(
@@ -35,6 +38,7 @@ class Pipe(asyncio.Protocol):
         _, pipe = await asyncio.get_running_loop().create_connection(
             lambda: cls(on_message, on_full), sock=channel
         )
+        pipe._channel = channel
         return pipe
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,6 +54,14 @@ class Pipe(asyncio.Protocol):
             self._on_message(message)
         if rest:
             self._pieces.append(rest)
+
+    def take_the_rest(self) -> None:
+        """Hand on what a browser that is dead by now had still written: its last words are in the channel."""
+        if self._channel is None or self._transport is None or self._transport.is_closing():
+            return
+        with contextlib.suppress(OSError):  # there is nothing more to read
+            while data := self._channel.recv(CHUNK_BYTES):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         """The browser does not keep up."""

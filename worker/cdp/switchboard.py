@@ -159,7 +159,9 @@ class Switchboard:
             log.debug("cdp.call_refused", call_id=answer.id, reason=answer.error.message)
 
     def hang_up(self) -> None:
-        """The browser is gone: nothing will be answered any more."""
+        """The browser is gone: what it had said is heard, and then nothing will be answered any more."""
+        if self._pipe is not None:
+            self._pipe.take_the_rest()
         self._hung_up = True
         for waiting in self._calls.values():
             if not waiting.done():

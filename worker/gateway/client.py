@@ -70,6 +70,7 @@ class Client(WSListener):
         self._session = b""
         self._early: list[bytes] = []
         self._fragments: list[bytes] = []
+        self._fragment_bytes = 0
         self._transport: WSTransport | None = None
         self._address = ""
         self._since = 0.0
@@ -118,11 +119,13 @@ class Client(WSListener):
 
     def _take_fragment(self, payload: bytes, *, last: bool) -> None:
         self._fragments.append(payload)
-        if sum(map(len, self._fragments)) > MAX_MESSAGE_BYTES:
+        self._fragment_bytes += len(payload)
+        if self._fragment_bytes > MAX_MESSAGE_BYTES:
             self.close(WSCloseCode.MESSAGE_TOO_BIG, "the message is larger than 1 GiB")
         elif last:
             message = b"".join(self._fragments)
             self._fragments.clear()
+            self._fragment_bytes = 0
             self._from_client(message)
 
     def hold(self, hold: bool) -> None:

@@ -73,6 +73,19 @@ async def test_those_who_send_wait_while_the_browser_does_not_read(ends: Ends) -
     pipe.close()
 
 
+async def test_the_last_words_of_a_dead_browser_are_heard(ends: Ends) -> None:
+    ours, browser = ends
+    got: list[bytes] = []
+    pipe = await Pipe.open(ours, got.append, nobody)
+    said = [b"%d" % number for number in range(10_000)]
+    browser.sendall(b"".join(word + b"\0" for word in said))
+    browser.close()
+    pipe.take_the_rest()  # before the loop had a turn to read
+    assert got == said
+    pipe.close()
+    pipe.take_the_rest()
+
+
 async def test_nothing_is_sent_once_it_is_closed(ends: Ends) -> None:
     ours, browser = ends
     pipe = await Pipe.open(ours, nobody, nobody)
