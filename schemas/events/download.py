@@ -12,9 +12,12 @@ from ._registry import EventData, event
 
 @event("download", category="browser")
 class Download(EventData, frozen=True, kw_only=True):
-    """A download began (status started), was completed (finished) or was cancelled (failed). Joined by `guid`."""
+    """A download began (status started), came on (received), was completed (finished) or was cancelled (failed).
 
-    phase: Literal["began", "completed", "canceled"]
+    Joined by `guid`. Progress is told at each quarter of the whole, or at each 16 MiB where the whole is not known.
+    """
+
+    phase: Literal["began", "progress", "completed", "canceled"]
     guid: str
     url: Url = ""
     suggested_filename: Title | UnsetType = UNSET

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from ..types import Title, Url
+from ..types import Text, Title, Url
 from ._registry import EventData, event
 
 
@@ -14,12 +14,14 @@ from ._registry import EventData, event
 class Navigation(EventData, frozen=True, kw_only=True):
     """A frame goes somewhere. Events of one navigation share `loader_id`.
 
-    Phase `started` (`Page.frameStartedNavigating`, status started), `committed` (`Page.frameNavigated`, status
-    finished), `failed` (an error page was committed instead, status failed), `same_document` (fragment or history API,
+    Phase `started` (`Page.frameStartedNavigating`, status started), `redirected` (the server named another URL, which is
+    `url`; status received), `committed` (`Page.frameNavigated`, status finished), `finished` (the frame and what it
+    needs is loaded, `Page.frameStoppedLoading`; status finished), `failed` (nothing was committed, or an error page in
+    its place; `error_text` is Chromium's `net::ERR_…`; status failed), `same_document` (fragment or history API,
     status finished).
     """
 
-    phase: Literal["started", "committed", "failed", "same_document"]
+    phase: Literal["started", "redirected", "committed", "finished", "failed", "same_document"]
     url: Url
     frame_id: str
     main_frame: bool
@@ -28,3 +30,4 @@ class Navigation(EventData, frozen=True, kw_only=True):
     parent_frame_id: str | UnsetType = UNSET
     mime_type: str | UnsetType = UNSET
     name: Title | UnsetType = UNSET
+    error_text: Text | UnsetType = UNSET

@@ -9,11 +9,12 @@ from ._registry import EventData, event
 
 
 class Initiator(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What made the request (`Network.Initiator`)."""
+    """What made the request (`Network.Initiator`). A preflight names the `request_id` it was sent for."""
 
     type: str
     url: Url = ""
     line_number: int | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
 
 
 @event("network.request", category="network")
@@ -21,6 +22,7 @@ class NetworkRequest(EventData, frozen=True, kw_only=True):
     """A request is about to be sent (`Network.requestWillBeSent`).
 
     After a redirect CDP keeps the request id: a second event with the same id follows, marked `redirect`.
+    `headers` are those the page asked for; what was really sent stands in the response (`request_headers`).
     `timestamp` is Chromium's monotonic clock in seconds; `wall_time` is seconds since 1970 by the host's clock.
     """
 
@@ -42,11 +44,18 @@ class NetworkRequest(EventData, frozen=True, kw_only=True):
 
 @event("network.response", category="network")
 class NetworkResponse(EventData, frozen=True, kw_only=True):
-    """The head of a response has arrived (`Network.responseReceived`, or the response of a redirect)."""
+    """The head of a response has arrived (`Network.responseReceived`, or the response of a redirect).
+
+    `http_status` is what the page saw; `wire_status` is what the server said, where that was another (304 for a body
+    that came from the cache after all). `headers` are the server's where it was asked, with what pages may not see;
+    `request_headers` those that were really sent (`Network.…ExtraInfo`). `timing` is CDP's `ResourceTiming`:
+    `requestTime` in seconds of Chromium's monotonic clock, the phases in milliseconds after it.
+    """
 
     request_id: str
     url: Url
     http_status: int
+    wire_status: int | UnsetType = UNSET
     status_text: Title = ""
     mime_type: str = ""
     resource_type: str = "Other"
@@ -54,6 +63,8 @@ class NetworkResponse(EventData, frozen=True, kw_only=True):
     remote_address: str = ""
     remote_port: int | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
+    request_headers: Headers | UnsetType = UNSET
+    from_memory_cache: bool = False
     from_disk_cache: bool = False
     from_service_worker: bool = False
     from_prefetch_cache: bool = False
@@ -65,20 +76,30 @@ class NetworkResponse(EventData, frozen=True, kw_only=True):
 
 @event("network.finished", category="network")
 class NetworkFinished(EventData, frozen=True, kw_only=True):
-    """All of a response has arrived (`Network.loadingFinished`). `encoded_bytes` is what crossed the wire."""
+    """All of a response has arrived (`Network.loadingFinished`).
+
+    `encoded_bytes` is what crossed the wire, head included; `decoded_bytes` is the body as the page got it. The
+    envelope's `durationms` counts from the request's event, after a redirect from the last hop's.
+    """
 
     request_id: str
     encoded_bytes: int = 0
+    decoded_bytes: int = 0
     timestamp: float | UnsetType = UNSET
 
 
 @event("network.failed", category="network")
 class NetworkFailed(EventData, frozen=True, kw_only=True):
-    """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`."""
+    """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`.
+
+    `decoded_bytes` is what had come of the body. `request_headers` are told here when no response told them.
+    """
 
     request_id: str
     error_text: Text
     resource_type: str = "Other"
+    request_headers: Headers | UnsetType = UNSET
+    decoded_bytes: int = 0
     canceled: bool = False
     blocked_reason: str | UnsetType = UNSET
     cors_error: str | UnsetType = UNSET
@@ -92,6 +113,7 @@ class WebSocketOpened(EventData, frozen=True, kw_only=True):
     request_id: str
     http_status: int
     headers: Headers | UnsetType = UNSET
+    request_headers: Headers | UnsetType = UNSET
     timestamp: float | UnsetType = UNSET
 
 
@@ -106,8 +128,16 @@ class WebSocketCreated(EventData, frozen=True, kw_only=True):
 
 @event("network.websocket.closed", category="network")
 class WebSocketClosed(EventData, frozen=True, kw_only=True):
-    """A WebSocket is closed (`Network.webSocketClosed`), or failed with `error_text`."""
+    """A WebSocket is closed (`Network.webSocketClosed`), failed with `error_text`, or went with its page.
+
+    Messages and bytes (of payload) are counted each way. `with_target`: nobody closed it, what held it is gone.
+    """
 
     request_id: str
     error_text: Text | UnsetType = UNSET
+    with_target: bool = False
+    messages_sent: int = 0
+    messages_received: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
     timestamp: float | UnsetType = UNSET

@@ -23,10 +23,14 @@ class StackFrame(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 
 @event("page.opened", category="browser")
 class PageOpened(EventData, frozen=True, kw_only=True):
-    """A page target was attached before its first line ran. `opener_id` is the page that opened it."""
+    """A page target was attached before its first line ran.
+
+    `opener_id` is the page that opened it, `opener_frame_id` the frame in it; without one a client or the browser did.
+    """
 
     url: Url
     opener_id: str | UnsetType = UNSET
+    opener_frame_id: str | UnsetType = UNSET
 
 
 @event("page.closed", category="browser")
@@ -40,12 +44,24 @@ class PageClosed(EventData, frozen=True, kw_only=True):
 class PageLoad(EventData, frozen=True, kw_only=True):
     """A document reached a milestone: its DOM is parsed, or it and what it needs is loaded.
 
-    `timestamp` is Chromium's monotonic clock, in seconds.
+    `timestamp` is Chromium's monotonic clock, in seconds; the envelope's `durationms` counts from the request.
     """
 
     milestone: Milestone
     url: Url = ""
     timestamp: float | UnsetType = UNSET
+
+
+@event("page.frame", category="browser")
+class PageFrame(EventData, frozen=True, kw_only=True):
+    """A frame came into a page (`Page.frameAttached`, status started) or went out of it (status finished).
+
+    A frame that moves to a process of its own stays where it is: that is no event.
+    """
+
+    phase: Literal["attached", "detached"]
+    frame_id: str
+    parent_frame_id: str | UnsetType = UNSET
 
 
 @event("page.title", category="browser")

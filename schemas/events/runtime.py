@@ -44,6 +44,9 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
 
     `launching` opens it (always number 1), `ready` when the browser answers (status started), `ended` closes it (status
     stopped or failed, with the code of `schemas.ends`).
+
+    `clock_skew_ms` is how far the worker's clock is ahead of the stream's (`ready`). `passed_over` counts at the end
+    what was seen and not recorded: the browser's own requests, and CDP messages that could not be read, by method.
     """
 
     phase: Literal["launching", "ready", "ended"]
@@ -53,3 +56,5 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
     sandbox: bool | UnsetType = UNSET
     code: str | UnsetType = UNSET
     message: Text | UnsetType = UNSET
+    clock_skew_ms: int | UnsetType = UNSET
+    passed_over: dict[str, int] | UnsetType = UNSET
