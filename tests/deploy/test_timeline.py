@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import msgspec
@@ -134,7 +135,7 @@ def test_load_that_comes_after_the_next_start_is_not_lost() -> None:
 
 
 def test_what_the_server_did_not_send_says_so() -> None:
-    changed: dict[str, dict[str, object]] = {
+    changed: dict[str, dict[str, Any]] = {
         "not modified": {"wire_status": 304},
         "from cache": {"from_memory_cache": True},
     }
