@@ -149,7 +149,7 @@ async def _last_events(outbox: Outbox) -> None:
     """Give the publisher a moment for what is left; the rest stays on disk for the next start."""
     try:
         async with asyncio.timeout(LAST_EVENTS_SECONDS):
-            if outbox.entries:
+            while len(outbox):
                 await outbox.acknowledged(outbox.entries[-1])
     except TimeoutError:
         log.warning("worker.events_left_in_outbox", waiting=len(outbox))
