@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import structlog
 
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Entry, Message, read
 from recorder.news import News
-from recorder.projections.projection import Projection, Statement
+from recorder.projections.projection import Change, Projection
 from recorder.store import Batch, LogRow, Store, Transaction
 
 log = structlog.get_logger()
@@ -27,15 +27,21 @@ class Projector:
         """Project messages that are newer than the checkpoint; committed when this returns."""
         entries = [read(message) for message in messages]
         _log_unreadable(entries)
-
-        async def job(transaction: Transaction) -> None:
-            known = await transaction.known_ids([e.event_id for e in entries if e.event_id])
-            await transaction.apply(plan(entries, known, self._projections))
-
-        await self._store.write(job)
+        await self._store.write(self._job(entries))
         last = messages[-1]
         runs = {entry.run_id for entry in entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
+
+    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
+        """Planned here and now, in the hope that all events are new, as they mostly are."""
+        event_ids = [entry.event_id for entry in entries if entry.event_id]
+        batch = plan(entries, (), self._projections)
+
+        def job(transaction: Transaction) -> None:
+            known = transaction.known_ids(event_ids)
+            transaction.apply(plan(entries, known, self._projections) if known else batch)
+
+        return job
 
 
 def plan(
@@ -46,7 +52,7 @@ def plan(
     last = entries[-1].message
     return Batch(
         log=[_log_row(entry) for entry in new],
-        statements=tuple(_statements(new, projections)),
+        changes=tuple(_changes(new, projections)),
         checkpoint=Checkpoint(
             stream=last.stream,
             epoch=last.epoch,
@@ -66,8 +72,7 @@ def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
             seen.add(entry.event_id)
 
 
-def _statements(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Statement]:
-    """Table by table, so that each table's changes can go to SQLite in one call."""
+def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Change]:
     for projection in projections:
         if entries and entries[0].message.stream == projection.stream:
             yield from projection.project(entries)
