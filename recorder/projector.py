@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -15,6 +17,10 @@ from recorder.store import Batch, LogRow, Store, Transaction
 log = structlog.get_logger()
 
 
+class BatchBeforeFailed(Exception):
+    """The batch before was not written, so this one may not be."""
+
+
 class Projector:
     """Applies batches of one stream's messages, in stream order, each whole or not at all."""
 
@@ -22,15 +28,41 @@ class Projector:
         self._store = store
         self._news = news
         self._projections = projections
+        self._newest: dict[str, asyncio.Future[None]] = {}
 
     async def apply(self, messages: Sequence[Message]) -> None:
-        """Project messages that are newer than the checkpoint; committed when this returns."""
-        entries = [read(message) for message in messages]
-        _log_unreadable(entries)
-        await self._store.write(self._job(entries))
+        """Project messages that are newer than the checkpoint; committed when this returns.
+
+        May be called again before that: what is next is read while SQLite writes. Batches of a stream
+        are written in the order of the calls, and one fails with the one before it.
+        """
         last = messages[-1]
+        async with self._turn(last.stream) as before:
+            entries = [read(message) for message in messages]
+            _log_unreadable(entries)
+            job = self._job(entries)
+            if before is not None:
+                await before
+            await self._store.write(job)
         runs = {entry.run_id for entry in entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
+
+    @asynccontextmanager
+    async def _turn(self, stream: str) -> AsyncIterator[asyncio.Future[None] | None]:
+        """The batch before this one, None where that is done already."""
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        before, self._newest[stream] = self._newest.get(stream), mine
+        try:
+            yield before
+        except BaseException as error:
+            mine.set_exception(BatchBeforeFailed(str(error)))
+            mine.exception()  # whoever comes next is told; if nobody does, that is no error
+            raise
+        else:
+            mine.set_result(None)
+        finally:
+            if self._newest[stream] is mine:
+                del self._newest[stream]
 
     def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
         """Planned here and now, in the hope that all events are new, as they mostly are."""

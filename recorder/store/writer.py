@@ -26,7 +26,7 @@ Job = Callable[["Transaction"], T]
 
 # Many rows go in statements of so many rows each: one step of SQLite, for which the interpreter is
 # let go once. Few sizes, so that each statement is compiled once; well below 32,766 parameters.
-CHUNKS = (64, 8, 1)
+CHUNKS = (32, 8, 1)
 
 
 class LogRow(NamedTuple):
