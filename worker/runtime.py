@@ -105,7 +105,7 @@ class Runtime:
     def passed_over(self) -> dict[str, int]:
         """Messages of the browser's that became nothing, by what was the matter with them."""
         counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
-        counts |= self._tap.skipped if self._tap is not None else {}
+        counts |= self._tap.passed_over if self._tap is not None else {}
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
@@ -200,10 +200,15 @@ class Runtime:
             self._switchboard,
             downloads=self._directory / "downloads",
             record=self.record,
+            navigate=self._navigate,
             user_agent=user_agent,
             on_connected=self._on_client,
             on_gone=self._on_client_gone,
         )
+
+    def _navigate(self, target_id: str | None, url: str) -> None:
+        if self._tap is not None:
+            self._tap.navigate(target_id, url)
 
     def _on_client(self, client: Client) -> None:
         self._clients.add(client)
