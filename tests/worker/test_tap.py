@@ -45,7 +45,7 @@ def test_a_recorded_session_gives_the_same_facts(path: Path) -> None:
 
 
 def test_there_are_recordings() -> None:
-    assert len(RECORDINGS) >= 7
+    assert len(RECORDINGS) >= 10
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
