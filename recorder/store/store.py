@@ -15,7 +15,7 @@ from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
-from recorder.store.readers import Readers, Values
+from recorder.store.readers import Query, Readers, Values
 from recorder.store.rebuild import rebuild_changed
 from recorder.store.writer import Job, Writer
 from schemas.problems import CannotStart
@@ -42,7 +42,12 @@ class Store:
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """All rows of a query, as of the last commit."""
-        return await self._readers.rows(sql, values)
+        [rows] = await self._readers.rows((sql, values))
+        return rows
+
+    async def rows_of_each(self, *queries: Query) -> list[list[sqlite3.Row]]:
+        """All rows of several queries, asked one after another; commits may come in between."""
+        return await self._readers.rows(*queries)
 
     async def find_row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
