@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 OLDEST_SQLITE = (3, 35, 0)  # the first that drops columns and returns rows from changes
 READERS = 4
+# SQLite's threads ask for the interpreter after each step. While the event loop is busy they get it
+# after so long, and by Python's default of 5 ms a transaction would mostly wait.
+SWITCH_SECONDS = 0.0005
 
 
 class Store:
@@ -68,6 +72,7 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
             f"SQLite {sqlite3.sqlite_version} is too old; the recorder needs 3.35 or newer.",
             "Use a Python that is built with a newer SQLite.",
         )
+    sys.setswitchinterval(SWITCH_SECONDS)
     with only_recorder_of(file):
         connection = await _open_for_writing(file)
         writer = Writer(connection, Checkpoints(connection, file))
