@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.figure import Figure
 from tests.bench.figures import (
     console_sse,
+    event_page,
     fan_out,
     heavy_traffic,
     memory,
@@ -24,6 +25,7 @@ FIGURES: dict[str, Figure] = {
         page_load.FIGURE,
         console_sse.FIGURE,
         fan_out.FIGURE,
+        event_page.FIGURE,
         memory.FIGURE,
         worker_rate.FIGURE,
         recorder_rate.FIGURE,
