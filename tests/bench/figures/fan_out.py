@@ -76,7 +76,7 @@ class Subscriber(asyncio.Protocol):
 
 async def measure(bench: Bench) -> list[Row]:
     """Open all streams, then let the runs go on."""
-    seconds = bench.count(20, 5)
+    seconds = bench.count(20, 3)
     events = seconds * RATE
     async with AsyncExitStack() as parts:
         api = await parts.enter_async_context(recorder_alone(bench.directory / "recorder"))

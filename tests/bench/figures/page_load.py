@@ -28,7 +28,7 @@ KINDS = {
 
 async def measure(bench: Bench) -> list[Row]:
     """Every page in both browsers by turns."""
-    loads = bench.count(60, 9)
+    loads = bench.count(60, 6)
     async with OrdinarySite() as site, _pages(bench) as pages:
         rows = []
         for number, (label, paths) in enumerate(KINDS.items()):
