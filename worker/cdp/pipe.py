@@ -20,6 +20,7 @@ class Pipe(asyncio.Protocol):
 
     A browser that has more to say than `TURN_BYTES` is not read from until that is heard, a part in each turn of the
     loop.
+
     `on_full(True)` asks those who send to wait until `on_full(False)`: the browser reads more slowly than they write.
     """
 
