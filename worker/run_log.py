@@ -129,7 +129,9 @@ class RunLog:
 
 def _clean(data: D) -> D:
     """Without secrets and within limits. Cut first, so that length costs us no time; redacting may lengthen again."""
-    return cut(redact(cut(data)))
+    within = cut(data)
+    redacted = redact(within)
+    return within if redacted is within else cut(redacted)
 
 
 def _without_bulk(data: D, size_bytes: int) -> D:

@@ -369,6 +369,25 @@ async def test_a_flood_does_not_hold_up_another_run(
 
 
 @pytest.mark.nats
+async def test_the_socket_is_gone_when_an_event_comes(
+    server: NatsServer, link: PublishLink, outbox: Outbox
+) -> None:
+    """nats-py has not seen it yet; whoever puts the event hears nothing of it."""
+    await make_stream(server)
+    run_log = new_log(outbox)
+    async with publishing(link, outbox):
+        (first,) = say(run_log, "1")
+        await outbox.acknowledged(first)
+        assert link._client is not None
+        transport = link._client._transport
+        assert transport is not None
+        transport.close()
+        say(run_log, "2", "3")
+        await emptied(outbox)
+    assert await stored(server) == numbers(1, 3)
+
+
+@pytest.mark.nats
 async def test_what_the_stream_had_already_keeps_its_place(
     server: NatsServer, link: PublishLink, outbox: Outbox, tmp_path: Path
 ) -> None:
