@@ -60,10 +60,8 @@ def changed(value: S, change: Change) -> S:
         before = getattr(value, name)
         if not before:  # nor is UNSET true
             continue
-        if kind == "nested":
-            after = _changed_nested(before, change)
-        else:
-            after = change(kind, limit_bytes, before)
+        nested = kind == "nested"
+        after = _changed_nested(before, change) if nested else change(kind, limit_bytes, before)
         if after is not before and after != before:
             replaced = replaced or {}
             replaced[name] = after

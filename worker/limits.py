@@ -36,7 +36,7 @@ def cut(data: D) -> D:
 
 
 def _is_short(data: EventData) -> bool:
-    """Whether the whole body is shorter than any limit of a part, and clean: most are, and encoding is quicker to ask."""
+    """Whether the whole body is shorter than any limit of a part, and clean: encoding it is the quickest way to ask."""
     try:
         body = encode(data)
     except UnicodeEncodeError:  # a lone surrogate

@@ -381,7 +381,7 @@ async def test_the_socket_is_gone_when_an_event_comes(
         assert link._client is not None
         transport = link._client._transport
         assert transport is not None
-        transport.close()
+        transport.close()  # type: ignore[no-untyped-call]
         say(run_log, "2", "3")
         await emptied(outbox)
     assert await stored(server) == numbers(1, 3)
