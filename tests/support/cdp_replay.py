@@ -1,8 +1,8 @@
-"""A tap without a browser: it is told recorded messages, and what it makes of them is kept."""
+"""A tap without a browser: it is told messages, recorded or made up, and what it makes of them is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,54 @@ from worker.cdp import frames
 from worker.cdp.switchboard import Owner, Switchboard
 from worker.fact import Fact
 from worker.tap import Tap
-from worker.translate import TRANSLATORS, Tapped
+from worker.translate import TRANSLATORS
 
 # Of every fact, what says whether it is the right one.
 SHOWN = (
     "phase", "url", "title", "requestId", "method", "httpStatus", "errorText", "level", "text",
     "message", "inPromise", "milestone", "worker", "openerId", "mainFrame", "redirect", "guid",
     "suggestedFilename", "accepted", "answeredBy", "dialogType", "reason",
+    "wireStatus", "corsError", "fromMemoryCache", "decodedBytes", "postDataBytes", "receivedBytes",
+    "withTarget", "messagesSent", "bytesReceived",
 )  # fmt: skip
 
 
 def heard_by_the_tap(message: bytes) -> bool:
     """Whether a message is one that the tap may do something with."""
     method = (frames.method_of(message) or b"").decode()
-    return method in TRANSLATORS or method.startswith("Target.attached")
+    return method in TRANSLATORS
+
+
+BROWSER, PAGE, OTHER, SPARE = (letter.encode() * 32 for letter in "BACD")
+
+
+def event(session: bytes, method: str, **params: Any) -> bytes:
+    """An event on a session."""
+    return msgspec.json.encode({"method": method, "params": params, "sessionId": session.decode()})
+
+
+def attached(
+    session: bytes = PAGE,
+    target: str = "P1",
+    kind: str = "page",
+    url: str = "about:blank",
+    parent: bytes = BROWSER,
+    **info: Any,
+) -> bytes:
+    """A new session to a target, waiting to be let go."""
+    return event(
+        parent,
+        "Target.attachedToTarget",
+        sessionId=session.decode(),
+        waitingForDebugger=True,
+        targetInfo={"targetId": target, "type": kind, "title": "", "url": url} | info,
+    )
+
+
+def says(session: bytes, text: str) -> bytes:
+    """A line on its console."""
+    argument = {"type": "string", "value": text}
+    return event(session, "Runtime.consoleAPICalled", type="log", args=[argument])
 
 
 class Line(Switchboard):
@@ -52,14 +86,15 @@ class Bench:
         self.answerable = answerable
         self.session = session
         self.line = Line(session)
+        self.later: list[Callable[[], None]] = []
         self.tap = Tap(
             self.line,
             self.facts.append,
             downloads=Path("/downloads"),
             answerable=lambda _target: self.answerable,
+            later=lambda _seconds, do: self.later.append(do),
         )
-        self.tap._session = session
-        self.tap._tapped[session] = Tapped(target_id="", type="browser")
+        self.tap.listen_on(session)
 
     def hear(self, *messages: bytes) -> None:
         """Messages of the browser's, in their order."""
@@ -80,6 +115,7 @@ def replay(messages: Iterable[bytes]) -> tuple[list[str], Bench]:
     assert session is not None
     bench = Bench(session)
     bench.hear(*heard)
+    bench.tap.end()
     return [shown(fact) for fact in bench.facts], bench
 
 
