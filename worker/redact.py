@@ -37,10 +37,11 @@ _PLAIN_CHARS = 40  # ids, methods and MIME types are shorter
 
 # What stands before the path is no host when it is that long, but a login whose end was cut off.
 LONGEST_HOST = 512
-_USERINFO = re.compile(r"((?:\A|:)//)(?:[^/?#\s]+@|[^/?#\s]{512,})")
-_USERINFO_IN_TEXT = re.compile(r"(://)(?:[^/?#\s\"'<>]+@|[^/?#\s\"'<>]{512,})")
+_USERINFO = re.compile(r"((?:\A|[:=])//)(?:[^/?#\s]+@|[^/?#\s]{512,})")
+_USERINFO_IN_TEXT = re.compile(r"([:=]//)(?:[^/?#\s\"'<>]+@|[^/?#\s\"'<>]{512,})")
 _USERINFO_ENCODED = re.compile(
-    r"(%(?:25)*3A(?:%(?:25)*2F){2})(?:(?!%(?:25)*2F)[^/?&#\s\"'<>])+(%(?:25)*40)", re.IGNORECASE
+    r"((?:=|%(?:25)*3[AD])(?:%(?:25)*2F){2})(?:(?!%(?:25)*2F)[^/?&#\s\"'<>])+(%(?:25)*40)",
+    re.IGNORECASE,
 )
 _DATA_URL_SHOWN = 64
 

@@ -173,6 +173,8 @@ def test_every_part_of_an_event_is_redacted() -> None:
          f"?next=%2Fin%3Fpage%3D2%26token%3D{REDACTED}%26q%3D1&r=2"),
         ("?next=a%253Ftoken%253Dx%2526q&r", f"?next=a%253Ftoken%253D{REDACTED}%2526q&r"),
         ("?next=https%3A%2F%2Fu%3Ap%40b.test%2F", f"?next=https%3A%2F%2F{REDACTED}%40b.test%2F"),
+        ("?next=//u:p@b.test/", f"?next=//{REDACTED}@b.test/"),
+        ("?next=%2F%2Fu%3Ap%40b.test%2F", f"?next=%2F%2F{REDACTED}%40b.test%2F"),
         ("?token=a%26b%26c&d=1", f"?token={REDACTED}&d=1"),
         ("?token=", None),
         ("?token", None),
