@@ -362,7 +362,7 @@ def test_a_page_that_writes_a_megabyte_against_our_patterns(text: str) -> None:
     assert redact_url(text)
 
 
-# The same, counted: eight times the text may not take as much as thirty times the time.
+# The same, measured on this thread's own clock: eight times the text may not take thirty times the time.
 @pytest.mark.parametrize("change", [redact_text, redact_url])
 @pytest.mark.parametrize("seed", range(12))
 def test_the_time_is_linear_in_the_text(change: Callable[[str], str], seed: int) -> None:
@@ -375,7 +375,7 @@ def test_the_time_is_linear_in_the_text(change: Callable[[str], str], seed: int)
 def _best_s(change: Callable[[str], str], text: str) -> float:
     best = 60.0
     for _ in range(3):
-        since = time.perf_counter()
+        since = time.thread_time()
         change(text)
-        best = min(best, time.perf_counter() - since)
+        best = min(best, time.thread_time() - since)
     return best
