@@ -207,6 +207,7 @@ def test_parameters(before: str, after: str | None) -> None:
         ("user[password]=x y", f"user[password]={REDACTED} y"),
         ("user%5Bpassword%5D=x&q=1", f"user%5Bpassword%5D={REDACTED}&q=1"),
         ("at /in?access_token=a,b&q=1 (x)", f"at /in?access_token={REDACTED}&q=1 (x)"),
+        ("[token=x]password: y", f"[token={REDACTED}]password: {REDACTED}"),
         ("token: ['x', 'y'], q", f"token: {REDACTED}, q"),
         ("password: 'it\\'s so', q", f"password: {REDACTED}, q"),
         ('"password":"' + "a b " * 1000 + '", q', f'"password":{REDACTED}, q'),
