@@ -98,11 +98,22 @@ class Bus:
 
     # heartbeat and claims
 
-    async def beat(self, heartbeat: Heartbeat) -> None:
-        """Show that this worker is alive, and what it has room for. Raises LinkDown."""
+    async def beat(self, heartbeat: Heartbeat) -> int:
+        """Show that this worker is alive, and what it has room for; the beat's revision. Raises LinkDown."""
         with _as_link_down():
             bucket = await self._bucket(subjects.WORKERS_BUCKET)
-            await bucket.put(heartbeat.worker_id, encode(heartbeat))
+            return await bucket.put(heartbeat.worker_id, encode(heartbeat))
+
+    async def beat_stored_at(self, revision: int) -> int | None:
+        """When a beat was stored, by the stream's clock, in ns since 1970; None when it is gone. Raises LinkDown."""
+        with _as_link_down():
+            try:
+                message = await self._jetstream.get_msg(
+                    f"KV_{subjects.WORKERS_BUCKET}", seq=revision
+                )
+            except NotFoundError:
+                return None
+        return round(message.time.timestamp() * 1e6) * 1000 if message.time else None
 
     async def unregister(self, worker_id: str) -> None:
         """Take back the heartbeat: no new runtimes, please."""
@@ -245,8 +256,10 @@ class PublishLink:
             raise LinkDown("NATS is away")
         head = _HEAD % event_id.encode()
         command = f"HPUB {subject} {self._inbox}.{token} {len(head)} {len(head) + len(event)}\r\n"
-        with _as_link_down():
+        try:
             client._transport.write(b"%s%s%s\r\n" % (command.encode(), head, event))
+        except (OSError, RuntimeError) as error:  # closed a moment ago; nats-py has not seen it yet
+            raise LinkDown(f"NATS is away: {error}") from error
 
     async def close(self) -> None:
         """Close the connection without sending what it held back."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from schemas import ends
 from schemas.ends import End
@@ -82,14 +82,17 @@ class Runtime:
 
     # start
 
-    async def start(self, gateway_url: str) -> Entry:
+    async def start(self, gateway_url: str, clock_skew_ms: int | None = None) -> Entry:
         """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended."""
         try:
             self.log.launching()
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
             ready = self.log.ready(
-                gateway_url=gateway_url, browser=self.browser, sandbox=self._setup.sandbox.on
+                gateway_url=gateway_url,
+                browser=self.browser,
+                sandbox=self._setup.sandbox.on,
+                clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
             )
         except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
             detail = await self._failed_launch(error)
@@ -103,7 +106,7 @@ class Runtime:
 
     @property
     def passed_over(self) -> dict[str, int]:
-        """Messages of the browser's that became nothing, by what was the matter with them."""
+        """What the browser said that became no event, by its method or by what was the matter with it."""
         counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
         counts |= self._tap.passed_over if self._tap is not None else {}
         return {what: count for what, count in counts.items() if count}
@@ -283,7 +286,9 @@ class Runtime:
         while True:
             try:
                 self._write_suppressed()
-                return self.log.end(end, detail, duration_ms=duration_ms)
+                return self.log.end(
+                    end, detail, duration_ms=duration_ms, passed_over=self.passed_over
+                )
             except OSError as error:
                 log.error("runtime.end_waits_for_disk", run_id=self.log.run_id, error=str(error))
                 await asyncio.sleep(DISK_RETRY_SECONDS)

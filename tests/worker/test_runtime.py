@@ -388,6 +388,20 @@ async def test_disk_full_in_the_middle_of_a_run(
         assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.spool_full"
 
 
+async def test_the_end_tells_what_was_passed_over(tmp_path: Path) -> None:
+    async with real_runtime(tmp_path) as real:
+        tap, switchboard = real.runtime._tap, real.runtime._switchboard
+        assert tap is not None
+        session = tap._session.decode()
+        for method in ("Target.targetCrashed", "Target.targetCrashed", "Browser.downloadProgress"):
+            unreadable = f'{{"method":"{method}","params":[],"sessionId":"{session}"}}'
+            switchboard.dispatch(unreadable.encode())
+        await real.runtime.stop(REQUESTED)
+        passed_over = real.of("runtime.lifecycle")[-1]["passedOver"]
+        assert passed_over["Target.targetCrashed"] == 2
+        assert passed_over["Browser.downloadProgress"] == 1
+
+
 # the budget
 
 
