@@ -33,9 +33,11 @@ MAJORS = sorted({path.parent.name for path in OTHERS})
 UNLIKE = {
     r"network\.\S+ \S+ \S+/favicon\.ico": "a headless shell asks for no icon",
     r"navigation (started|received|failed) ": "Page.frameStartedNavigating, which begins them, is younger than 131",
+    r"console\.message - \S+ \d \['error', \"Access to fetch": "the words for what CORS refuses have changed",
     r"page\.opened ": "a headless shell's pages have no URL yet",
     r"\S+ \S+ http://127\.0\.0\.1:1962/asks\.html": "opened with its URL, a page may have it before it is attached",
 }
+NOT_HEARD = {"astray"}  # waits for what Page.frameStartedNavigating begins
 OURS = "internal requests"  # passed over because they are the browser's own
 UNLIKE_PATTERN = re.compile("|".join(UNLIKE))
 
@@ -43,9 +45,8 @@ UNLIKE_PATTERN = re.compile("|".join(UNLIKE))
 def test_versions_are_far_apart() -> None:
     assert MAJORS == ["chromium-110", "chromium-131", "chromium-150"]
     for major in MAJORS:
-        assert sorted(p.name.partition(".")[0] for p in OTHERS if p.parent.name == major) == (
-            SITUATIONS
-        )
+        recorded = {p.name.partition(".")[0] for p in OTHERS if p.parent.name == major}
+        assert {*SITUATIONS} - recorded == (set() if major == "chromium-150" else NOT_HEARD)
 
 
 def _messages(path: Path) -> list[bytes]:
@@ -65,9 +66,8 @@ def story(facts: Iterable[Fact]) -> set[str]:
         page = pages.setdefault(fact.page_id, len(pages))
         body = msgspec.to_builtins(fact.data)
         said = [body[name] for name in ("httpStatus", "errorText", "level", "text") if name in body]
-        told.add(
-            f"{type_of(fact.data).name} {fact.status or '-'} {body.get('url', '')} {page} {said}"
-        )
+        url = re.sub("(blob:.*/).*", r"\1…", body.get("url", ""))
+        told.add(f"{type_of(fact.data).name} {fact.status or '-'} {url} {page} {said}")
     return told
 
 
@@ -127,7 +127,7 @@ def _add_fields(value: Any, chance: random.Random) -> None:
 
 def _is_map(value: dict[str, Any]) -> bool:
     """Whether its keys are data, as those of headers are, and not fields."""
-    return bool(value) and all(isinstance(each, str) for each in value.values())
+    return all(isinstance(each, str) for each in value.values())
 
 
 def _news(chance: random.Random) -> Any:
