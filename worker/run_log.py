@@ -139,7 +139,7 @@ def _without_bulk(data: D, size_bytes: int) -> D:
     bulky = {
         field.name: UNSET
         for field in msgspec.structs.fields(type(data))
-        if field.name in ("stack", "headers", "timing", "initiator")
+        if field.name in ("stack", "args", "headers", "request_headers", "timing", "initiator")
     }
     truncated = dict(data.truncated or {}) | {"data": size_bytes}
     return msgspec.structs.replace(_clean(data), **bulky, truncated=truncated)
