@@ -99,6 +99,7 @@ class Pull:
         """Whether more is on its way that is worth waiting for: a transaction has a price of its own."""
         return (
             self._lost is None
+            and not self.idle
             and self._under_way > 0
             and 0 < len(self._arrived) < self._batch // 2
             and self._arrived[-1].pending > 0

@@ -1,4 +1,4 @@
-"""What comes to a pull's inbox, and to the bucket of heartbeats."""
+"""What comes to a pull's inbox, and what stands in the buckets of heartbeats and claims."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from nats.js.kv import KeyValue
 
-from schemas.requests import Heartbeat
+from schemas.requests import Claim, Heartbeat
 
 log = structlog.get_logger()
 
@@ -92,3 +92,13 @@ def beat(entry: KeyValue.Entry, *, fresh: bool) -> Beat | None:
             log.warning("bus.heartbeat_unreadable", worker=entry.key, reason=str(error))
             return None
     return Beat(worker_id=entry.key, heartbeat=found, fresh=fresh)
+
+
+def claim(entry: KeyValue.Entry) -> Claim | None:
+    """Who a key of the bucket says has a runtime; None where it cannot be read, which is logged."""
+    try:
+        found: Claim = msgspec.json.decode(entry.value or b"", type=Claim)
+    except UNREADABLE as error:
+        log.warning("bus.claim_unreadable", runtime=entry.key, reason=str(error))
+        return None
+    return found

@@ -15,7 +15,16 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from recorder.bus.arrivals import MESSAGE_ID, UNREADABLE, Arrival, Beat, Delivery, arrival, beat
+from recorder.bus.arrivals import (
+    MESSAGE_ID,
+    UNREADABLE,
+    Arrival,
+    Beat,
+    Delivery,
+    arrival,
+    beat,
+    claim,
+)
 from recorder.bus.configs import (
     bucket_config,
     consumer_config,
@@ -231,7 +240,7 @@ class Bus:
     # ── buckets ──────────────────────────────────────────────────────────────────────────────────
 
     async def find_claim(self, runtime_id: str) -> Claim | None:
-        """Who runs a runtime now. Raises StorageUnavailable."""
+        """Who runs a runtime now. Raises StorageUnavailable, also where that cannot be read."""
         if not self.is_connected:
             raise StorageUnavailable
         try:
@@ -241,15 +250,20 @@ class Bus:
             return None
         except DOWN as error:
             raise StorageUnavailable from error
-        return msgspec.json.decode(entry.value or b"", type=Claim)
+        if (found := claim(entry)) is None:
+            raise StorageUnavailable(
+                "The claim on this runtime cannot be read.",
+                hint="A newer worker may have written it; the recorder's log says what is wrong.",
+            )
+        return found
 
     async def drop_claim(self, runtime_id: str, run_id: str) -> None:
         """Take back a runtime's claim if it is still that run's. Raises StorageUnavailable."""
         try:
             claims = await self._js.key_value(CLAIMS.name)
             entry = await claims.get(runtime_id)
-            claim = msgspec.json.decode(entry.value or b"", type=Claim)
-            if claim.run_id == run_id:
+            found = claim(entry)
+            if found is not None and found.run_id == run_id:
                 await claims.delete(runtime_id, last=entry.revision)
         except (js_errors.KeyNotFoundError, js_errors.KeyWrongLastSequenceError):
             return  # its worker was faster, or the runtime has its next run by now

@@ -78,7 +78,7 @@ SCRIPTS = {
     "rejection": "void Promise.reject(Error('{m} with api_key: {s}'))",
     "script-url": "document.head.append(Object.assign(document.createElement('script'), "
     "{{src: '/throw.js?{m}&token={s}'}}))",
-    "dialog": "setTimeout(() => alert('{m} password: {s}'))",
+    "dialog": "alert('{m} password: {s}')",
     "storage": "localStorage.token = '{s}'; postMessage('{s}'); console.log('{m}')",
 }  # fmt: skip
 # What is no script: each has a line in `_tell_them_all`.

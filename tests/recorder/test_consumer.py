@@ -15,21 +15,21 @@ from tests.support.recorder_running import running, settings_for
 from tests.support.recorder_worker import FakeRun, fake_worker, new_id
 
 
-def delivery(number: int) -> Delivery:
+def delivery(number: int, pending: int = 0) -> Delivery:
     return Delivery(
         subject="runs.s.r.w.t",
         body=b"",
         message_id=str(number),
         position=number + 100,
         number=number,
-        pending=0,
+        pending=pending,
         reply="",
     )
 
 
 def pull_of(batch: int, *numbers: int) -> Pull:
     """A pull that has asked for a batch and been sent these deliveries."""
-    pull = Pull(batch)
+    pull = Pull(ahead=batch, batch=batch)
     pull.asked(batch)
     for number in numbers:
         pull.arrive(delivery(number))
@@ -37,7 +37,7 @@ def pull_of(batch: int, *numbers: int) -> Pull:
 
 
 def test_asks_for_a_whole_batch_first() -> None:
-    assert Pull(10).room == 10
+    assert Pull(ahead=10, batch=10).room == 10
 
 
 def test_refills_at_half_of_what_is_under_way_or_waits_here() -> None:
@@ -47,10 +47,60 @@ def test_refills_at_half_of_what_is_under_way_or_waits_here() -> None:
     assert pull.room == 9
 
 
+def test_asks_ahead_of_what_one_transaction_takes() -> None:
+    pull = Pull(ahead=20, batch=10)
+    pull.asked(pull.room)
+    for number in range(1, 11):
+        pull.arrive(delivery(number))
+    assert pull.room == 0  # ten wait here, ten are under way
+    assert len(pull.take()) == 10
+    assert pull.room == 10
+
+
+def gathering(*numbers: int) -> Pull:
+    """A pull of a backlog: after these deliveries the server still has a hundred."""
+    pull = Pull(ahead=20, batch=10)
+    pull.asked(20)
+    for number in numbers:
+        pull.arrive(delivery(number, pending=100))
+    return pull
+
+
+def test_of_a_backlog_half_a_batch_is_taken() -> None:
+    pull = gathering(1, 2, 3, 4)
+    assert (pull.take(), pull.stirred.is_set()) == ([], False)
+    pull.arrive(delivery(5, pending=99))
+    assert pull.stirred.is_set()
+    assert len(pull.take()) == 5
+
+
+def test_last_of_a_backlog_is_taken_at_once() -> None:
+    pull = gathering(1, 2)
+    pull.arrive(delivery(3))
+    assert pull.stirred.is_set()
+    assert len(pull.take()) == 3
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        Notice(status=100, text="Idle Heartbeat", undelivered=None),
+        Notice(status=408, text="Request Timeout", undelivered=18),
+        Notice(status=409, text="Consumer Deleted", undelivered=None),
+    ],
+    ids=["it was erased meanwhile", "it was not asked for", "the pull is lost"],
+)
+def test_backlog_that_does_not_come_is_not_waited_for(notice: Notice) -> None:
+    pull = gathering(1, 2)
+    pull.arrive(notice)
+    assert pull.stirred.is_set()
+    assert len(pull.take()) == 2
+
+
 def test_takes_in_order_and_at_most_a_batch() -> None:
-    pull = pull_of(10, *range(1, 11))
-    pull.asked(5)
-    for number in range(11, 16):
+    pull = Pull(ahead=15, batch=10)
+    pull.asked(15)
+    for number in range(1, 16):
         pull.arrive(delivery(number))
     assert [each.number for each in pull.take()] == list(range(1, 11))
     assert [each.number for each in pull.take()] == list(range(11, 16))

@@ -284,3 +284,13 @@ async def test_position_is_told_and_taken_back(recorder: Running, run: FakeRun) 
     told = (await recorder.http.get("/v1/runs")).headers["x-runreel-position"]
     answer = await recorder.http.get("/v1/runs", headers={"x-runreel-min-position": told})
     assert "x-runreel-lag" not in answer.headers
+
+
+async def test_claim_that_cannot_be_read(recorder: Running, worker: FakeWorker) -> None:
+    runtime = await create(recorder)
+    claims = await worker._js.key_value(subjects.CLAIMS_BUCKET)
+    await claims.create(str(runtime["id"]), b'{"workerId": 7}')
+    for what in ("start", "stop"):
+        answer = await recorder.http.post(f"/v1/runtimes/{runtime['id']}/{what}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage.unavailable")
+        assert "claim" in answer.json()["error"]

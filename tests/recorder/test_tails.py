@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder import tails
@@ -212,6 +212,7 @@ async def varied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worl
         yield world
 
 
+@settings(deadline=None)
 @given(wanted=filters)
 async def test_filter_in_memory_is_the_filter_in_sql(varied: World, wanted: EventFilter) -> None:
     read = (varied.store, varied.run.run_id)

@@ -29,7 +29,9 @@ def test_a_fact_has_the_same_id_in_every_release() -> None:
     assert fact_id("host.lost", "run-1") == "19ecbeb6-e3ed-5276-a69c-48ec145f22b6"
 
 
-words = st.lists(st.text(st.characters(exclude_characters="\x1f")), min_size=1, max_size=3)
+words = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\x1f")), min_size=1, max_size=3
+)
 
 
 @given(words, words)
