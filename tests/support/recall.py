@@ -1,0 +1,247 @@
+"""A record, read as requests, and what differs between it and a server's access log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urldefrag
+
+from tests.support.observed_site import Access
+from tests.support.run import Event
+
+CLOCK_TOLERANCE_MS = 5.0
+
+STARTS = {"network.request", "network.websocket.created"}
+HEADS = {"network.response", "network.websocket.opened"}
+ENDS = {"network.finished", "network.failed", "network.websocket.closed"}
+
+
+@dataclass
+class Hop:
+    """One request of the record: a redirect makes another one, with the same id. The last one has the end."""
+
+    request: Event
+    response: Event | None = None
+    end: Event | None = None
+    redirected: bool = False
+
+    @property
+    def request_id(self) -> str:
+        return str(self.request["data"]["requestId"])
+
+    @property
+    def method(self) -> str:
+        return str(self.request["data"].get("method", "GET"))
+
+    @property
+    def url(self) -> str:
+        """As servers see it."""
+        return urldefrag(self.request["data"]["url"]).url
+
+    @property
+    def status(self) -> int | None:
+        """What the server said."""
+        if self.response is None:
+            return None
+        data = self.response["data"]
+        status = data.get("wireStatus", data["httpStatus"])
+        return int(status) if status else None
+
+    @property
+    def failed(self) -> bool:
+        return self.end is not None and self.end["status"] == "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self.end is not None or self.redirected
+
+    @property
+    def failure(self) -> str:
+        """Why it failed: the error, and what blocked it."""
+        assert self.end is not None
+        data = self.end["data"]
+        words = (data.get("errorText", ""), data.get("blockedReason"), data.get("corsError"))
+        return " ".join(word for word in words if word)
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of the request's body."""
+        return int(self.request["data"].get("postDataBytes", 0))
+
+    @property
+    def is_websocket(self) -> bool:
+        return self.request["type"] == "network.websocket.created"
+
+    def said(self, name: str) -> bool:
+        """Whether the response has that mark."""
+        return self.response is not None and bool(self.response["data"].get(name))
+
+    def __str__(self) -> str:
+        end = "open" if not self.ended else self.failure if self.failed else "done"
+        return f"{self.method} {self.url[:120]} {self.status} {end}"
+
+
+def hops_of(events: list[Event]) -> list[Hop]:
+    """The requests of a record, in order. Fails where an event cannot be joined, or comes twice."""
+    hops: list[Hop] = []
+    open_hops: dict[str, Hop] = {}
+    for event in events:
+        kind, request_id = event["type"], event["data"].get("requestId")
+        if kind in STARTS:
+            hop = Hop(event)
+            before = open_hops.get(request_id)
+            if event["data"].get("redirect"):
+                assert before is not None and before.redirected, f"no hop before {event}"
+            else:
+                assert before is None, f"a second request with one id: {event}"
+            open_hops[request_id] = hop
+            hops.append(hop)
+        elif kind in HEADS:
+            hop = _begun(open_hops, event)
+            assert hop.response is None, f"a second response: {event}"
+            hop.response = event
+            hop.redirected = bool(event["data"].get("redirect"))
+        elif kind in ENDS:
+            hop = _begun(open_hops, event)
+            assert hop.end is None, f"a second end: {event}"
+            hop.end = event
+    return hops
+
+
+def _begun(hops: dict[str, Hop], event: Event) -> Hop:
+    hop = hops.get(event["data"]["requestId"])
+    assert hop is not None, f"no request began this: {event}"
+    return hop
+
+
+# ── what only Chromium saw ───────────────────────────────────────────────────────────────────────
+
+NOT_SENT = {
+    "net::ERR_NAME_NOT_RESOLVED",
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_CERT_AUTHORITY_INVALID",
+    "net::ERR_UNSAFE_PORT",
+    "net::ERR_CACHE_MISS",
+}
+
+
+def _never_sent(hop: Hop) -> bool:
+    return hop.failed and hop.end is not None and hop.end["data"].get("errorText") in NOT_SENT
+
+
+def _blocked_before(hop: Hop) -> bool:
+    data = hop.end["data"] if hop.failed and hop.end else {}
+    by_preflight = data.get("corsError", "").startswith("Preflight")
+    return by_preflight or data.get("blockedReason") in {"csp", "mixed-content"}
+
+
+WHAT_ONLY_CHROMIUM_SAW: dict[str, Callable[[Hop], bool]] = {
+    "data:": lambda hop: hop.url.startswith("data:"),
+    "blob:": lambda hop: hop.url.startswith("blob:"),
+    "memory cache": lambda hop: hop.said("fromMemoryCache"),
+    "service worker": lambda hop: hop.said("fromServiceWorker"),
+    "prefetch cache": lambda hop: hop.said("fromPrefetchCache"),
+    "disk cache": lambda hop: hop.said("fromDiskCache") and hop.status != 304,
+    "blocked before it was sent": _blocked_before,
+    "could not be sent": _never_sent,
+}
+
+
+def unseen_because(hop: Hop) -> str | None:
+    """Why no server saw it; None where one must have."""
+    found = (why for why, applies in WHAT_ONLY_CHROMIUM_SAW.items() if applies(hop))
+    return next(found, None)
+
+
+# ── comparing ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Comparison:
+    """A log beside a record: what both have, and what one has alone."""
+
+    pairs: list[tuple[Access, Hop]] = field(default_factory=list)
+    not_recorded: list[Access] = field(default_factory=list)
+    not_seen: list[Hop] = field(default_factory=list)  # with no reason in the table
+    unseen: Counter[str] = field(default_factory=Counter)
+
+    def differences(self) -> list[str]:
+        """Each in a line; none where the record is complete, true and exact."""
+        return [
+            *(f"not recorded: {line}" for line in self.not_recorded),
+            *(f"recorded, and did not happen: {hop}" for hop in self.not_seen),
+            *(each for line, hop in self.pairs for each in _unlike(line, hop)),
+        ]
+
+
+def compare(log: list[Access], hops: list[Hop]) -> Comparison:
+    """Pair each line of the log with one request of the record."""
+    result = Comparison()
+    left: list[Hop] = []
+    for hop in hops:
+        why = unseen_because(hop)
+        if why is None:
+            left.append(hop)
+        else:
+            result.unseen[why] += 1
+    for line in log:
+        found = next((hop for hop in left if _is(line, hop)), None)
+        if found is None:
+            result.not_recorded.append(line)
+        else:
+            left.remove(found)
+            result.pairs.append((line, found))
+    result.not_seen = left
+    return result
+
+
+def _is(line: Access, hop: Hop) -> bool:
+    return (line.method, line.url, line.status) == (hop.method, hop.url, hop.status)
+
+
+def _unlike(line: Access, hop: Hop) -> Iterator[str]:
+    """Where sizes differ. What was broken off has no size to agree on."""
+    if hop.body_bytes != line.received_body_bytes:
+        yield f"{hop}: {line.received_body_bytes} bytes were posted, {hop.body_bytes} recorded"
+    if hop.is_websocket or hop.failed or not line.finished or hop.end is None:
+        return
+    data = hop.end["data"]
+    wire, content = data.get("encodedBytes", 0), data.get("decodedBytes", 0)
+    if hop.request["data"].get("resourceType") == "Preflight" and hop.response:
+        wire = hop.response["data"].get("encodedBytes", 0)  # its end has none; its body is not read
+        content = line.content_bytes
+    if wire != line.sent_bytes:
+        yield f"{hop}: {line.sent_bytes} bytes were sent, {wire} recorded"
+    if content != line.content_bytes and line.status != 304:
+        yield f"{hop}: the body has {line.content_bytes} bytes, {content} recorded"
+
+
+# ── times ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def untimely(pairs: list[tuple[Access, Hop]]) -> list[str]:
+    """Requests that did not arrive between the moments at which Chromium began to send and had the answer's head."""
+    late = []
+    for line, hop in pairs:
+        window = sent_and_answered_ms(hop)
+        if window is None:
+            continue
+        arrived_ms = line.arrived_ns / 1e6
+        sent_ms, answered_ms = window
+        if not sent_ms - CLOCK_TOLERANCE_MS <= arrived_ms <= answered_ms + CLOCK_TOLERANCE_MS:
+            late.append(
+                f"{hop}: arrived {arrived_ms - sent_ms:.1f} ms after it was sent, "
+                f"{answered_ms - arrived_ms:.1f} ms before its answer"
+            )
+    return late
+
+
+def sent_and_answered_ms(hop: Hop) -> tuple[float, float] | None:
+    """When Chromium sent it and had the answer's head, by the host's clock; None where the record has no timing."""
+    timing = hop.response["data"].get("timing") if hop.response else None
+    asked = hop.request["data"]
+    if not timing or "sendStart" not in timing or "wallTime" not in asked:
+        return None
+    started_ms = (timing["requestTime"] + asked["wallTime"] - asked["timestamp"]) * 1000
+    return started_ms + timing["sendStart"], started_ms + timing["receiveHeadersEnd"]
