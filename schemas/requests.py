@@ -62,7 +62,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     """The value under a worker's key in the `workers` bucket.
 
     `beat` grows by one each time, so that a recorder judges by change and never by another host's clock.
-    `sandbox` tells whether Chromium's own sandbox is on, and why not.
+    `sandbox` tells whether Chromium's own sandbox is on, and why not. `clock_skew_ms` is how far the host's clock is
+    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured.
     """
 
     worker_id: str
@@ -76,6 +77,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     sandbox_note: str = ""
     draining: bool = False
     backlog: int = 0
+    clock_skew_ms: int | None = None
+    clock_uncertainty_ms: int | None = None
 
     @property
     def free(self) -> int:

@@ -20,6 +20,11 @@ PREFIX = "RUNREEL_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Token = Annotated[str, Meta(pattern=whole(r"[a-z0-9_-]{1,64}"))]
 
+# So that eight runs that all flood fill half of the RUNS stream, and 10,000 lines in a second are all kept.
+RUN_EVENTS_PER_SECOND = 2000
+RUN_EVENTS = 1_000_000
+RUN_BYTES = 512 * 1024**2
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What worker and recorder share."""
@@ -79,6 +84,24 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
         Literal["auto", "require", "off"],
         Meta(description="auto: on where the machine allows it; require: refuse to start without."),
     ] = "auto"
+    run_events_per_second: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description=(
+                "How many network, console or page events a run may write, each; ten seconds' worth at"
+                " once. What is beyond is counted and told, not recorded."
+            ),
+        ),
+    ] = RUN_EVENTS_PER_SECOND
+    run_events: Annotated[
+        int,
+        Meta(ge=1, description="How many events of pages a run may write in all; then as above."),
+    ] = RUN_EVENTS
+    run_bytes: Annotated[
+        int,
+        Meta(ge=1, description="How many bytes of them a run may write in all; then as above."),
+    ] = RUN_BYTES
 
 
 class RecorderSettings(Settings, frozen=True, kw_only=True):

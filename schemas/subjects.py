@@ -19,6 +19,12 @@ def run_event(space_id: str, run_id: str, writer: str, event_type: str) -> str:
     return f"runs.{space_id}.{run_id}.{writer}.{event_type}"
 
 
+def run_of(subject: str) -> str:
+    """The run in the subject of a run's event; a subject of another shape counts as a run of its own."""
+    tokens = subject.split(".", 3)
+    return tokens[2] if len(tokens) == 4 else subject
+
+
 def run_events_of(run_id: str, writer: str = "*") -> str:
     """The filter for everything of one run, or of one writer in it."""
     return f"runs.*.{run_id}.{writer}.>"

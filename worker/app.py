@@ -13,6 +13,7 @@ import structlog
 
 from schemas.problems import CannotStart
 from schemas.settings import WorkerSettings
+from worker.budget import RunLimits
 from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
@@ -119,7 +120,8 @@ def _browser_setup(settings: WorkerSettings) -> BrowserSetup:
     sandbox = choose_sandbox(settings.chromium_sandbox, binary, root)
     if not sandbox.on:
         log.warning("worker.no_sandbox", reason=sandbox.note)
-    return BrowserSetup(binary=binary, root=root, sandbox=sandbox)
+    limits = RunLimits(settings.run_events_per_second, settings.run_events, settings.run_bytes)
+    return BrowserSetup(binary=binary, root=root, sandbox=sandbox, limits=limits)
 
 
 def _facts(settings: WorkerSettings, setup: BrowserSetup, port: int) -> HostFacts:
@@ -147,7 +149,7 @@ async def _last_events(outbox: Outbox) -> None:
     """Give the publisher a moment for what is left; the rest stays on disk for the next start."""
     try:
         async with asyncio.timeout(LAST_EVENTS_SECONDS):
-            if outbox.entries:
+            while len(outbox):
                 await outbox.acknowledged(outbox.entries[-1])
     except TimeoutError:
         log.warning("worker.events_left_in_outbox", waiting=len(outbox))

@@ -42,6 +42,7 @@ CLOSE_SECONDS = 1
 PENDING_BYTES = 16 * 1024 * 1024
 
 _claim = msgspec.json.Decoder(Claim)
+_HEAD = f"NATS/1.0\r\nNats-Msg-Id: %s\r\nContent-Type: {CONTENT_TYPE}\r\n\r\n".encode()
 
 
 class Bus:
@@ -97,11 +98,22 @@ class Bus:
 
     # heartbeat and claims
 
-    async def beat(self, heartbeat: Heartbeat) -> None:
-        """Show that this worker is alive, and what it has room for. Raises LinkDown."""
+    async def beat(self, heartbeat: Heartbeat) -> int:
+        """Show that this worker is alive, and what it has room for; the beat's revision. Raises LinkDown."""
         with _as_link_down():
             bucket = await self._bucket(subjects.WORKERS_BUCKET)
-            await bucket.put(heartbeat.worker_id, encode(heartbeat))
+            return await bucket.put(heartbeat.worker_id, encode(heartbeat))
+
+    async def beat_stored_at(self, revision: int) -> int | None:
+        """When a beat was stored, by the stream's clock, in ns since 1970; None when it is gone. Raises LinkDown."""
+        with _as_link_down():
+            try:
+                message = await self._jetstream.get_msg(
+                    f"KV_{subjects.WORKERS_BUCKET}", seq=revision
+                )
+            except NotFoundError:
+                return None
+        return round(message.time.timestamp() * 1e6) * 1000 if message.time else None
 
     async def unregister(self, worker_id: str) -> None:
         """Take back the heartbeat: no new runtimes, please."""
@@ -228,18 +240,24 @@ class PublishLink:
                     error_cb=_on_error,
                     closed_cb=on_closed,
                 )
-            self._inbox = self._client.new_inbox()
-            await self._client.subscribe(f"{self._inbox}.*", cb=on_answer)
+                self._inbox = self._client.new_inbox()
+                await self._client.subscribe(f"{self._inbox}.*", cb=on_answer)
+                await (
+                    self._client.flush()
+                )  # what is published goes another way, and must not overtake
 
-    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
-        """Send an event to its stream, to be answered under the token. Raises LinkDown."""
-        if self._client is None or not self._client.is_connected:
+    def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
+        """Send an event to its stream, to be answered under the token. Raises LinkDown.
+
+        It is written to the socket at once: `Client.publish` would leave that to a task, a turn of the loop later.
+        """
+        client = self._client
+        if client is None or not client.is_connected or client._transport is None:
             raise LinkDown("NATS is away")
-        headers = {"Nats-Msg-Id": event_id, "Content-Type": CONTENT_TYPE}
+        head = _HEAD % event_id.encode()
+        command = f"HPUB {subject} {self._inbox}.{token} {len(head)} {len(head) + len(event)}\r\n"
         with _as_link_down():
-            await self._client.publish(
-                subject, event, reply=f"{self._inbox}.{token}", headers=headers
-            )
+            client._transport.write(b"%s%s%s\r\n" % (command.encode(), head, event))
 
     async def close(self) -> None:
         """Close the connection without sending what it held back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
@@ -26,6 +27,7 @@ from schemas.requests import (
     StopRun,
 )
 from worker.bus import Bus
+from worker.clock import Skew, measured
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
 from worker.run_log import RunLog
@@ -54,7 +56,15 @@ class HostFacts(Struct, frozen=True):
 class Host:
     """All runtimes of this worker."""
 
-    def __init__(self, bus: Bus, outbox: Outbox, setup: BrowserSetup, facts: HostFacts) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        outbox: Outbox,
+        setup: BrowserSetup,
+        facts: HostFacts,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._bus = bus
         self._outbox = outbox
         self._setup = setup
@@ -63,6 +73,9 @@ class Host:
         self._places: set[int] = set(range(facts.capacity))
         self._tasks: set[asyncio.Task[None]] = set()
         self._beats = 0
+        self._now_ns = now_ns
+        self._skew = Skew()
+        self._skew_is_large = False
         self._draining = False
 
     def find_run(self, run_id: str) -> Runtime | None:
@@ -152,7 +165,7 @@ class Host:
         )
         self._runtimes[run_id] = runtime
         try:
-            ready = await runtime.start(self._facts.gateway_url)
+            ready = await runtime.start(self._facts.gateway_url, self._clock_skew_ms)
         except LaunchFailed as error:
             log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
             ended: Entry = runtime.ended.result()
@@ -244,11 +257,38 @@ class Host:
             sandbox_note=self._setup.sandbox.note,
             draining=self._draining,
             backlog=len(self._outbox),
+            clock_skew_ms=self._clock_skew_ms,
+            clock_uncertainty_ms=self._skew.best.uncertainty_ms if self._skew.best else None,
         )
         try:
-            await self._bus.beat(heartbeat)
+            await self._send_beat(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
+
+    async def _send_beat(self, heartbeat: Heartbeat) -> None:
+        """Beat, and measure our clock by when the stream says it was."""
+        sent_ns, since_ns = self._now_ns(), time.monotonic_ns()
+        revision = await self._bus.beat(heartbeat)
+        round_trip_ns = time.monotonic_ns() - since_ns
+        stored_ns = await self._bus.beat_stored_at(revision)
+        if stored_ns is None:
+            return
+        self._skew.add(measured(sent_ns=sent_ns, stored_ns=stored_ns, round_trip_ns=round_trip_ns))
+        self._tell_skew()
+
+    def _tell_skew(self) -> None:
+        """Say it when the clocks begin to disagree, and when they agree again."""
+        best = self._skew.best
+        if best is None or best.is_large == self._skew_is_large:
+            return
+        self._skew_is_large = best.is_large
+        tell = log.warning if best.is_large else log.info
+        event = "worker.clock_is_off" if best.is_large else "worker.clock_is_right"
+        tell(event, ahead_ms=best.ahead_ms, uncertainty_ms=best.uncertainty_ms)
+
+    @property
+    def _clock_skew_ms(self) -> int | None:
+        return self._skew.best.ahead_ms if self._skew.best else None
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do something that needs NATS, as often as it takes."""

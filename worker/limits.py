@@ -25,7 +25,7 @@ def cut(data: D) -> D:
     for field in kinds_of(type(data)):
         before = getattr(data, field.name)
         if getattr(within, field.name) != before:
-            truncated.setdefault(_wire_name(type(data), field), _size(before))
+            truncated.setdefault(_wire_name(type(data), field), size_of(before))
     return msgspec.structs.replace(within, truncated=truncated or UNSET)
 
 
@@ -46,7 +46,7 @@ def cut_text(text: str, limit_bytes: int) -> str:
 
 def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:
     """Headers in their order, each cut, until the limit is reached."""
-    if _size(headers) * 4 <= limit_bytes and not any("\0" in value for value in headers.values()):
+    if size_of(headers) * 4 <= limit_bytes and not any("\0" in value for value in headers.values()):
         return headers
     kept: dict[str, str] = {}
     left = limit_bytes
@@ -59,16 +59,16 @@ def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:
     return headers if kept == headers else kept
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
     """Bytes of a value in UTF-8; what holds several texts is counted as their sum."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, dict):
-        return sum(_size(name) + _size(each) for name, each in value.items())
+        return sum(size_of(name) + size_of(each) for name, each in value.items())
     if isinstance(value, list):
-        return sum(_size(item) for item in value)
+        return sum(size_of(item) for item in value)
     if isinstance(value, msgspec.Struct):
-        return sum(_size(getattr(value, name)) for name in value.__struct_fields__)
+        return sum(size_of(getattr(value, name)) for name in value.__struct_fields__)
     return 0
 
 

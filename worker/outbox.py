@@ -2,22 +2,25 @@
 
 `put` is a plain synchronous write, so an event that is numbered survives the death of this process. The files are
 segments of text lines, `<subject> <event as JSON>`, that a person can read; a segment is removed when it is full and
-all its events are acknowledged. One outbox serves all runs of the worker: their order is kept through a restart.
+all its events are acknowledged. One outbox serves all runs of the worker; each run's order is kept through a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct, field
 
+from schemas import subjects
 from schemas.codec import EventUnreadable, decode_event
+from worker.turns import Turns
 
 SEGMENT_BYTES = 8 * 1024 * 1024
+# What was just written is sent from memory; a backlog beyond this is read from the disk.
+KEPT_BYTES = 4 * 1024 * 1024
 SUFFIX = ".events"
 
 
@@ -31,54 +34,89 @@ class Segment(Struct, eq=False):
 
 
 class Entry(Struct, eq=False):
-    """One event in the outbox, and the position it got in the stream once it is there."""
+    """One event in the outbox, and the position it got in the stream once it is there.
+
+    `order` grows with each event of this outbox. `kept` are subject and event while they are in memory too.
+    """
 
     event_id: str
+    run: str
+    order: int
     segment: Segment
     offset: int
     size_bytes: int
     position: int | None = None
+    kept: tuple[str, bytes] | None = None
     waiters: list[asyncio.Future[int]] = field(default_factory=list)
 
 
 class Outbox:
-    """All events of this worker that wait for their acknowledgement, oldest first."""
+    """All events of this worker that wait for their acknowledgement.
 
-    def __init__(self, directory: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    `turns` says which is to be sent next; `on_put` is called with every new one in it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
         self._directory = directory
         self._segment_bytes = segment_bytes
         self._segment: Segment | None = None
         self._last_segment = 0
-        self.entries: deque[Entry] = deque()
-        self.wake = asyncio.Event()  # set when a publisher should look
+        self._last_order = 0
+        self._waiting = 0
+        self._room_bytes = kept_bytes
+        self.turns: Turns[Entry] = Turns()
+        self.on_put: Callable[[], None] = _nobody_listens
 
     @classmethod
-    def open(cls, directory: Path, *, segment_bytes: int = SEGMENT_BYTES) -> Outbox:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> Outbox:
         """The outbox in that directory, with all that an earlier worker left there. Raises OSError."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        outbox = cls(directory, segment_bytes=segment_bytes)
+        outbox = cls(directory, segment_bytes=segment_bytes, kept_bytes=kept_bytes)
         for path in sorted(directory.glob(f"*{SUFFIX}")):
             outbox._recover(path)
         return outbox
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return self._waiting
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All that wait, oldest first; for those who look at a beginning or an end, not at each event."""
+        waiting = [entry for entry in self.turns if entry.position is None]
+        return sorted(waiting, key=lambda entry: entry.order)
 
     def put(self, subject: str, event_id: str, event: bytes) -> Entry:
         """Append one event; it is on disk (in the sense of `write`) when this returns. Raises OSError."""
         segment = self._writable()
         line = b"%s %s\n" % (subject.encode(), event)
-        entry = Entry(event_id, segment, segment.size_bytes, len(line))
         written = os.write(segment.descriptor, line)
         if written != len(line):
             os.ftruncate(segment.descriptor, segment.size_bytes)
             raise OSError(f"only {written} of {len(line)} bytes fitted in {segment.path}")
+        entry = self._add(subject, event_id, segment, segment.size_bytes, len(line))
         segment.size_bytes += len(line)
-        self._add(entry)
+        if entry.size_bytes <= self._room_bytes:
+            self._room_bytes -= entry.size_bytes
+            entry.kept = subject, event
+        self.on_put()
         return entry
 
     def read(self, entry: Entry) -> tuple[str, bytes]:
-        """The subject and the event of an entry."""
+        """The subject and the event of an entry. Raises OSError."""
+        if entry.kept is not None:
+            return entry.kept
         line = os.pread(entry.segment.descriptor, entry.size_bytes, entry.offset)
         subject, _, event = line[:-1].partition(b" ")
         return subject.decode(), event
@@ -89,11 +127,14 @@ class Outbox:
             return
         entry.position = position
         entry.segment.waiting -= 1
+        self._waiting -= 1
+        if entry.kept is not None:
+            self._room_bytes += entry.size_bytes
+            entry.kept = None
         for waiter in entry.waiters:
             if not waiter.done():
                 waiter.set_result(position)
-        while self.entries and self.entries[0].position is not None:
-            self.entries.popleft()
+        self.turns.settle(entry.run)
         self._drop_if_done(entry.segment)
 
     async def acknowledged(self, entry: Entry) -> int:
@@ -106,8 +147,8 @@ class Outbox:
 
     def close(self) -> None:
         """Close the files; those that still hold waiting events stay on disk."""
-        waiting = (entry.segment for entry in self.entries if entry.position is None)
-        for segment in {segment.path: segment for segment in waiting}.values():
+        waiting = {entry.segment.path: entry.segment for entry in self.entries}
+        for segment in waiting.values():
             os.close(segment.descriptor)
         if self._segment is not None and not self._segment.waiting:
             os.close(self._segment.descriptor)
@@ -132,10 +173,16 @@ class Outbox:
             os.close(segment.descriptor)
             segment.path.unlink()
 
-    def _add(self, entry: Entry) -> None:
-        entry.segment.waiting += 1
-        self.entries.append(entry)
-        self.wake.set()
+    def _add(
+        self, subject: str, event_id: str, segment: Segment, offset: int, size_bytes: int
+    ) -> Entry:
+        self._last_order += 1
+        run = subjects.run_of(subject)
+        entry = Entry(event_id, run, self._last_order, segment, offset, size_bytes)
+        segment.waiting += 1
+        self._waiting += 1
+        self.turns.add(run, entry)
+        return entry
 
     def _recover(self, path: Path) -> None:
         """Take up a segment of an earlier worker. A last line cut short by its death was never numbered as sent."""
@@ -145,8 +192,13 @@ class Outbox:
         for offset, line in _lines(content):
             event_id = _event_id(line)
             if event_id is not None:
-                self._add(Entry(event_id, segment, offset, len(line)))
+                subject = line.partition(b" ")[0].decode()
+                self._add(subject, event_id, segment, offset, len(line))
         self._drop_if_done(segment)
+
+
+def _nobody_listens() -> None:
+    """What is put waits."""
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,8 +1,10 @@
-"""Outbox to stream: in order, pipelined, with deadlines of its own.
+"""Outbox to stream: each run in order and the runs by turns, pipelined, with deadlines of its own.
 
 nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline is ours: at most `WINDOW` events are in
-flight; when one is refused or late, the flight is called off and everything goes again from the oldest event that is
-not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
+flight; when one is refused or late, the flight is called off and everything goes again from each run's oldest event
+that is not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
+
+An event goes out in the very call that puts it in the outbox, when there is room for it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -21,6 +24,7 @@ from worker.outbox import Entry, Outbox
 log = structlog.get_logger(__name__)
 
 WINDOW = 256
+WINDOW_BYTES = 16 * 1024 * 1024
 DEADLINE_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -56,7 +60,7 @@ class Link(Protocol):
         Raises LinkDown.
         """
 
-    async def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
+    def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
         """Send one event, to be answered under the token. Raises LinkDown."""
 
     async def close(self) -> None:
@@ -88,9 +92,10 @@ class Publisher:
         self._outbox = outbox
         self._deadline_seconds = deadline_seconds
         self._flying: dict[str, Flight] = {}
-        self._sent = 0  # how many entries, from the outbox's old end, are in flight or acknowledged
+        self._flying_bytes = 0
         self._last_token = 0
         self._failure: FlightLost | None = None
+        self._lost = asyncio.Event()
         self._trouble = ""
 
     async def run(self) -> None:
@@ -105,84 +110,96 @@ class Publisher:
                 await asyncio.sleep(pause)
 
     async def _fly(self) -> None:
-        """Send what waits, from the oldest on, whenever there is something; raises FlightLost, LinkDown.
+        """Send what waits and what comes, for as long as all goes well; raises FlightLost, LinkDown.
 
         A flight has a connection of its own: what an old one still held back would come after what was sent since.
         """
         self._flying.clear()
-        self._sent = 0
+        self._flying_bytes = 0
         self._failure = None
+        self._lost.clear()
+        self._outbox.turns.restart()
         try:
             await self._link.open(self._take, self._lose)
-            while True:
-                await self._send()
-                await self._woken()
+            self._outbox.on_put = self._send
+            self._send()
+            await self._trouble_comes()
         finally:
+            self._outbox.on_put = _wait
             await self._link.close()
 
     def _lose(self, why: str) -> None:
         """Nothing that flies will be answered any more."""
         self._failure = FlightLost(why)
-        self._outbox.wake.set()
+        self._lost.set()
 
-    async def _send(self) -> None:
-        """Put entries in flight until the window is full or all are sent."""
-        entries = self._outbox.entries
-        while len(self._flying) < WINDOW and self._sent < len(entries):
-            entry = entries[self._sent]
-            self._sent += 1
-            if entry.position is None:
-                await self._publish(entry)
+    def _send(self) -> None:
+        """Put entries in flight, each run in its turn, until the window is full or all are sent."""
+        while self._has_room():
+            entry = self._outbox.turns.next()
+            if entry is None:
+                return
+            self._publish(entry)
 
-    async def _publish(self, entry: Entry) -> None:
+    def _has_room(self) -> bool:
+        return (
+            self._failure is None
+            and len(self._flying) < WINDOW
+            and self._flying_bytes < WINDOW_BYTES
+        )
+
+    def _publish(self, entry: Entry) -> None:
         self._last_token += 1
         token = str(self._last_token)
         self._flying[token] = Flight(entry, time.monotonic())
-        subject, event = self._outbox.read(entry)
-        await self._link.publish(subject, entry.event_id, event, token)
-
-    async def _woken(self) -> None:
-        """Wait for a new event or an acknowledgement; raises FlightLost when the oldest flight is late."""
+        self._flying_bytes += entry.size_bytes
         try:
-            async with asyncio.timeout(self._patience()):
-                await self._outbox.wake.wait()
-        except TimeoutError:
-            raise FlightLost("JetStream does not acknowledge") from None
-        self._outbox.wake.clear()
-        if self._failure is not None:
-            raise self._failure
+            subject, event = self._outbox.read(entry)
+            self._link.publish(subject, entry.event_id, event, token)
+        except (LinkDown, OSError) as error:  # whoever put an event must not hear of it
+            self._lose(str(error))
 
-    def _patience(self) -> float | None:
-        """How long the oldest flight may still take; None while nothing flies."""
+    async def _trouble_comes(self) -> None:
+        """Wait until the flight is lost or its oldest event is late, and raise FlightLost then."""
+        while self._failure is None:
+            patience = self._patience()
+            if patience <= 0:
+                raise FlightLost("JetStream does not acknowledge")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._lost.wait()
+        raise self._failure
+
+    def _patience(self) -> float:
+        """How many seconds the oldest flight may still take; one that is not sent yet has all of them."""
         for flight in self._flying.values():
             return flight.since + self._deadline_seconds - time.monotonic()
-        return None
+        return self._deadline_seconds
 
     def _take(self, token: str, body: bytes) -> None:
         """An answer of JetStream's; one to a flight that was called off says nothing new."""
         flight = self._flying.pop(token, None)
         if flight is None:
             return
-        self._outbox.wake.set()
+        self._flying_bytes -= flight.entry.size_bytes
         position = self._position(body)
         if position is None:
             return
-        waiting = len(self._outbox.entries)
         self._outbox.acknowledge(flight.entry, position)
-        self._sent -= waiting - len(self._outbox.entries)
         self._tell("")
+        self._send()
 
     def _position(self, body: bytes) -> int | None:
         try:
             ack = _ack.decode(body)
         except msgspec.MsgspecError:
-            self._failure = FlightLost("no stream answers: a recorder makes it when it starts")
+            self._lose("no stream answers: a recorder makes it when it starts")
             return None
         if ack.error is not None:
-            self._failure = FlightLost(f"JetStream refused an event: {ack.error.description}")
+            self._lose(f"JetStream refused an event: {ack.error.description}")
             return None
         if not ack.seq:
-            self._failure = FlightLost("JetStream acknowledged an event without its position")
+            self._lose("JetStream acknowledged an event without its position")
             return None
         return ack.seq
 
@@ -195,3 +212,7 @@ class Publisher:
         else:
             log.info("publisher.caught_up")
         self._trouble = trouble
+
+
+def _wait() -> None:
+    """There is no flight: what is put waits for the next."""

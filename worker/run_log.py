@@ -68,7 +68,14 @@ class RunLog:
             Fact(data=RuntimeLifecycle(phase="launching", worker_id=self._worker_id), status=UNSET)
         )
 
-    def ready(self, *, gateway_url: str, browser: str, sandbox: bool) -> Entry:
+    def ready(
+        self,
+        *,
+        gateway_url: str,
+        browser: str,
+        sandbox: bool,
+        clock_skew_ms: int | UnsetType = UNSET,
+    ) -> Entry:
         """The browser answers."""
         lifecycle = RuntimeLifecycle(
             phase="ready",
@@ -76,14 +83,25 @@ class RunLog:
             gateway_url=gateway_url,
             browser=browser,
             sandbox=sandbox,
+            clock_skew_ms=clock_skew_ms,
         )
         return self.record(Fact(data=lifecycle, status="started"))
 
-    def end(self, end: End, detail: str = "", *, duration_ms: int | UnsetType = UNSET) -> Entry:
-        """The last event of every run."""
-        message = f"{end.message} {detail}".strip()
+    def end(
+        self,
+        end: End,
+        detail: str = "",
+        *,
+        duration_ms: int | UnsetType = UNSET,
+        passed_over: dict[str, int] | None = None,
+    ) -> Entry:
+        """The last event of every run. `passed_over` is left out where nothing was."""
         lifecycle = RuntimeLifecycle(
-            phase="ended", worker_id=self._worker_id, code=end.code, message=message
+            phase="ended",
+            worker_id=self._worker_id,
+            code=end.code,
+            message=f"{end.message} {detail}".strip(),
+            passed_over=passed_over or UNSET,
         )
         entry = self.record(Fact(data=lifecycle, status=end.status, duration_ms=duration_ms))
         self.ended = True

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from schemas import ends
 from schemas.ends import End
 from schemas.events.runtime import RuntimeConfig
+from worker.budget import Budget, RunLimits
 from worker.cdp.pipe import Pipe
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
 from worker.chromium import directory as directories
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 LAUNCH_SECONDS = 30
 FLUSH_SECONDS = 2
 DISK_RETRY_SECONDS = 1.0
+SUPPRESSED_TOLD_SECONDS = 1.0
 
 
 class BrowserSetup(Struct, frozen=True):
@@ -39,6 +41,7 @@ class BrowserSetup(Struct, frozen=True):
     binary: Path
     root: Path
     sandbox: Sandbox
+    limits: RunLimits = RunLimits()
 
 
 class LaunchFailed(Exception):
@@ -67,6 +70,8 @@ class Runtime:
         self._switchboard = Switchboard()
         self._clients: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._budget = Budget(setup.limits)
+        self._telling: asyncio.TimerHandle | None = None
         self._end: tuple[End, str] | None = None
         self._directory = directories.path_of(setup.root, run_log.run_id)
         self._process: process.Process | None = None
@@ -77,14 +82,17 @@ class Runtime:
 
     # start
 
-    async def start(self, gateway_url: str) -> Entry:
+    async def start(self, gateway_url: str, clock_skew_ms: int | None = None) -> Entry:
         """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended."""
         try:
             self.log.launching()
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
             ready = self.log.ready(
-                gateway_url=gateway_url, browser=self.browser, sandbox=self._setup.sandbox.on
+                gateway_url=gateway_url,
+                browser=self.browser,
+                sandbox=self._setup.sandbox.on,
+                clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
             )
         except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
             detail = await self._failed_launch(error)
@@ -98,7 +106,7 @@ class Runtime:
 
     @property
     def passed_over(self) -> dict[str, int]:
-        """Messages of the browser's that became nothing, by what was the matter with them."""
+        """What the browser said that became no event, by its method or by what was the matter with it."""
         counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
         counts |= self._tap.skipped if self._tap is not None else {}
         return {what: count for what, count in counts.items() if count}
@@ -161,14 +169,33 @@ class Runtime:
     # course
 
     def record(self, fact: Fact) -> None:
-        """Write a fact to the log of the run; after its end nothing is written any more."""
+        """Write a fact to the log of the run within its budget; after its end nothing is written any more."""
         if self._finishing:
             return
+        if self._budget.admits(fact.data, time.monotonic()):
+            try:
+                self._budget.spend(self.log.record(fact).size_bytes)
+            except OSError as error:
+                self._on_disk_refusal(error)
+        elif self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(SUPPRESSED_TOLD_SECONDS, self._tell_suppressed)
+
+    def _tell_suppressed(self) -> None:
+        self._telling = None
         try:
-            self.log.record(fact)
+            self._write_suppressed()
         except OSError as error:
-            log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
-            self._stop_for(ends.SPOOL_FULL)
+            self._on_disk_refusal(error)
+
+    def _write_suppressed(self) -> None:
+        for suppressed in self._budget.untold():
+            self.log.record(Fact(data=suppressed))
+            self._budget.told(suppressed)
+
+    def _on_disk_refusal(self, error: OSError) -> None:
+        log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
+        self._stop_for(ends.SPOOL_FULL)
 
     def new_client(self, user_agent: str) -> Client:
         """A client for a socket that is about to open."""
@@ -240,6 +267,8 @@ class Runtime:
         if self._finishing:
             return
         self._finishing = True
+        if self._telling is not None:
+            self._telling.cancel()
         duration_ms = round((time.monotonic() - self._since) * 1000)
         task = asyncio.get_running_loop().create_task(self._clean_up(end, detail, duration_ms))
         self._tasks.add(task)
@@ -249,7 +278,10 @@ class Runtime:
         """Every run ends, also on a disk that is full: the end is written as soon as it can be."""
         while True:
             try:
-                return self.log.end(end, detail, duration_ms=duration_ms)
+                self._write_suppressed()
+                return self.log.end(
+                    end, detail, duration_ms=duration_ms, passed_over=self.passed_over
+                )
             except OSError as error:
                 log.error("runtime.end_waits_for_disk", run_id=self.log.run_id, error=str(error))
                 await asyncio.sleep(DISK_RETRY_SECONDS)

@@ -88,6 +88,8 @@ def _worker_check(worker: Heartbeat) -> dict[str, Any]:
         "chromium": worker.chromium,
         "sandbox": worker.sandbox,
         "sandboxNote": worker.sandbox_note,
+        "clockSkewMs": worker.clock_skew_ms,
+        "clockUncertaintyMs": worker.clock_uncertainty_ms,
     }
 
 

@@ -18,6 +18,7 @@ from schemas.envelope import Event
 from schemas.events.runtime import RuntimeConfig
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
+from worker.budget import RunLimits
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
@@ -86,13 +87,18 @@ class RealRuntime:
 
 @asynccontextmanager
 async def real_runtime(
-    tmp_path: Path, config: RuntimeConfig | None = None
+    tmp_path: Path, config: RuntimeConfig | None = None, limits: RunLimits | None = None
 ) -> AsyncIterator[RealRuntime]:
     """Start a browser and a gateway to it; stop it in the end."""
     root = directory.default_root(tmp_path)
     directory.make_root(root)
     binary = find_chromium()
-    setup = BrowserSetup(binary=binary, root=root, sandbox=choose_sandbox("auto", binary, root))
+    setup = BrowserSetup(
+        binary=binary,
+        root=root,
+        sandbox=choose_sandbox("auto", binary, root),
+        limits=limits or RunLimits(),
+    )
     outbox = Outbox.open(tmp_path / "outbox")
     run_log = RunLog(
         outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())

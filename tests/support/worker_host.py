@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -112,7 +113,13 @@ class Worker:
     """A host and its publisher. `die` ends them as SIGKILL would: nothing is said, browsers go with the pipe."""
 
     def __init__(
-        self, url: str, bus: Bus, outbox: Outbox, setup: BrowserSetup, capacity: int
+        self,
+        url: str,
+        bus: Bus,
+        outbox: Outbox,
+        setup: BrowserSetup,
+        capacity: int,
+        now_ns: Callable[[], int],
     ) -> None:
         facts = HostFacts(
             worker_id=WORKER,
@@ -124,7 +131,7 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
-        self.host = Host(bus, outbox, setup, facts)
+        self.host = Host(bus, outbox, setup, facts, now_ns=now_ns)
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -149,12 +156,18 @@ def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:
 
 @asynccontextmanager
 async def serving(
-    fleet: Fleet, url: str, state_dir: Path, *, capacity: int = 2, binary: Path | None = None
+    fleet: Fleet,
+    url: str,
+    state_dir: Path,
+    *,
+    capacity: int = 2,
+    binary: Path | None = None,
+    now_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[Worker]:
     """A worker that takes requests, drained in the end unless it has died."""
     outbox = Outbox.open(state_dir / "outbox")
     bus = await Bus.connect(url, "worker under test")
-    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity)
+    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, now_ns)
     try:
         await eventually(fleet.is_served)
         yield worker

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas import ends, subjects
-from schemas.events.runtime import RuntimeConfig
+from schemas.codec import decode_data
+from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
 from schemas.requests import Claim, Refused, RunStarted, RunStopped
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.worker_events import new_log, say
 from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, serving
 from worker.outbox import Outbox
+from worker.publisher import LinkDown
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
 
@@ -278,10 +282,57 @@ async def test_heartbeats_count_up_and_go_with_the_worker(
     assert await fleet.heartbeat() is None
 
 
+@pytest.mark.parametrize("ahead_ms", [0, 3_600_000, -90_000])
+async def test_a_clock_that_is_off_is_measured_and_shown(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, ahead_ms: int
+) -> None:
+    def now_ns() -> int:
+        return time.time_ns() + ahead_ms * 1_000_000
+
+    with capture_logs() as logs:
+        async with serving(fleet, server.url, tmp_path, now_ns=now_ns) as worker:
+            await eventually(lambda: worker.host._skew.best)
+            await worker.host._beat()
+            beat = await fleet.heartbeat()
+            assert beat is not None
+            assert beat.clock_skew_ms is not None
+            assert beat.clock_uncertainty_ms is not None
+            assert abs(beat.clock_skew_ms - ahead_ms) <= beat.clock_uncertainty_ms + 1
+            started = await fleet.start("rt-1")
+            assert isinstance(started, RunStarted)
+            ready = decode_data((await fleet.events())[started.position - 1])
+            assert isinstance(ready, RuntimeLifecycle)
+            assert isinstance(ready.clock_skew_ms, int)
+            assert abs(ready.clock_skew_ms - ahead_ms) <= beat.clock_uncertainty_ms + 1_000
+    warned = [line for line in logs if line["event"] == "worker.clock_is_off"]
+    assert len(warned) == (1 if ahead_ms else 0)
+
+
+async def test_nats_goes_away_between_a_beat_and_its_reading_back(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        await eventually(lambda: worker.host._skew.best)
+        known = worker.host._skew.best
+
+        async def away(_revision: int) -> int | None:
+            raise LinkDown("NATS is away")
+
+        monkeypatch.setattr(worker.bus, "beat_stored_at", away)
+        await worker.host._beat()
+        assert worker.host._skew.best == known
+
+
+async def test_a_beat_that_is_gone_tells_no_time(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    async with serving(fleet, server.url, tmp_path) as worker:
+        assert await worker.bus.beat_stored_at(1_000_000) is None
+
+
 async def test_buckets_are_not_there_yet(server: NatsServer, tmp_path: Path) -> None:
     """A worker may start before the first recorder."""
     from worker.bus import Bus
-    from worker.publisher import LinkDown
 
     bus = await Bus.connect(server.url, "early")
     with pytest.raises(LinkDown, match="a recorder makes it"):

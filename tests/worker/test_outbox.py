@@ -60,7 +60,6 @@ def test_a_restarted_outbox_goes_on_after_what_was_left(tmp_path: Path) -> None:
     again = Outbox.open(tmp_path)
     say(new_log(again, last=2), "three")
     assert texts_in(again) == ["one", "two", "three"]
-    assert again.wake.is_set()
     assert files(tmp_path) == ["0000000001.events", "0000000002.events"]
 
 
@@ -211,6 +210,43 @@ def test_disk_full_when_a_segment_begins(tmp_path: Path, monkeypatch: pytest.Mon
 
 def _no_space(*_: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+def test_what_was_just_written_is_not_read_from_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox.open(tmp_path, kept_bytes=1000)
+    entries = say(new_log(outbox), *map(str, range(10)))
+    kept = [entry for entry in entries if entry.kept is not None]
+    assert 0 < len(kept) < 10
+    assert sum(entry.size_bytes for entry in kept) <= 1000
+    in_memory = [outbox.read(entry) for entry in kept]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", _no_space)
+        assert [outbox.read(entry) for entry in kept] == in_memory
+        with pytest.raises(OSError):
+            outbox.read(entries[-1])
+    for entry in kept:
+        entry.kept = None
+    assert [outbox.read(entry) for entry in kept] == in_memory
+
+
+def test_an_acknowledgement_makes_room_in_memory(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path, kept_bytes=1000)
+    run_log = new_log(outbox)
+    for position, entry in enumerate(say(run_log, *map(str, range(10))), 1):
+        outbox.acknowledge(entry, position)
+    again = say(run_log, "again")
+    assert again[0].kept is not None
+    assert all(entry.kept is None for entry in outbox.entries if entry not in again)
+
+
+def test_whoever_listens_hears_of_an_event_that_is_on_disk(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path)
+    heard: list[list[str]] = []
+    outbox.on_put = lambda: heard.append(texts_in(outbox))
+    say(new_log(outbox), "one", "two")
+    assert heard == [["one"], ["one", "two"]]
 
 
 def test_the_files_are_nobody_elses(tmp_path: Path) -> None:

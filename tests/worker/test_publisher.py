@@ -7,6 +7,8 @@ from pathlib import Path
 
 import nats
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nats.js.api import StreamConfig
 from nats.js.client import JetStreamContext
 
@@ -17,7 +19,7 @@ from tests.support.worker_events import new_log, say, text_in
 from tests.support.worker_link import ScriptedLink, refusal, store
 from worker import publisher
 from worker.bus import PublishLink
-from worker.outbox import Outbox
+from worker.outbox import Entry, Outbox
 from worker.publisher import Publisher
 
 SOON_S = 0.05
@@ -196,6 +198,104 @@ async def test_nats_goes_away_between_two_events(outbox: Outbox) -> None:
     assert link.stream == numbers(1, 5)
 
 
+# one run and the others
+
+FLOOD = 20_000
+
+
+async def test_a_quiet_run_waits_for_a_window_of_a_flood_and_no_more(outbox: Outbox) -> None:
+    """It has one event after 20,000 of another run; what counts is how many of those go before it."""
+    link = ScriptedLink()
+    say(new_log(outbox, run_id="flood"), *["flood"] * FLOOD)
+    async with publishing(link, outbox):
+        await eventually(lambda: len(link.stream) > 1000)
+        before = len(link.sent)
+        (quiet,) = say(new_log(outbox, run_id="quiet"), "quiet")
+        position = await outbox.acknowledged(quiet)
+        assert position - before <= publisher.WINDOW + 1
+        assert len(outbox) > FLOOD / 2
+        await emptied(outbox)
+
+
+async def test_runs_have_their_turns_after_a_restart_too(tmp_path: Path) -> None:
+    first = Outbox.open(tmp_path)
+    for run in ("a", "b", "c"):
+        say(new_log(first, run_id=run), *(f"{run}{number}" for number in range(50)))
+    first.close()
+    outbox, link = Outbox.open(tmp_path), ScriptedLink()
+    async with publishing(link, outbox):
+        await emptied(outbox)
+    assert link.stream == [f"{run}{number}" for number in range(50) for run in ("a", "b", "c")]
+
+
+@given(st.data())
+def test_each_run_is_in_order_whatever_happens(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Events of three runs; flights that are called off; acknowledgements that come in any order."""
+    outbox = Outbox.open(tmp_path_factory.mktemp("outbox"), segment_bytes=2000)
+    logs = {run: new_log(outbox, run_id=run) for run in ("a", "b", "c")}
+    told: dict[str, list[str]] = {run: [] for run in logs}
+    flying: list[Entry] = []
+    sent: dict[str, list[Entry]] = {run: [] for run in logs}  # of this flight
+    for step in data.draw(
+        st.lists(st.sampled_from([*logs, "send", "ack", "restart"]), max_size=60)
+    ):
+        if step in logs:
+            say(logs[step], str(len(told[step])))
+            told[step].append(str(len(told[step])))
+        elif step == "send" and (entry := outbox.turns.next()):
+            assert entry.position is None
+            flying.append(entry)
+            sent[entry.run].append(entry)
+        elif step == "ack" and flying:
+            entry = flying.pop(data.draw(st.integers(0, len(flying) - 1)))
+            outbox.acknowledge(entry, 1)
+        elif step == "restart":
+            flying.clear()
+            sent = {run: [] for run in logs}
+            outbox.turns.restart()
+    for entries in sent.values():
+        assert [entry.order for entry in entries] == sorted(entry.order for entry in entries)
+    outbox.turns.restart()
+    left: dict[str, list[str]] = {run: [] for run in logs}
+    while entry_left := outbox.turns.next():
+        left[entry_left.run].append(text_in(outbox.read(entry_left)[1]))
+    for texts in left.values():
+        assert texts == sorted(texts, key=int)
+    assert sum(map(len, left.values())) == len(outbox)
+    outbox.close()
+
+
+async def test_an_event_goes_out_in_the_call_that_puts_it(outbox: Outbox) -> None:
+    link = ScriptedLink()
+    async with publishing(link, outbox):
+        await eventually(lambda: outbox.on_put.__name__ == "_send")
+        say(new_log(outbox), "at once")
+        assert link.sent == ["at once"]
+
+
+async def test_the_disk_cannot_be_read_for_a_while(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever puts an event hears nothing of it, and it is sent later."""
+    link, failing = ScriptedLink(), [True]
+    read = outbox.read
+
+    def unreadable(entry: Entry) -> tuple[str, bytes]:
+        if failing:
+            raise OSError(5, "Input/output error")
+        return read(entry)
+
+    monkeypatch.setattr(outbox, "read", unreadable)
+    async with publishing(link, outbox):
+        await eventually(lambda: outbox.on_put.__name__ == "_send")
+        say(new_log(outbox), "1", "2")
+        failing.clear()
+        await emptied(outbox)
+    assert link.stream == ["1", "2"]
+
+
 # against a real server
 
 
@@ -251,6 +351,21 @@ async def test_positions_are_those_of_the_stream(
         await emptied(outbox)
     assert [entry.position for entry in entries] == list(range(1, 301))
     assert await stored(server) == numbers(1, 300)
+
+
+@pytest.mark.nats
+async def test_a_flood_does_not_hold_up_another_run(
+    server: NatsServer, link: PublishLink, outbox: Outbox
+) -> None:
+    await make_stream(server)
+    flood = say(new_log(outbox, run_id="flood"), *["flood"] * 5000)
+    async with publishing(link, outbox):
+        await outbox.acknowledged(flood[500])
+        sent = sum(1 for entry in flood if entry.position is not None) + publisher.WINDOW
+        (quiet,) = say(new_log(outbox, run_id="quiet"), "quiet")
+        position = await outbox.acknowledged(quiet)
+        assert position <= sent + 2
+        await emptied(outbox)
 
 
 @pytest.mark.nats

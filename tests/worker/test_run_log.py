@@ -89,8 +89,8 @@ def test_the_envelope_says_where_and_when(run_log: RunLog, outbox: Outbox) -> No
 def test_the_course_of_a_run(run_log: RunLog, outbox: Outbox) -> None:
     entries = [
         run_log.launching(),
-        run_log.ready(gateway_url="ws://h:1", browser="Chrome/156", sandbox=True),
-        run_log.end(REQUESTED, duration_ms=1234),
+        run_log.ready(gateway_url="ws://h:1", browser="Chrome/156", sandbox=True, clock_skew_ms=-7),
+        run_log.end(REQUESTED, duration_ms=1234, passed_over={"unowned": 3}),
     ]
     events = [event_in(outbox, entry) for entry in entries]
     assert [event.status for event in events] == [UNSET, "started", "stopped"]
@@ -102,9 +102,14 @@ def test_the_course_of_a_run(run_log: RunLog, outbox: Outbox) -> None:
             gateway_url="ws://h:1",
             browser="Chrome/156",
             sandbox=True,
+            clock_skew_ms=-7,
         ),
         RuntimeLifecycle(
-            phase="ended", worker_id="w1", code=REQUESTED.code, message=REQUESTED.message
+            phase="ended",
+            worker_id="w1",
+            code=REQUESTED.code,
+            message=REQUESTED.message,
+            passed_over={"unowned": 3},
         ),
     ]
     assert events[2].durationms == 1234

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 END = b"\0"
 CHUNK_BYTES = 256 * 1024
+# What one browser may say in one turn of the loop, in whole messages; then it is the others' turn.
+TURN_BYTES = 64 * 1024
 
 
 class Pipe(asyncio.Protocol):
     """Cuts what the browser writes into messages and hands each to `on_message`, in order, synchronously.
+
+    A browser that has more to say than `TURN_BYTES` is not read from until that is heard, a part in each turn of the
+    loop.
 
     `on_full(True)` asks those who send to wait until `on_full(False)`: the browser reads more slowly than they write.
     """
@@ -24,6 +30,8 @@ class Pipe(asyncio.Protocol):
         self._on_message = on_message
         self._on_full = on_full
         self._pieces: list[bytes] = []
+        self._complete: deque[bytes] = deque()
+        self._resting = False
         self._transport: asyncio.Transport | None = None
         self._channel: socket.socket | None = None
 
@@ -47,21 +55,54 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the browser: nothing, one or many messages."""
-        *complete, rest = data.split(END)
-        for piece in complete:
-            message = b"".join((*self._pieces, piece)) if self._pieces else piece
+        self._cut(data)
+        self._hand_on()
+
+    def _cut(self, data: bytes) -> None:
+        *ends, rest = data.split(END)
+        for end in ends:
+            self._complete.append(b"".join((*self._pieces, end)) if self._pieces else end)
             self._pieces.clear()
-            self._on_message(message)
         if rest:
             self._pieces.append(rest)
 
+    def _hand_on(self) -> None:
+        """Hand on one turn's worth of messages."""
+        left_bytes = TURN_BYTES
+        try:
+            while self._complete and left_bytes > 0:
+                message = self._complete.popleft()
+                left_bytes -= len(message)
+                self._on_message(message)
+        finally:
+            if self._complete and not self._resting:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Give the loop a turn before the next message."""
+        self._resting = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._hand_on()
+        if self._resting or self._transport is None or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+
     def take_the_rest(self) -> None:
         """Hand on what a browser that is dead by now had still written: its last words are in the channel."""
+        while self._complete:
+            self._on_message(self._complete.popleft())
         if self._channel is None or self._transport is None or self._transport.is_closing():
             return
         with contextlib.suppress(OSError):  # there is nothing more to read
             while data := self._channel.recv(CHUNK_BYTES):
-                self.data_received(data)
+                self._cut(data)
+                while self._complete:
+                    self._on_message(self._complete.popleft())
 
     def pause_writing(self) -> None:
         """The browser does not keep up."""
@@ -78,5 +119,6 @@ class Pipe(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the channel; a browser that still runs then ends by itself."""
+        self._complete.clear()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.abort()

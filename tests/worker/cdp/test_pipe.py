@@ -4,13 +4,14 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.eventually import eventually
-from worker.cdp.pipe import Pipe
+from worker.cdp.pipe import TURN_BYTES, Pipe
 
 messages = st.lists(st.binary(min_size=1).filter(lambda each: b"\0" not in each), max_size=8)
 
@@ -84,6 +85,57 @@ async def test_the_last_words_of_a_dead_browser_are_heard(ends: Ends) -> None:
     assert got == said
     pipe.close()
     pipe.take_the_rest()
+
+
+async def test_a_browser_that_says_much_leaves_the_loop_to_others(ends: Ends) -> None:
+    ours, browser = ends
+    got: list[bytes] = []
+    turns: list[int] = []  # how many messages had come at each turn of somebody else
+    pipe = await Pipe.open(ours, got.append, nobody)
+    said = [b"%06d" % number + b"x" * 1018 for number in range(4000)]
+    writing = asyncio.create_task(
+        asyncio.to_thread(browser.sendall, b"".join(word + b"\0" for word in said))
+    )
+    while len(got) < len(said):
+        turns.append(len(got))
+        await asyncio.sleep(0)
+    await writing
+    assert got == said
+    in_one_turn = max(after - before for before, after in pairwise([*turns, len(got)]))
+    assert in_one_turn <= 2 * TURN_BYTES // 1024  # what was left and what came may fall together
+    pipe.close()
+
+
+async def test_the_last_words_are_heard_after_those_that_waited_for_their_turn(ends: Ends) -> None:
+    ours, browser = ends
+    got: list[bytes] = []
+    pipe = await Pipe.open(ours, got.append, nobody)
+    said = [b"%05d" % number for number in range(30_000)]
+    pipe.data_received(b"".join(word + b"\0" for word in said[:25_000]))
+    assert 0 < len(got) < 25_000
+    browser.sendall(b"".join(word + b"\0" for word in said[25_000:]))
+    browser.close()
+    pipe.take_the_rest()
+    assert got == said
+    pipe.close()
+    await asyncio.sleep(0)
+    assert got == said
+
+
+async def test_a_message_that_cannot_be_handled_does_not_stop_those_behind_it(ends: Ends) -> None:
+    ours, _ = ends
+    got: list[bytes] = []
+
+    def picky(message: bytes) -> None:
+        if message == b"bad":
+            raise ValueError(message)
+        got.append(message)
+
+    pipe = await Pipe.open(ours, picky, nobody)
+    with pytest.raises(ValueError, match="bad"):
+        pipe.data_received(b"one\0bad\0two\0")
+    await eventually(lambda: got == [b"one", b"two"])
+    pipe.close()
 
 
 async def test_nothing_is_sent_once_it_is_closed(ends: Ends) -> None:
