@@ -136,12 +136,18 @@ def _blocked_before(hop: Hop) -> bool:
     return by_preflight or data.get("blockedReason") in {"csp", "mixed-content"}
 
 
+def _from_prefetch_cache(hop: Hop) -> bool:
+    """Chromium marks the prefetching request itself too."""
+    prefetching = hop.request["data"].get("resourceType") == "Prefetch"
+    return hop.said("fromPrefetchCache") and not prefetching
+
+
 WHAT_ONLY_CHROMIUM_SAW: dict[str, Callable[[Hop], bool]] = {
     "data:": lambda hop: hop.url.startswith("data:"),
     "blob:": lambda hop: hop.url.startswith("blob:"),
     "memory cache": lambda hop: hop.said("fromMemoryCache"),
     "service worker": lambda hop: hop.said("fromServiceWorker"),
-    "prefetch cache": lambda hop: hop.said("fromPrefetchCache"),
+    "prefetch cache": _from_prefetch_cache,
     "disk cache": lambda hop: hop.said("fromDiskCache") and hop.status != 304,
     "blocked before it was sent": _blocked_before,
     "could not be sent": _never_sent,

@@ -107,6 +107,18 @@ def _downloaded(record: Record) -> None:
     assert began["data"]["suggestedFilename"] == "report é.bin"
 
 
+FAREWELL = """<script>addEventListener('pagehide', () => {
+navigator.sendBeacon('beacon', 'goodbye');
+fetch('kept-alive', {method: 'POST', body: 'farewell', keepalive: true}) })</script>"""
+
+
+async def _closed_page(scene: Scene) -> None:
+    await scene.open()
+    await scene.page.close()
+    names = ("beacon", "kept-alive")
+    await eventually(lambda: all(scene.site.seen(f"/{scene.name}/{name}") for name in names))
+
+
 async def _farewell(scene: Scene) -> None:
     await scene.open()
     await scene.page.goto(scene.url("/next"))
@@ -259,14 +271,23 @@ PAGES = [
         check=_downloaded,
     ),
     Situation(
+        "beacons",
+        runs(
+            "navigator.sendBeacon('beacon', 'hello');"
+            "await (await fetch('kept-alive', {method: 'POST', body: 'x', keepalive: true})).text()"
+        ),
+        {"/beacon": Reply(204), "/kept-alive": TEXT},
+    ),
+    Situation(
+        "farewell-of-a-closed-page",
+        _closed_page,
+        {"/": html(FAREWELL), "/beacon": Reply(204), "/kept-alive": TEXT},
+    ),
+    Situation(
         "farewell",
         _farewell,
         {
-            "/": html(
-                "<script>addEventListener('pagehide', () => {"
-                " navigator.sendBeacon('beacon', 'goodbye');"
-                " fetch('kept-alive', {method: 'POST', body: 'farewell', keepalive: true}) })</script>"
-            ),
+            "/": html(FAREWELL),
             "/next": html("next"),
             "/beacon": Reply(204),
             "/kept-alive": TEXT,
@@ -317,6 +338,7 @@ PAGES = [
         "speculative-prerender",
         _speculation,
         {"/": html(_speculated("prerender")), "/next": html("<img src=inner.svg>"), "/inner.svg": SVG},
+        unseen={"prefetch cache": 1},
     ),
     Situation("redirected-frame", runs(framing("here", "/moved")), {"/moved": to("/redirected-frame/frame"), "/frame": html(FETCHES), "/fetched": TEXT}),
 ]
