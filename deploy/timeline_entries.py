@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from msgspec import UNSET
-
 from deploy.terminal_text import duration, shorten_end, shorten_middle, size
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.navigation import Navigation
-from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest, NetworkResponse
-from schemas.events.page import PageLoad
+from schemas.events.network import (
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+    WebSocketClosed,
+    WebSocketCreated,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ ERROR = Look("✗", "error", "bold red")
 DIALOG = Look("?", "dialog", "magenta")
 DOWNLOAD = Look("↓", "download", "green")
 CLIENT = Look("⇄", "client", "yellow")
+SUPPRESSED = Look("…", "left out", "yellow")
 RUN = Look("●", "run", "bold")
 END = Look("■", "run", "bold")
 
@@ -90,7 +95,6 @@ class Exchange(Entry):
     hops: list[NetworkRequest] = field(default_factory=list)
     heads: list[NetworkResponse] = field(default_factory=list)
     end: NetworkFinished | NetworkFailed | None = None
-    ended_ms: float = 0.0
 
     def look(self) -> Look:
         return ERROR if self.failed else NETWORK
@@ -119,18 +123,50 @@ class Exchange(Entry):
             yield Segment(words, "dim" if self.end.canceled else "red")
         if isinstance(self.end, NetworkFinished) and self.end.encoded_bytes:
             yield Segment(size(self.end.encoded_bytes), "dim")
-        if self.end is not None:
-            yield Segment(duration(self._took_ms()), "dim")
-        if self.heads and self.heads[-1].from_disk_cache:
-            yield Segment("from cache", "dim")
+        if (took_ms := self._took_ms()) is not None:
+            yield Segment(duration(took_ms), "dim")
+        if self.heads and (origin := _not_the_server(self.heads[-1])):
+            yield Segment(origin, "dim")
 
-    def _took_ms(self) -> float:
-        """By Chromium's own clock where both ends have it."""
-        first = self.hops[0].timestamp if self.hops else UNSET
-        last = self.end.timestamp if self.end is not None else UNSET
+    def _took_ms(self) -> float | None:
+        """All hops together, by Chromium's clock."""
+        first = self.hops[0].timestamp if self.hops else None
+        last = self.end.timestamp if self.end is not None else None
         if isinstance(first, float) and isinstance(last, float):
             return max(0.0, (last - first) * 1000)
-        return max(0.0, self.ended_ms - self.at_ms)
+        return None
+
+
+def _not_the_server(head: NetworkResponse) -> str:
+    """Where a response came from when the server did not send it."""
+    if head.wire_status == 304:
+        return "not modified"
+    if head.from_service_worker:
+        return "from the service worker"
+    return "from cache" if head.from_memory_cache or head.from_disk_cache else ""
+
+
+@dataclass
+class Socket(Entry):
+    """A WebSocket from its making to its end."""
+
+    home: str
+    made: WebSocketCreated
+    closed: WebSocketClosed | None = None
+
+    def look(self) -> Look:
+        return ERROR if self.closed is not None and self.closed.error_text else NETWORK
+
+    def segments(self) -> Iterator[Segment]:
+        yield Segment("WS", "dim")
+        yield Segment(short_url(self.made.url, self.home), cut=shorten_middle)
+        if self.closed is None:
+            yield Segment("open", "dim")
+            return
+        sent = f"↑ {self.closed.messages_sent} {size(self.closed.bytes_sent)}"
+        received = f"↓ {self.closed.messages_received} {size(self.closed.bytes_received)}"
+        yield Segment(f"{sent}  {received}", "dim")
+        yield Segment(_text(self.closed.error_text, ""), "red", shorten_end)
 
 
 @dataclass
@@ -140,7 +176,7 @@ class Visit(Entry):
     home: str
     steps: list[Navigation] = field(default_factory=list)
     title: str = ""
-    loaded_ms: float | None = None
+    took_ms: float | None = None
 
     def look(self) -> Look:
         if self.steps[-1].phase == "failed":
@@ -149,13 +185,8 @@ class Visit(Entry):
 
     @property
     def arrived(self) -> bool:
-        """Whether a document came of it, be it an error page."""
-        return any(step.phase != "started" for step in self.steps)
-
-    def loaded(self, load: PageLoad, at_ms: float) -> None:
-        """A milestone of its document was reached."""
-        if load.milestone == "load":
-            self.loaded_ms = at_ms
+        """Whether a document came of it."""
+        return any(step.phase in ("committed", "same_document") for step in self.steps)
 
     def segments(self) -> Iterator[Segment]:
         first, last = self.steps[0], self.steps[-1]
@@ -167,9 +198,9 @@ class Visit(Entry):
         if self.title:
             yield Segment(f"“{self.title}”", cut=shorten_end)
         if last.phase == "failed":
-            yield Segment("failed", "red")
-        if self.loaded_ms is not None:
-            yield Segment(f"loaded in {duration(self.loaded_ms - self.at_ms)}", "dim")
+            yield Segment(_text(last.error_text, "failed"), "red")
+        if self.took_ms is not None:
+            yield Segment(f"loaded in {duration(self.took_ms)}", "dim")
 
 
 @dataclass
@@ -196,7 +227,7 @@ class Transfer(Entry):
 
     home: str
     began: Download
-    ended: Download | None = None
+    last: Download | None = None
 
     def look(self) -> Look:
         return DOWNLOAD
@@ -204,13 +235,12 @@ class Transfer(Entry):
     def segments(self) -> Iterator[Segment]:
         yield Segment(_text(self.began.suggested_filename, "a file"), "bold", shorten_middle)
         yield Segment(short_url(self.began.url, self.home), "dim", cut=shorten_middle)
-        if self.ended is None:
-            yield Segment("unfinished", "yellow")
-        elif self.ended.phase == "canceled":
-            yield Segment("canceled", "yellow")
-        else:
-            received = self.ended.received_bytes
-            yield Segment(size(received) if isinstance(received, int) else "completed", "green")
+        received = self.last.received_bytes if self.last is not None else 0
+        if self.last is None or self.last.phase != "completed":
+            canceled = self.last is not None and self.last.phase == "canceled"
+            yield Segment("canceled" if canceled else "unfinished", "yellow")
+        if isinstance(received, int) and received:
+            yield Segment(size(received), "green")
 
 
 def console_words(message: ConsoleMessage) -> list[Segment]:

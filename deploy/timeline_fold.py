@@ -18,12 +18,14 @@ from deploy.timeline_entries import (
     ERROR,
     POPUP,
     RUN,
+    SUPPRESSED,
     Entry,
     Exchange,
     Look,
     Note,
     Question,
     Segment,
+    Socket,
     Transfer,
     Visit,
     console_words,
@@ -35,9 +37,26 @@ from schemas.events.connection import ConnectionClosed, ConnectionOpened
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
+from schemas.events.events import EventsSuppressed
 from schemas.events.navigation import Navigation
-from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest, NetworkResponse
-from schemas.events.page import PageClosed, PageCrash, PageError, PageLoad, PageOpened, PageTitle
+from schemas.events.network import (
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+    WebSocketClosed,
+    WebSocketCreated,
+    WebSocketOpened,
+)
+from schemas.events.page import (
+    PageClosed,
+    PageCrash,
+    PageError,
+    PageFrame,
+    PageLoad,
+    PageOpened,
+    PageTitle,
+)
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.resources import RunEvent
 from schemas.times import milliseconds
@@ -99,15 +118,20 @@ class Fold:
         self._visits_of_page: dict[object, list[Visit]] = {}
         self._questions: dict[object, Question] = {}
         self._transfers: dict[str, Transfer] = {}
+        self._sockets: dict[str, Socket] = {}
         self._popups: set[object] = set()
         self._adders: dict[type[EventData], Callable[[RunEvent, Any, float], None]] = {
             NetworkRequest: self._request,
             NetworkResponse: self._response,
             NetworkFinished: self._network_end,
             NetworkFailed: self._network_end,
+            WebSocketCreated: self._socket,
+            WebSocketOpened: _leave_out,
+            WebSocketClosed: self._socket_end,
             Navigation: self._navigation,
             PageLoad: self._load,
             PageTitle: self._title,
+            PageFrame: _leave_out,
             PageOpened: self._opened,
             PageClosed: self._closed,
             PageError: self._page_error,
@@ -118,6 +142,7 @@ class Fold:
             ConnectionOpened: self._connected,
             ConnectionClosed: self._disconnected,
             RuntimeLifecycle: self._lifecycle,
+            EventsSuppressed: self._suppressed,
         }
 
     def add(self, event: RunEvent, body: EventData | None) -> None:
@@ -147,7 +172,15 @@ class Fold:
         self, event: RunEvent, body: NetworkFinished | NetworkFailed, at_ms: float
     ) -> None:
         if exchange := self._exchanges.get(body.request_id):
-            exchange.end, exchange.ended_ms = body, at_ms
+            exchange.end = body
+
+    def _socket(self, event: RunEvent, body: WebSocketCreated, at_ms: float) -> None:
+        self._sockets[body.request_id] = Socket(at_ms, self._home, body)
+        self.entries.append(self._sockets[body.request_id])
+
+    def _socket_end(self, event: RunEvent, body: WebSocketClosed, at_ms: float) -> None:
+        if socket := self._sockets.get(body.request_id):
+            socket.closed = body
 
     def _navigation(self, event: RunEvent, body: Navigation, at_ms: float) -> None:
         if body.url in ("", "about:blank"):
@@ -157,14 +190,16 @@ class Fold:
         if visit is None:
             visit = self._visits[key] = Visit(at_ms, self._home)
             self.entries.append(visit)
+        if body.phase == "finished":
+            return  # of a page that is told by its load
         visit.steps.append(body)
         if body.main_frame:
             self._visits_of_page.setdefault(event.page_id, []).append(visit)
 
     def _load(self, event: RunEvent, body: PageLoad, at_ms: float) -> None:
         visit = self._visit_to(event.page_id, body.url)
-        if visit is not None:
-            visit.loaded(body, at_ms)
+        if visit is not None and body.milestone == "load":
+            visit.took_ms = _took_ms(event)
 
     def _title(self, event: RunEvent, body: PageTitle, _at_ms: float) -> None:
         visit = self._visit_to(event.page_id, body.url)
@@ -209,7 +244,7 @@ class Fold:
             self._transfers[body.guid] = Transfer(at_ms, self._home, body)
             self.entries.append(self._transfers[body.guid])
         elif transfer := self._transfers.get(body.guid):
-            transfer.ended = body
+            transfer.last = body
 
     def _connected(self, event: RunEvent, body: ConnectionOpened, at_ms: float) -> None:
         self._note(
@@ -241,3 +276,17 @@ class Fold:
             Segment(code, style),
             Segment(message, "dim", shorten_end),
         )
+
+    def _suppressed(self, event: RunEvent, body: EventsSuppressed, at_ms: float) -> None:
+        counted = f"{body.count:,} × {body.kind} not recorded"
+        bound = Segment(f"{size(body.bytes)}, beyond the run's budget ({body.reason})", "dim")
+        self._note(at_ms, SUPPRESSED, Segment(counted, "yellow"), bound)
+
+
+def _leave_out(_event: RunEvent, _body: EventData, _at_ms: float) -> None:
+    """What a person need not read: another line says it."""
+
+
+def _took_ms(event: RunEvent) -> float | None:
+    took = event.duration_seconds
+    return took * 1000 if isinstance(took, float) else None

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import Literal
+from collections.abc import Coroutine
+from typing import Any, Literal
 
 import structlog
 
@@ -55,13 +56,14 @@ class Pull:
         self.stirred = asyncio.Event()
 
     def arrive(self, arrival: Delivery | Notice) -> None:
-        """Take in what the server sent."""
+        """Take in what the server sent; stirs when there is something to do."""
         self.idle = isinstance(arrival, Notice) and arrival.status == HEARTBEAT
         if isinstance(arrival, Delivery):
             self._deliver(arrival)
         elif not self.idle:
             self._note(arrival)
-        self.stirred.set()
+        if self.idle or self.room or not self._gathers:
+            self.stirred.set()
 
     def lose(self, reason: str) -> None:
         """Give this pull up."""
@@ -79,11 +81,26 @@ class Pull:
         return self._batch - expected if expected <= self._batch // 2 else 0
 
     def take(self) -> list[Delivery]:
-        """All that has come, at most a batch. Raises PullLost, once nothing good is left to take."""
+        """All that has come, at most a batch; of a backlog at least half of one.
+
+        Raises PullLost, once nothing good is left to take.
+        """
+        if self._gathers:
+            return []
         count = min(len(self._arrived), self._batch)
         if not count and self._lost:
             raise PullLost(self._lost)
         return [self._arrived.popleft() for _ in range(count)]
+
+    @property
+    def _gathers(self) -> bool:
+        """Whether more is on its way that is worth waiting for: a transaction has a price of its own."""
+        return (
+            self._lost is None
+            and self._under_way > 0
+            and 0 < len(self._arrived) < self._batch // 2
+            and self._arrived[-1].pending > 0
+        )
 
     def _deliver(self, delivery: Delivery) -> None:
         self._under_way -= 1
@@ -98,6 +115,41 @@ class Pull:
             self.lose(f"{notice.status} {notice.text}")
         else:
             self._under_way -= notice.undelivered
+
+
+class _Batches:
+    """Two at most: one that SQLite writes, and one that is read in the meantime."""
+
+    def __init__(self) -> None:
+        self._newest: asyncio.Task[None] | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether one is being read or written."""
+        return self._newest is not None
+
+    async def begin(self, applying: Coroutine[Any, Any, None]) -> None:
+        """Begin with a batch, then wait for the one before. Raises what that one raised."""
+        before, self._newest = self._newest, asyncio.create_task(applying)
+        if before is not None:
+            await asyncio.wait((before,))
+            before.result()
+
+    async def finish(self) -> None:
+        """Wait for the newest. Raises what it raised."""
+        if self._newest is not None:
+            await asyncio.wait((self._newest,))
+            newest, self._newest = self._newest, None
+            newest.result()
+
+    async def __aenter__(self) -> _Batches:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Whatever went wrong, the next session reads a checkpoint that nobody is moving."""
+        if self._newest is not None:
+            await asyncio.wait((self._newest,))
+            self._newest.exception()  # it failed with the one before it, which has been told
 
 
 class Consumer:
@@ -157,13 +209,16 @@ class Consumer:
 
     async def _follow(self, epoch: int) -> None:
         pull = Pull()
-        async with self._bus.inbox(pull.arrive, lambda: pull.lose("reconnected")) as inbox:
+        inbox = self._bus.inbox(pull.arrive, lambda: pull.lose("reconnected"))
+        async with _Batches() as batches, inbox as subject:
             while True:
                 pull.stirred.clear()
-                await self._refill(pull, inbox)
+                await self._refill(pull, subject)
                 self.state = "following"
                 if deliveries := pull.take():
-                    await self._apply(deliveries, epoch)
+                    await batches.begin(self._apply(deliveries, epoch))
+                elif batches.under_way:
+                    await batches.finish()
                 else:
                     await self._wait(pull)
 
@@ -188,7 +243,8 @@ class Consumer:
 
     async def _wait(self, pull: Pull) -> None:
         try:
-            await asyncio.wait_for(pull.stirred.wait(), SILENCE_SECONDS)
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await pull.stirred.wait()
         except TimeoutError:
             log.warning("consumer.stalled", stream=self.stream, seconds=SILENCE_SECONDS)
             raise PullLost("neither message nor heartbeat came") from None

@@ -13,7 +13,7 @@ from schemas.events import EventData
 MOST_DIGITS = 18
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """What a stream holds at one position.
 
     `epoch` is when the stream was created, in ms since 1970; `position` its sequence; `message_id`
@@ -28,7 +28,7 @@ class Message(Struct, frozen=True, kw_only=True):
     message_id: str = ""
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """A message, read.
 
     `event` is None where the envelope could not be read, `data` where the body could not be or its

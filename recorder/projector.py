@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Entry, Message, read
 from recorder.news import News
-from recorder.projections.projection import Projection, Statement
+from recorder.projections.projection import Change, Projection
 from recorder.store import Batch, LogRow, Store, Transaction
 
 log = structlog.get_logger()
+
+
+class BatchBeforeFailed(Exception):
+    """The batch before was not written, so this one may not be."""
 
 
 class Projector:
@@ -22,20 +28,52 @@ class Projector:
         self._store = store
         self._news = news
         self._projections = projections
+        self._newest: dict[str, asyncio.Future[None]] = {}
 
     async def apply(self, messages: Sequence[Message]) -> None:
-        """Project messages that are newer than the checkpoint; committed when this returns."""
-        entries = [read(message) for message in messages]
-        _log_unreadable(entries)
+        """Project messages that are newer than the checkpoint; committed when this returns.
 
-        async def job(transaction: Transaction) -> None:
-            known = await transaction.known_ids([e.event_id for e in entries if e.event_id])
-            await transaction.apply(plan(entries, known, self._projections))
-
-        await self._store.write(job)
+        May be called again before that: what is next is read while SQLite writes. Batches of a stream
+        are written in the order of the calls, and one fails with the one before it.
+        """
         last = messages[-1]
+        async with self._turn(last.stream) as before:
+            entries = [read(message) for message in messages]
+            _log_unreadable(entries)
+            job = self._job(entries)
+            if before is not None:
+                await before
+            await self._store.write(job)
         runs = {entry.run_id for entry in entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
+
+    @asynccontextmanager
+    async def _turn(self, stream: str) -> AsyncIterator[asyncio.Future[None] | None]:
+        """The batch before this one, None where that is done already."""
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        before, self._newest[stream] = self._newest.get(stream), mine
+        try:
+            yield before
+        except BaseException as error:
+            mine.set_exception(BatchBeforeFailed(str(error)))
+            mine.exception()  # whoever comes next is told; if nobody does, that is no error
+            raise
+        else:
+            mine.set_result(None)
+        finally:
+            if self._newest[stream] is mine:
+                del self._newest[stream]
+
+    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
+        """Planned here and now, in the hope that all events are new, as they mostly are."""
+        event_ids = [entry.event_id for entry in entries if entry.event_id]
+        batch = plan(entries, (), self._projections)
+
+        def job(transaction: Transaction) -> None:
+            known = transaction.known_ids(event_ids)
+            transaction.apply(plan(entries, known, self._projections) if known else batch)
+
+        return job
 
 
 def plan(
@@ -46,7 +84,7 @@ def plan(
     last = entries[-1].message
     return Batch(
         log=[_log_row(entry) for entry in new],
-        statements=tuple(_statements(new, projections)),
+        changes=tuple(_changes(new, projections)),
         checkpoint=Checkpoint(
             stream=last.stream,
             epoch=last.epoch,
@@ -66,8 +104,7 @@ def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
             seen.add(entry.event_id)
 
 
-def _statements(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Statement]:
-    """Table by table, so that each table's changes can go to SQLite in one call."""
+def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Change]:
     for projection in projections:
         if entries and entries[0].message.stream == projection.stream:
             yield from projection.project(entries)

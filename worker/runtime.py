@@ -253,6 +253,8 @@ class Runtime:
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:
         end, detail = self._end or self._end_by_itself(_how_it_ended(ended.result()))
         self._switchboard.hang_up()
+        if self._tap is not None:
+            self._tap.end()
         for client in list(self._clients):
             client.go_away(end.message)
         self._finish(end, detail)

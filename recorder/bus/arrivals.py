@@ -20,7 +20,7 @@ MESSAGE_ID = "Nats-Msg-Id"
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """A message a pull brought. `number` counts the consumer's deliveries; `pending` is the lag."""
 
     subject: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from recorder.projections.events import EVENTS
-from recorder.projections.projection import Projection, Statement
+from recorder.projections.projection import Change, Projection
 from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
 from recorder.projections.spaces import SPACES
 
 PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, RUNS, EVENTS)
 
-__all__ = ["PROJECTIONS", "Projection", "Statement"]
+__all__ = ["PROJECTIONS", "Change", "Projection"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from msgspec import UNSET
 
-from recorder.entries import Entry
-from recorder.projections.projection import Projection, Statement
+from recorder.entries import Entry, Message
+from recorder.projections.projection import Change, Projection, Rows
 from schemas import subjects
 from schemas.envelope import Event
 from schemas.events import category_of
@@ -37,46 +38,55 @@ CREATE TABLE events (
 """
 _ENDS = "CREATE INDEX events_that_end ON events (run_id) WHERE terminal"
 
-# Late is what comes after a terminal event of its run; the table itself knows, row by row. Left to
+# Late is what comes after a terminal event of its run. Rows of one statement do not see each other, so
+# `project` marks what is late within its entries, and the table knows what ended before them. Left to
 # itself, SQLite asks the primary key, and so reads the whole run for each of its events.
-_ADD = """
+_INTO = """
 INSERT INTO events
   (run_id, epoch, position, id, type, category, time, source, sequence, status, name, page_id,
    context_id, connection_id, duration_ms, terminal, late)
-VALUES
-  (:run_id, :epoch, :position, :id, :type, :category, :time, :source, :sequence, :status, :name,
-   :page_id, :context_id, :connection_id, :duration_ms, :terminal,
-   EXISTS (SELECT 1 FROM events INDEXED BY events_that_end WHERE run_id = :run_id AND terminal))
 """
+_ROW = """(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? OR EXISTS (
+  SELECT 1 FROM events INDEXED BY events_that_end WHERE run_id = ? AND terminal))"""
 
 
-def project(entries: Sequence[Entry]) -> Iterator[Statement]:
+def project(entries: Sequence[Entry]) -> Iterator[Change]:
     """One row an event whose envelope can be read, also where its body cannot be."""
+    ended: set[object] = set()
+    rows = []
     for entry in entries:
-        if entry.event is not None:
-            yield Statement(_ADD, _row(entry, entry.event))
+        if (event := entry.event) is None:
+            continue
+        terminal = isinstance(entry.data, RuntimeLifecycle) and entry.data.phase == "ended"
+        rows.append(_row(entry.message, event, terminal, event.runid in ended))
+        if terminal:
+            ended.add(event.runid)
+    # Row by row along the key, each goes beside the one before it.
+    rows.sort(key=itemgetter(slice(3)))
+    yield Rows(_INTO, _ROW, rows)
 
 
-def _row(entry: Entry, event: Event) -> dict[str, object]:
-    data = entry.data
-    return {
-        "run_id": event.runid,
-        "epoch": entry.message.epoch,
-        "position": entry.message.position,
-        "id": event.id,
-        "type": event.type,
-        "category": category_of(event.type),
-        "time": event.time,
-        "source": "worker" if event.by_worker else "recorder",
-        "sequence": event.number,
-        "status": event.status or None,
-        "name": event.name or None,
-        "page_id": event.pageid or None,
-        "context_id": event.contextid or None,
-        "connection_id": event.connectionid or None,
-        "duration_ms": None if event.durationms is UNSET else event.durationms,
-        "terminal": isinstance(data, RuntimeLifecycle) and data.phase == "ended",
-    }
+def _row(message: Message, event: Event, terminal: bool, late: bool) -> tuple[object, ...]:
+    return (
+        event.runid,
+        message.epoch,
+        message.position,
+        event.id,
+        event.type,
+        category_of(event.type),
+        event.time,
+        "worker" if event.by_worker else "recorder",
+        event.number,
+        event.status or None,
+        event.name or None,
+        event.pageid or None,
+        event.contextid or None,
+        event.connectionid or None,
+        None if event.durationms is UNSET else event.durationms,
+        terminal,
+        late,
+        event.runid,
+    )
 
 
 EVENTS = Projection(

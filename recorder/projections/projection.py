@@ -1,4 +1,4 @@
-"""What a projection is: tables, a version, and a pure function from entries to statements."""
+"""What a projection is: tables, a version, and a pure function from entries to changes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ class Statement(NamedTuple):
     values: Mapping[str, Any]
 
 
+class Rows(NamedTuple):
+    """Rows to insert, many at a time: `into` is all before VALUES, `row` one row's parentheses.
+
+    Rows of one statement do not see each other: what an expression in `row` reads is the table as it
+    was before some of them.
+    """
+
+    into: str
+    row: str
+    rows: Sequence[Sequence[Any]]
+
+
+Change = Statement | Rows
+
+
 class Projection(Struct, frozen=True, kw_only=True):
     """Tables fed by one stream.
 
@@ -31,4 +46,4 @@ class Projection(Struct, frozen=True, kw_only=True):
     stream: str
     tables: tuple[str, ...]
     ddl: tuple[str, ...]
-    project: Callable[[Sequence[Entry]], Iterable[Statement]]
+    project: Callable[[Sequence[Entry]], Iterable[Change]]

@@ -40,9 +40,8 @@ _BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
 _BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
 
-# In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
-# still open before these events.
-_APPLY = """
+# What most events do. To name `created_at` here would be to write the three indexes that hold it anew.
+_COUNT = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
    end_message, gateway_url, last_activity_at, events, last_sequence, arrived, late)
@@ -50,6 +49,15 @@ VALUES
   (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
    :end_message, :gateway_url, :last_at, :events, :last_sequence, :arrived, 0)
 ON CONFLICT (id) DO UPDATE SET
+  late             = late + CASE WHEN finished_at IS NULL THEN 0 ELSE excluded.events END,
+  last_activity_at = max(last_activity_at, excluded.last_activity_at),
+  events           = events + excluded.events,
+  last_sequence    = max(last_sequence, excluded.last_sequence),
+  arrived          = arrived + excluded.arrived
+"""
+# In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
+# still open before these events.
+_MOVE = f"""{_COUNT.rstrip()},
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
   status           = CASE WHEN finished_at IS NULL THEN excluded.status ELSE status END,
@@ -57,12 +65,7 @@ ON CONFLICT (id) DO UPDATE SET
                           THEN coalesce(started_at, excluded.started_at) ELSE started_at END,
   end_code         = CASE WHEN finished_at IS NULL THEN excluded.end_code ELSE end_code END,
   end_message      = CASE WHEN finished_at IS NULL THEN excluded.end_message ELSE end_message END,
-  late             = late + CASE WHEN finished_at IS NULL THEN 0 ELSE excluded.events END,
-  finished_at      = coalesce(finished_at, excluded.finished_at),
-  last_activity_at = max(last_activity_at, excluded.last_activity_at),
-  events           = events + excluded.events,
-  last_sequence    = max(last_sequence, excluded.last_sequence),
-  arrived          = arrived + excluded.arrived
+  finished_at      = coalesce(finished_at, excluded.finished_at)
 """
 
 
@@ -99,18 +102,25 @@ def project(entries: Sequence[Entry]) -> Iterator[Statement]:
             tallies[event.runid] = (tally or _nothing_before(event)).count(event)
             continue
         if tally is not None:
-            yield _apply(event.runid, tallies.pop(event.runid), _STILL)
-        yield _apply(event.runid, _nothing_before(event).count(event), _moved(event, entry.data))
+            yield _count(event.runid, tallies.pop(event.runid))
+        yield _move(event, entry.data)
     for run_id, tally in tallies.items():
-        yield _apply(run_id, tally, _STILL)
+        yield _count(run_id, tally)
 
 
 def _nothing_before(event: Event) -> Tally:
     return Tally(event.runtimeid or "", event.spaceid, first_at=event.time, last_at=event.time)
 
 
-def _apply(run_id: str, tally: Tally, moved: dict[str, object]) -> Statement:
-    return Statement(_APPLY, {"id": run_id, **structs.asdict(tally), **moved})
+def _count(run_id: str, tally: Tally) -> Statement:
+    return Statement(_COUNT, {"id": run_id, **structs.asdict(tally), **_STILL})
+
+
+def _move(event: Event, data: RuntimeLifecycle) -> Statement:
+    tally = _nothing_before(event).count(event)
+    return Statement(
+        _MOVE, {"id": event.runid, **structs.asdict(tally), **_STILL, **_moved(event, data)}
+    )
 
 
 ENDED = ("stopped", "failed")
@@ -126,7 +136,7 @@ _STILL: dict[str, object] = {
 
 
 def _moved(event: Event, data: RuntimeLifecycle) -> dict[str, object]:
-    moved = {**_STILL, "gateway_url": data.gateway_url or None}
+    moved: dict[str, object] = {"gateway_url": data.gateway_url or None}
     if data.phase == "launching":
         moved["opens"] = True
     elif data.phase == "ready":

@@ -43,34 +43,32 @@ async def rebuild(writer: Writer, projection: Projection) -> None:
     log.info("store.rebuilt", projection=projection.name, version=projection.version)
 
 
-async def _is_current(transaction: Transaction, projection: Projection) -> bool:
-    rows = await transaction.rows(
-        "SELECT version FROM projections WHERE name = ?", (projection.name,)
-    )
+def _is_current(transaction: Transaction, projection: Projection) -> bool:
+    rows = transaction.rows("SELECT version FROM projections WHERE name = ?", (projection.name,))
     return rows == [(projection.version,)]
 
 
-async def _empty(transaction: Transaction, projection: Projection) -> None:
-    await transaction.execute("DELETE FROM projections WHERE name = ?", (projection.name,))
+def _empty(transaction: Transaction, projection: Projection) -> None:
+    transaction.execute("DELETE FROM projections WHERE name = ?", (projection.name,))
     for table in projection.tables:
-        await transaction.execute(f"DROP TABLE IF EXISTS {table}")
+        transaction.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in projection.ddl:
-        await transaction.execute(statement)
+        transaction.execute(statement)
 
 
-async def _replay(transaction: Transaction, projection: Projection, after: Place) -> Place | None:
+def _replay(transaction: Transaction, projection: Projection, after: Place) -> Place | None:
     """Project the next messages of the log; where the last of them stands, None if none is left."""
-    rows = await transaction.rows(_NEXT, (projection.stream, *after, BATCH))
+    rows = transaction.rows(_NEXT, (projection.stream, *after, BATCH))
     entries = [
         read(Message(stream=stream, epoch=epoch, position=position, subject=subject, body=raw))
         for stream, epoch, position, subject, raw in rows
     ]
-    await transaction.run(projection.project(entries))
+    transaction.run(projection.project(entries))
     return (rows[-1][1], rows[-1][2]) if rows else None
 
 
-async def _mark(transaction: Transaction, projection: Projection) -> None:
-    await transaction.execute(
+def _mark(transaction: Transaction, projection: Projection) -> None:
+    transaction.execute(
         "INSERT INTO projections (name, version) VALUES (?, ?)",
         (projection.name, projection.version),
     )

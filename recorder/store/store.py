@@ -12,6 +12,7 @@ import aiosqlite
 
 from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
+from recorder.store.checkpoints import PRAGMAS, Checkpoints
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
 from recorder.store.readers import Readers, Values
@@ -33,7 +34,10 @@ class Store:
         self._readers = readers
 
     async def write(self, job: Job[T]) -> T:
-        """Run a job in a transaction, committed when this returns; it outlives its caller."""
+        """Run a job in a transaction, committed when this returns; it outlives its caller.
+
+        The job runs on SQLite's thread: it waits for nothing but the database.
+        """
         return await self._writer.write(job)
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
@@ -60,7 +64,8 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
             "Use a Python that is built with a newer SQLite.",
         )
     with only_recorder_of(file):
-        writer = Writer(await _open_for_writing(file))
+        connection = await _open_for_writing(file)
+        writer = Writer(connection, Checkpoints(connection, file))
         try:
             await rebuild_changed(writer, projections)
             readers = await Readers.open(file, READERS)
@@ -75,7 +80,7 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
 async def _open_for_writing(file: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(file, isolation_level=None)
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "mmap_size = 0"):
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "mmap_size = 0", *PRAGMAS):
             await connection.execute(f"PRAGMA {pragma}")
         await migrate(connection)
     except (sqlite3.DatabaseError, FileFromTheFuture) as error:

@@ -1,28 +1,35 @@
-"""The one connection that writes. One task owns it and runs one transaction after another.
+"""The one connection that writes. A transaction is one call on its thread, begun and ended there.
 
-A caller that is cancelled leaves its transaction to that task, which finishes it: cancelling an
-await of aiosqlite does not cancel the statement, so no transaction may hang on its caller's life.
+Calls wait in that thread's queue and each runs to its end, so a caller that is cancelled leaves a
+whole transaction behind. Checkpoints of the WAL are calls of their own: see `checkpoints`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Any, TypeVar
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 from msgspec import Struct
 
 from recorder.checkpoint import Checkpoint
-from recorder.projections.projection import Statement
+from recorder.projections.projection import Change, Rows
+from recorder.store.checkpoints import Checkpoints
+from recorder.store.thread import on_its_thread
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Job = Callable[["Transaction"], Awaitable[T]]
+Job = Callable[["Transaction"], T]
+
+# Many rows go in statements of so many rows each: one step of SQLite, for which the interpreter is
+# let go once. Few sizes, so that each statement is compiled once; well below 32,766 parameters.
+CHUNKS = (32, 8, 1)
 
 
-class LogRow(Struct, frozen=True, kw_only=True, array_like=True):
+class LogRow(NamedTuple):
     """One message as the log keeps it."""
 
     stream: str
@@ -39,14 +46,14 @@ class Batch(Struct, frozen=True, kw_only=True):
     """What one transaction changes: all of it, or nothing."""
 
     log: Sequence[LogRow]
-    statements: Sequence[Statement]
+    changes: Sequence[Change]
     checkpoint: Checkpoint
 
 
 _ADD_TO_LOG = """
 INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
+_LOG_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_CHECKPOINT = """
 INSERT INTO checkpoints (stream, epoch, position, message_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream) DO UPDATE SET
@@ -55,118 +62,93 @@ ON CONFLICT (stream) DO UPDATE SET
 
 
 class Transaction:
-    """What a job may do with the writing connection while it has it."""
+    """What a job may do with the writing connection, on its thread, while it has it."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query, as this transaction sees them."""
-        return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+        return self._connection.execute(sql, values).fetchall()
 
-    async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         """One statement."""
-        await self._connection.execute(sql, values)
+        self._connection.execute(sql, values)
 
-    async def run(self, statements: Iterable[Statement]) -> None:
-        """Statements in their order; neighbours that differ only in values go in one call."""
-        await _all(self._calls(statements))
+    def run(self, changes: Iterable[Change]) -> None:
+        """Changes in their order."""
+        for change in changes:
+            if isinstance(change, Rows):
+                self._insert(change)
+            else:
+                self._connection.execute(change.sql, change.values)
 
-    async def known_ids(self, event_ids: Sequence[str]) -> set[str]:
+    def known_ids(self, event_ids: Sequence[str]) -> set[str]:
         """Those of the ids that the log holds already."""
-        marks = ",".join("?" * len(event_ids))
-        rows = await self.rows(f"SELECT event_id FROM log WHERE event_id IN ({marks})", event_ids)
-        return {row[0] for row in rows}
+        return {
+            row[0]
+            for some in in_chunks(event_ids)
+            for row in self._connection.execute(_known_ids(len(some)), some)
+        }
 
-    async def apply(self, batch: Batch) -> None:
+    def apply(self, batch: Batch) -> None:
         """Log rows, tables and checkpoint."""
-        rows = [_values(row) for row in batch.log]
-        checkpoint = _checkpoint_values(batch.checkpoint)
-        await _all(
-            [
-                self._connection.executemany(_ADD_TO_LOG, rows),
-                *self._calls(batch.statements),
-                self._connection.execute(_SET_CHECKPOINT, checkpoint),
-            ]
-        )
+        self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, batch.log))
+        self.run(batch.changes)
+        at = batch.checkpoint
+        self.execute(_SET_CHECKPOINT, (at.stream, at.epoch, at.position, at.message_id))
 
-    def _calls(self, statements: Iterable[Statement]) -> Iterator[Awaitable[Any]]:
-        for sql, alike in groupby(statements, key=lambda statement: statement.sql):
-            yield self._connection.executemany(sql, [statement.values for statement in alike])
-
-
-async def _all(calls: Iterable[Awaitable[Any]]) -> None:
-    """Queue calls together: SQLite's thread takes them in order, and one wait is enough. Raises the first failure."""
-    for outcome in await asyncio.gather(*calls, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
+    def _insert(self, change: Rows) -> None:
+        for some in in_chunks(change.rows):
+            sql = _insert(change.into, change.row, len(some))
+            self._connection.execute(sql, list(chain.from_iterable(some)))
 
 
 class Writer:
     """The owner of the writing connection."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, checkpoints: Checkpoints) -> None:
         self._connection = connection
-        self._jobs: asyncio.Queue[tuple[Job[Any], asyncio.Future[Any]] | None] = asyncio.Queue()
-        self._owner = asyncio.create_task(self._own(), name="store-writer")
+        self._checkpoints = checkpoints
 
     async def write(self, job: Job[T]) -> T:
         """Run `job` in a transaction of its own; it is committed when this returns."""
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put_nowait((job, done))
-        return await done
+        result = await on_its_thread(self._connection, partial(_transact, job))
+        self._checkpoints.written()
+        return result
 
     async def close(self) -> None:
         """Finish what was asked for, then close the connection."""
-        self._jobs.put_nowait(None)
-        await self._owner
+        await self._checkpoints.close()
         await self._connection.close()
 
-    async def _own(self) -> None:
-        while (asked := await self._jobs.get()) is not None:
-            job, done = asked
-            try:
-                result = await self._transact(job)
-            except Exception as error:  # whatever it is belongs to the one who asked
-                _settle(done, error=error)
-            else:
-                _settle(done, result=result)
 
-    async def _transact(self, job: Job[T]) -> T:
-        await self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = await job(Transaction(self._connection))
-            await self._connection.execute("COMMIT")
-        except BaseException:  # cancelled too: no transaction may stay open
-            if self._connection.in_transaction:
-                await self._connection.execute("ROLLBACK")
-            raise
-        return result
+def in_chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The rows in their order, in pieces whose sizes are those of `CHUNKS`."""
+    start = 0
+    for size in CHUNKS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
-def _settle(
-    done: asyncio.Future[Any], *, result: object = None, error: Exception | None = None
-) -> None:
-    if done.done():  # its caller was cancelled; the work is done all the same
-        return
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
+def _transact(job: Job[T], connection: sqlite3.Connection) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = job(Transaction(connection))
+        connection.execute("COMMIT")
+    except BaseException:  # no transaction may stay open
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
 
 
-def _values(row: LogRow) -> Row:
-    return (
-        row.stream,
-        row.epoch,
-        row.position,
-        row.event_id,
-        row.run_id,
-        row.subject,
-        row.raw,
-        row.error,
-    )
+@lru_cache
+def _insert(into: str, row: str, count: int) -> str:
+    return f"{into} VALUES {','.join([row] * count)}"
 
 
-def _checkpoint_values(checkpoint: Checkpoint) -> Row:
-    return (checkpoint.stream, checkpoint.epoch, checkpoint.position, checkpoint.message_id)
+@lru_cache
+def _known_ids(count: int) -> str:
+    return f"SELECT event_id FROM log WHERE event_id IN ({','.join('?' * count)})"

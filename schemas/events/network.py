@@ -92,12 +92,16 @@ class NetworkFinished(EventData, frozen=True, kw_only=True):
 class NetworkFailed(EventData, frozen=True, kw_only=True):
     """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`.
 
-    `decoded_bytes` is what had come of the body. `request_headers` are told here when no response told them.
+    `decoded_bytes` is what had come of the body. Where the server had answered and the page was not shown that (it
+    broke CORS, or the page did not wait), `wire_status`, `headers` and `request_headers` say what was on the wire;
+    `request_headers` also where there was no answer.
     """
 
     request_id: str
     error_text: Text
     resource_type: str = "Other"
+    wire_status: int | UnsetType = UNSET
+    headers: Headers | UnsetType = UNSET
     request_headers: Headers | UnsetType = UNSET
     decoded_bytes: int = 0
     canceled: bool = False

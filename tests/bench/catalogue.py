@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.figure import Figure
 from tests.bench.figures import (
     console_sse,
+    heavy_traffic,
     memory,
     page_load,
     recorder_rate,
@@ -18,6 +19,7 @@ FIGURES: dict[str, Figure] = {
     for figure in (
         start.FIGURE,
         round_trip.FIGURE,
+        heavy_traffic.FIGURE,
         page_load.FIGURE,
         console_sse.FIGURE,
         memory.FIGURE,

@@ -31,6 +31,10 @@ class _Session(Struct):
     session_id: str = msgspec.field(name="sessionId")
 
 
+class _Evaluated(Struct):
+    result: dict[str, Any]
+
+
 class _Target(Struct):
     target_id: str = msgspec.field(name="targetId")
 
@@ -115,9 +119,11 @@ class Page:
         await loaded
         return (time.perf_counter() - since) * 1000
 
-    async def evaluate(self, expression: str) -> None:
-        """Run an expression in the page."""
-        await self.cdp.call("Runtime.evaluate", {"expression": expression}, self.session)
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page."""
+        params = {"expression": expression, "returnByValue": True}
+        answer = await self.cdp.call("Runtime.evaluate", params, self.session)
+        return msgspec.json.decode(answer, type=_Evaluated).result.get("value")
 
     async def close(self) -> None:
         """Close the page."""

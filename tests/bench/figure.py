@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 Compare = Literal["ratio", "difference"]
+Side = Literal["≤", "≥"]
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -16,6 +17,24 @@ class Spread(Struct, frozen=True, kw_only=True):
 
     p50: float
     p99: float | None = None
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What is wanted of a percentile of ours: at most, or at least, `times` the baseline's own plus `plus` units."""
+
+    side: Side
+    of: Literal["p50", "p99"] = "p50"
+    times: float = 0.0
+    plus: float = 0.0
+
+    def met(self, ours: Spread, baseline: Spread | None) -> bool | None:
+        """Whether it is; None where one of the numbers was not measured."""
+        found = getattr(ours, self.of)
+        beside = getattr(baseline, self.of) if self.times and baseline else 0.0
+        if found is None or beside is None or (self.times and baseline is None):
+            return None
+        bound = self.times * beside + self.plus
+        return bool(found <= bound if self.side == "≤" else found >= bound)
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -28,6 +47,7 @@ class Row(Struct, frozen=True, kw_only=True):
     baseline: Spread | None = None
     baseline_label: str = ""
     compare: Compare = "ratio"
+    targets: tuple[Target, ...] = ()
     note: str = ""
 
 
@@ -63,6 +83,16 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(
         p50=_rank(ordered, 0.50), p99=_rank(ordered, 0.99) if len(ordered) >= 20 else None
     )
+
+
+def at_most(times: float = 0.0, *, plus: float = 0.0, of: Literal["p50", "p99"] = "p50") -> Target:
+    """A target that the figure must stay under."""
+    return Target(side="≤", of=of, times=times, plus=plus)
+
+
+def at_least(times: float = 0.0, *, plus: float = 0.0) -> Target:
+    """A target that the figure must reach."""
+    return Target(side="≥", times=times, plus=plus)
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:

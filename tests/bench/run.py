@@ -1,4 +1,5 @@
-"""`make bench`: every figure beside its baseline, measured in the same run by turns. Prints; judges nothing.
+"""`make bench`: every figure beside its baseline and its target, measured in the same run by turns. A target that is
+missed is marked and fails nothing: how busy the machine was decides as much.
 
 python tests/bench/run.py [FIGURE …] [--quick] [--json]
 """
@@ -28,7 +29,7 @@ if str(ROOT) not in sys.path:
 
 from tests.bench import child, machine, table  # noqa: E402
 from tests.bench.catalogue import FIGURES  # noqa: E402
-from tests.bench.figure import Figure  # noqa: E402
+from tests.bench.figure import Figure, Row  # noqa: E402
 from tests.bench.telling import Failed, Measured, Progress  # noqa: E402
 
 FAILED = 1
@@ -90,9 +91,25 @@ def _run_as_json(console: Console, figures: list[Figure], *, quick: bool) -> boo
     """Print everything at the end, in one line; whether any failed."""
     report: dict[str, object] = {"machine": machine.described(), "quick": quick}
     results = {figure.name: result for figure, result in _results(console, figures, quick=quick)}
-    report |= {"load_after": machine.load(), "figures": results}
+    told = {name: _told(result) for name, result in results.items()}
+    report |= {"load_after": machine.load(), "figures": told}
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     return any(isinstance(result, Failed) for result in results.values())
+
+
+def _told(result: Result) -> dict[str, object]:
+    """A result for machines: each target with its text and whether it is met."""
+    if isinstance(result, Failed):
+        return {"failed": result.reason}
+    return {"rows": [_row(row) for row in result.rows]}
+
+
+def _row(row: Row) -> dict[str, object]:
+    targets = [
+        {"text": table.wanted(target), "met": target.met(row.ours, row.baseline)}
+        for target in row.targets
+    ]
+    return {**msgspec.structs.asdict(row), "targets": targets}
 
 
 def _results(

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tests.bench.figure import Row, Spread
+from tests.bench.figure import Row, Spread, Target
 
 
 class Column(Struct, frozen=True):
@@ -24,13 +24,14 @@ class Column(Struct, frozen=True):
 
 COLUMNS = (
     Column("", 36, "left"),
-    Column("ours p50", 9, style="bold"),
-    Column("p99", 8),
-    Column("beside", 18, "left", "dim"),
-    Column("p50", 8),
-    Column("p99", 8),
-    Column("", 8, style="bold green"),
+    Column("ours p50", 8, style="bold"),
+    Column("p99", 7),
+    Column("beside", 17, "left", "dim"),
+    Column("p50", 7),
+    Column("p99", 7),
+    Column("", 7, style="bold"),
     Column("unit", 8, "left", "dim"),
+    Column("target", 18, "left"),
     Column("n", 7, style="dim"),
 )
 WIDTH = sum(column.width + 1 for column in COLUMNS)
@@ -66,7 +67,7 @@ def _table() -> Table:
     return table
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row) -> list[str | Text]:
     beside = row.baseline
     return [
         f"  {row.label}",
@@ -77,8 +78,24 @@ def _cells(row: Row) -> list[str]:
         _number(beside.p99 if beside else None),
         compared(row),
         row.unit,
+        Text("\n").join(_judged(row, target) for target in row.targets),
         f"{row.n:,}",
     ]
+
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+
+
+def _judged(row: Row, target: Target) -> Text:
+    mark, style = _MARKS[target.met(row.ours, row.baseline)]
+    return Text(f"{mark} {wanted(target)}", style=style)
+
+
+def wanted(target: Target) -> str:
+    """A target as the table says it: `p99 ≤ 2 × + 1`."""
+    parts = [f"{target.times:g} ×"] if target.times else []
+    parts += [f"{target.plus:,g}"] if target.plus else []
+    return f"{target.of} {target.side} {' + '.join(parts)}"
 
 
 def compared(row: Row) -> str:

@@ -1,7 +1,7 @@
 """A run written as a list of happenings, for tests of its timeline."""
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from schemas.events import EventData, type_of
 from schemas.resources import Run, RunEvent
@@ -11,10 +11,19 @@ START_MS = 1_795_000_000_000
 PAGE_ID = "page-1"
 
 
-def event(at_ms: int, data: EventData, *, page_id: str = PAGE_ID, status: str = "") -> RunEvent:
+def event(
+    at_ms: int,
+    data: EventData,
+    *,
+    page_id: str = PAGE_ID,
+    status: str = "",
+    duration_seconds: float | UnsetType = UNSET,
+) -> RunEvent:
     """An event `at_ms` after the run's start."""
     spec = type_of(data)
-    return raw_event(at_ms, spec.name, spec.category, msgspec.json.encode(data), page_id, status)
+    body = msgspec.json.encode(data)
+    told = raw_event(at_ms, spec.name, spec.category, body, page_id, status)
+    return msgspec.structs.replace(told, duration_seconds=duration_seconds)
 
 
 def raw_event(

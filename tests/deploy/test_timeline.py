@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import msgspec
@@ -14,9 +15,18 @@ from schemas.events.connection import ConnectionClosed, ConnectionOpened
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
+from schemas.events.events import EventsSuppressed
 from schemas.events.navigation import Navigation
-from schemas.events.network import NetworkFailed, NetworkFinished, NetworkRequest, NetworkResponse
-from schemas.events.page import PageCrash, PageError, PageLoad, PageOpened, PageTitle
+from schemas.events.network import (
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+    WebSocketClosed,
+    WebSocketCreated,
+    WebSocketOpened,
+)
+from schemas.events.page import PageCrash, PageError, PageFrame, PageLoad, PageOpened, PageTitle
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.resources import RunEvent
 from tests.deploy.runs import event, raw_event, run
@@ -66,13 +76,13 @@ def test_request_is_one_line() -> None:
 
 def test_redirect_is_one_line_with_an_arrow() -> None:
     exchange = [
-        request("/old"),
+        request("/old", timestamp=10.0),
         response("/old", 302, redirect=True),
-        request("/about.html", redirect=True),
+        request("/about.html", redirect=True, timestamp=10.005),
         response("/about.html", 200),
-        event(9, NetworkFinished(request_id="1", encoded_bytes=900)),
+        event(9, NetworkFinished(request_id="1", encoded_bytes=900, timestamp=10.015)),
     ]
-    assert told(*exchange) == ["network   GET 302 /old → 200 /about.html 900 B 9 ms"]
+    assert told(*exchange) == ["network   GET 302 /old → 200 /about.html 900 B 15 ms"]
 
 
 def test_not_found_is_red() -> None:
@@ -89,7 +99,7 @@ def test_failed_request_is_an_error() -> None:
 
 def test_canceled_request_is_no_error() -> None:
     failed = event(3, NetworkFailed(request_id="1", error_text="net::ERR_ABORTED", canceled=True))
-    assert told(request("/report.csv"), failed) == ["network   GET /report.csv canceled 3 ms"]
+    assert told(request("/report.csv"), failed) == ["network   GET /report.csv canceled"]
 
 
 def test_navigation_is_one_line_with_its_title() -> None:
@@ -98,7 +108,7 @@ def test_navigation_is_one_line_with_its_title() -> None:
         event(4, navigation("committed", "/about.html")),
         event(9, PageLoad(milestone="domContentLoaded", url=HOME + "/about.html")),
         event(12, PageTitle(title="Our story", url=HOME + "/about.html")),
-        event(30, PageLoad(milestone="load", url=HOME + "/about.html")),
+        event(31, PageLoad(milestone="load", url=HOME + "/about.html"), duration_seconds=0.03),
     ]
     assert told(request("/old"), *visit)[1] == (
         "page      /old → /about.html “Our story” loaded in 30 ms"
@@ -119,14 +129,62 @@ def test_load_that_comes_after_the_next_start_is_not_lost() -> None:
     visits = [
         event(0, navigation("committed", "/one", loader="L1")),
         event(5, navigation("started", "/two", loader="L2")),
-        event(9, PageLoad(milestone="load", url=HOME + "/one")),
+        event(9, PageLoad(milestone="load", url=HOME + "/one"), duration_seconds=0.009),
     ]
     assert told(request("/"), *visits)[1:] == ["page      /one loaded in 9 ms", "page      /two"]
 
 
+def test_what_the_server_did_not_send_says_so() -> None:
+    changed: dict[str, dict[str, Any]] = {
+        "not modified": {"wire_status": 304},
+        "from cache": {"from_memory_cache": True},
+    }
+    for words, fields in changed.items():
+        assert told(request("/a.js"), response("/a.js", 200, **fields)) == [
+            f"network   GET 200 /a.js {words}"
+        ]
+
+
+def test_failed_navigation_says_why() -> None:
+    failed = msgspec.structs.replace(navigation("failed", "/x"), error_text="net::ERR_FAILED")
+    line = told(request("/"), event(0, navigation("started", "/x")), event(1, failed))[1]
+    assert line == "error     /x net::ERR_FAILED"
+
+
+def test_frames_and_their_ends_are_not_told_again() -> None:
+    happenings = [
+        event(0, PageFrame(phase="attached", frame_id="F2")),
+        event(1, navigation("committed", "/inset.html", main=False)),
+        event(2, navigation("finished", "/inset.html", main=False)),
+    ]
+    assert told(request("/"), *happenings)[1:] == ["frame     /inset.html"]
+
+
+def test_web_socket_is_one_line() -> None:
+    closed = WebSocketClosed(
+        request_id="9", messages_sent=2, bytes_sent=30, messages_received=1, bytes_received=4100
+    )
+    made = WebSocketCreated(request_id="9", url="ws://127.0.0.1:4000/chat")
+    opened = WebSocketOpened(request_id="9", http_status=101)
+    assert told(event(0, made), event(1, opened)) == ["network   WS ws://127.0.0.1:4000/chat open"]
+    assert told(event(0, made), event(1, opened), event(2, closed)) == [
+        "network   WS ws://127.0.0.1:4000/chat ↑ 2 30 B  ↓ 1 4.1 kB"
+    ]
+
+
+def test_what_was_left_out_is_told() -> None:
+    suppressed = EventsSuppressed(
+        kind="console.message", count=12_345, bytes=2_000_000, reason="rate"
+    )
+    assert told(event(0, suppressed)) == [
+        "left out  12,345 × console.message not recorded 2.0 MB, beyond the run's budget (rate)"
+    ]
+
+
 def test_download_is_no_visit() -> None:
     began = Download(phase="began", guid="g", url=HOME + "/a.csv", suggested_filename="a.csv")
-    happenings = [event(0, navigation("started", "/a.csv")), event(5, began)]
+    aborted = event(6, navigation("failed", "/a.csv"))
+    happenings = [event(0, navigation("started", "/a.csv")), event(5, began), aborted]
     assert told(request("/a.csv"), *happenings)[1:] == ["download  a.csv /a.csv unfinished"]
 
 
@@ -199,7 +257,13 @@ def test_download_is_one_line() -> None:
     url = HOME + "/report.csv"
     began = Download(phase="began", guid="g", url=url, suggested_filename="report.csv")
     ended = Download(phase="completed", guid="g", received_bytes=20_480)
-    assert told(event(0, began), event(1, ended)) == [f"download  report.csv {url} 20.5 kB"]
+    coming = Download(phase="progress", guid="g", received_bytes=10_240)
+    assert told(event(0, began), event(1, coming)) == [
+        f"download  report.csv {url} unfinished 10.2 kB"
+    ]
+    assert told(event(0, began), event(1, coming), event(2, ended)) == [
+        f"download  report.csv {url} 20.5 kB"
+    ]
     assert told(event(0, began))[0].endswith("unfinished")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,20 +23,21 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield store
 
 
-async def insert(transaction: Transaction) -> None:
-    await transaction.execute("INSERT INTO projections VALUES ('made by a test', 1)")
+def insert(transaction: Transaction) -> None:
+    transaction.execute("INSERT INTO projections VALUES ('made by a test', 1)")
 
 
 FIND = "SELECT * FROM projections WHERE name = 'made by a test'"
 
 
 async def test_cancelled_caller_leaves_a_whole_transaction(store: Store) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
 
-    async def slow(transaction: Transaction) -> None:
-        await insert(transaction)
-        begun.set()
-        await go_on.wait()
+    def slow(transaction: Transaction) -> None:
+        insert(transaction)
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(10)
 
     caller = asyncio.create_task(store.write(slow))
     await begun.wait()
@@ -48,9 +50,9 @@ async def test_cancelled_caller_leaves_a_whole_transaction(store: Store) -> None
 
 
 async def test_failed_job_changes_nothing_and_stops_nobody(store: Store) -> None:
-    async def fails(transaction: Transaction) -> None:
-        await insert(transaction)
-        await transaction.execute("this is no SQL")
+    def fails(transaction: Transaction) -> None:
+        insert(transaction)
+        transaction.execute("this is no SQL")
 
     with pytest.raises(sqlite3.OperationalError):
         await store.write(fails)
@@ -86,10 +88,10 @@ async def test_raised_version_is_rebuilt_and_comes_back_the_same(tmp_path: Path)
         assert {row["version"] for row in versions} == {2}
 
 
-async def _forget(transaction: Transaction) -> None:
+def _forget(transaction: Transaction) -> None:
     """What is wrong in the tables must not live on."""
-    await transaction.execute("UPDATE runs SET status = 'nonsense'")
-    await transaction.execute("DELETE FROM events")
+    transaction.execute("UPDATE runs SET status = 'nonsense'")
+    transaction.execute("DELETE FROM events")
 
 
 async def test_second_store_on_one_file_is_refused(store: Store, tmp_path: Path) -> None:

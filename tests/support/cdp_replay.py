@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from worker.cdp import frames
 from worker.cdp.switchboard import Owner, Switchboard
 from worker.fact import Fact
 from worker.tap import Tap
-from worker.translate import TRANSLATORS, Tapped
+from worker.translate import TRANSLATORS
 
 # Of every fact, what says whether it is the right one.
 SHOWN = (
@@ -26,7 +26,7 @@ SHOWN = (
 def heard_by_the_tap(message: bytes) -> bool:
     """Whether a message is one that the tap may do something with."""
     method = (frames.method_of(message) or b"").decode()
-    return method in TRANSLATORS or method.startswith("Target.attached")
+    return method in TRANSLATORS
 
 
 class Line(Switchboard):
@@ -52,14 +52,15 @@ class Bench:
         self.answerable = answerable
         self.session = session
         self.line = Line(session)
+        self.later: list[Callable[[], None]] = []
         self.tap = Tap(
             self.line,
             self.facts.append,
             downloads=Path("/downloads"),
             answerable=lambda _target: self.answerable,
+            later=lambda _seconds, do: self.later.append(do),
         )
-        self.tap._session = session
-        self.tap._tapped[session] = Tapped(target_id="", type="browser")
+        self.tap.listen_on(session)
 
     def hear(self, *messages: bytes) -> None:
         """Messages of the browser's, in their order."""
@@ -80,6 +81,7 @@ def replay(messages: Iterable[bytes]) -> tuple[list[str], Bench]:
     assert session is not None
     bench = Bench(session)
     bench.hear(*heard)
+    bench.tap.end()
     return [shown(fact) for fact in bench.facts], bench
 
 

@@ -24,7 +24,7 @@ def worker() -> Tapped:
 def facts(method: str, params: dict[str, Any], tapped: Tapped | None = None) -> list[Fact]:
     """The facts, each checked to be of the target's page."""
     on = tapped or page()
-    found = list(translate(method, msgspec.json.encode(params), on))
+    found = list(translate(method, msgspec.json.encode({"method": method, "params": params}), on))
     assert all((fact.page_id, fact.context_id) == (on.page_id, on.context_id) for fact in found)
     return found
 

@@ -6,18 +6,31 @@ the tap, never fatal.
 
 from __future__ import annotations
 
-from worker.translate import browser, log, network, page, runtime, target
-from worker.translate._registry import TRANSLATORS, WORKER_TYPES, Tapped, translate
+from worker.translate import browser, log, navigations, page, requests, runtime, target, websockets
+from worker.translate._registry import (
+    TRANSLATORS,
+    WORKER_TYPES,
+    Browser,
+    Tapped,
+    facts_in,
+    read,
+    translate,
+)
 
 __all__ = [
     "TRANSLATORS",
     "WORKER_TYPES",
+    "Browser",
     "Tapped",
     "browser",
+    "facts_in",
     "log",
-    "network",
+    "navigations",
     "page",
+    "read",
+    "requests",
     "runtime",
     "target",
     "translate",
+    "websockets",
 ]

@@ -1,14 +1,15 @@
-"""The Browser domain: downloads. They belong to a frame, not to a session; the tap finds the page."""
+"""The Browser domain: downloads. They are announced to the browser's session; the frame they began in has a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
 from schemas.events.download import Download
 from worker.fact import Fact
-from worker.translate._registry import Params, Tapped, cdp
+from worker.translate._registry import Downloading, Params, Tapped, cdp
 
 
 class DownloadWillBegin(Params, frozen=True, kw_only=True):
@@ -29,9 +30,16 @@ class DownloadProgress(Params, frozen=True, kw_only=True):
     total_bytes: float = 0
 
 
+QUARTERS = 4
+STEP_BYTES = 16 * 1024 * 1024  # of a download whose size nobody knows
+
+
 @cdp("Browser.downloadWillBegin", DownloadWillBegin)
 def download_will_begin(params: DownloadWillBegin, tapped: Tapped) -> Iterator[Fact]:
     """A download begins."""
+    browser, frame_id = tapped.browser, params.frame_id or ""
+    page = browser.targets.get(frame_id) or browser.frames.get(frame_id, tapped)
+    browser.downloads[params.guid] = Downloading(tapped=page)
     download = Download(
         phase="began",
         guid=params.guid,
@@ -39,19 +47,40 @@ def download_will_begin(params: DownloadWillBegin, tapped: Tapped) -> Iterator[F
         suggested_filename=params.suggested_filename,
         frame_id=params.frame_id,
     )
-    yield tapped.fact(download, "started")
+    yield page.fact(download, "started")
 
 
 @cdp("Browser.downloadProgress", DownloadProgress)
 def download_progress(params: DownloadProgress, tapped: Tapped) -> Iterator[Fact]:
-    """A download ends. What it has received so far is not told."""
+    """A download comes on, a step at a time, or ends."""
+    downloads = tapped.browser.downloads
+    under = downloads.get(params.guid) or Downloading(tapped=tapped)
     if params.state == "inProgress":
+        step = _step(params)
+        if step > under.step:
+            under.step = step
+            yield under.tapped.fact(_download("progress", params), "received")
         return
-    completed = params.state == "completed"
-    download = Download(
-        phase="completed" if completed else "canceled",
+    downloads.pop(params.guid, None)
+    if params.state == "completed":
+        yield under.tapped.fact(_download("completed", params), "finished")
+    else:
+        yield under.tapped.fact(_download("canceled", params), "failed")
+
+
+def _step(params: DownloadProgress) -> int:
+    """The last step on the way; all of it is none, for that is the end, which is told by itself."""
+    if not params.total_bytes:
+        return int(params.received_bytes) // STEP_BYTES
+    return min(QUARTERS - 1, int(QUARTERS * params.received_bytes / params.total_bytes))
+
+
+def _download(
+    phase: Literal["progress", "completed", "canceled"], params: DownloadProgress
+) -> Download:
+    return Download(
+        phase=phase,
         guid=params.guid,
         received_bytes=int(params.received_bytes),
         total_bytes=int(params.total_bytes) or UNSET,
     )
-    yield tapped.fact(download, "finished" if completed else "failed")

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schemas.events.console import ConsoleMessage
+from schemas.events.console import ConsoleArgument, ConsoleMessage
 from schemas.events.page import PageError, StackFrame
 from worker.fact import Fact
 from worker.translate._registry import Params, Tapped, cdp
 
 MAX_STACK_FRAMES = 32
+MAX_ARGUMENTS = 32
+MAX_ARGUMENT_CHARS = 1024  # `text` says them all, as far as it goes
 
 # console.* methods (`Runtime.consoleAPICalled.type`) whose level is not info
 LEVELS = {
@@ -95,14 +97,16 @@ def console_api_called(params: ConsoleApiCalled, tapped: Tapped) -> Iterator[Fac
     """A script calls a method of `console`."""
     stack = _stack(params.stack_trace)
     top = stack[0] if stack else StackFrame()
+    texts = [text_of(each) for each in params.args]
     message = ConsoleMessage(
         level=LEVELS.get(params.type, "info"),
-        text=" ".join(map(text_of, params.args)),
+        text=" ".join(texts),
         method=params.type,
         url=top.url,
         line_number=top.line_number if stack else UNSET,
         column_number=top.column_number if stack else UNSET,
         worker=tapped.is_worker,
+        args=_arguments(params.args, texts),
         stack=stack if len(stack) > 1 else UNSET,
     )
     yield tapped.fact(message)
@@ -123,6 +127,20 @@ def exception_thrown(params: ExceptionThrown, tapped: Tapped) -> Iterator[Fact]:
         stack=stack or UNSET,
     )
     yield tapped.fact(error, "failed")
+
+
+def _arguments(
+    args: tuple[RemoteObject, ...], texts: list[str]
+) -> list[ConsoleArgument] | UnsetType:
+    """The arguments one by one, unless there is one text and no more."""
+    if not args or (len(args) == 1 and args[0].type == "string"):
+        return UNSET
+    return [
+        ConsoleArgument(
+            type=each.type, text=text[:MAX_ARGUMENT_CHARS], subtype=each.subtype or UNSET
+        )
+        for each, text in zip(args[:MAX_ARGUMENTS], texts, strict=False)
+    ]
 
 
 def text_of(value: RemoteObject) -> str:

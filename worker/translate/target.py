@@ -9,6 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
 from worker.fact import Fact
 from worker.translate._registry import Params, Tapped, cdp
+from worker.translate.navigations import forget_frames
+from worker.translate.websockets import close_sockets
 
 
 class TargetInfo(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -19,6 +21,7 @@ class TargetInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     title: str = ""
     url: str = ""
     opener_id: str | UnsetType = UNSET
+    opener_frame_id: str | UnsetType = UNSET
     browser_context_id: str | UnsetType = UNSET
 
 
@@ -55,13 +58,19 @@ def attached_to_target(params: AttachedToTarget, tapped: Tapped) -> Iterator[Fac
     """A page opens; frames and workers show by what they do."""
     if tapped.is_page:
         info = params.target_info
-        yield tapped.fact(PageOpened(url=info.url, opener_id=info.opener_id), "started")
+        opened = PageOpened(
+            url=info.url, opener_id=info.opener_id, opener_frame_id=info.opener_frame_id
+        )
+        yield tapped.fact(opened, "started")
 
 
 @cdp("Target.detachedFromTarget", DetachedFromTarget)
 def detached_from_target(_params: DetachedFromTarget, tapped: Tapped) -> Iterator[Fact]:
-    """A page closes."""
+    """A target is gone, and with it what it had begun; when it is a page, that is told."""
+    yield from tapped.browser.requests.leave(tapped.target_id)
+    yield from close_sockets(tapped)
     if tapped.is_page:
+        forget_frames(tapped)
         yield tapped.fact(PageClosed(url=tapped.url), "finished")
 
 

@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from deploy.site import Site
 from tests.bench.cdp import Page, over_websocket
-from tests.bench.figure import Bench, Figure, Row, Spread
+from tests.bench.figure import Bench, Figure, Row, Spread, at_most
 from tests.bench.stack import Stack, stack
 
 MB = 1_000_000
+MOST_MB = {"worker": 120, "recorder": 150}
 SETTLE_SECONDS = 2.0
 PATHS = ("/", "/about.html", "/quote.html", "/frame.html", "/broken.html")
 
@@ -36,21 +37,22 @@ async def measure(bench: Bench) -> list[Row]:
             bench.progress(number + 1, runs)
         after = await _settled(pids)
     return [
-        _row(f"{name}, {kind.upper()}", runs, getattr(after[name], kind), getattr(idle[name], kind))
+        _row(name, kind, runs, getattr(after[name], kind), getattr(idle[name], kind))
         for name in pids
         for kind in Memory.__struct_fields__
     ]
 
 
-def _row(label: str, runs: int, after: float, idle: float) -> Row:
+def _row(name: str, kind: str, runs: int, after: float, idle: float) -> Row:
     return Row(
-        label=label,
+        label=f"{name}, {kind.upper()}",
         unit="MB",
         n=runs,
         ours=Spread(p50=after),
         baseline=Spread(p50=idle),
         baseline_label="idle",
         compare="difference",
+        targets=(at_most(plus=MOST_MB[name]),),
         note=f"after {runs} runs of {len(PATHS)} pages",
     )
 

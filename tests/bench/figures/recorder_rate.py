@@ -1,122 +1,111 @@
-"""JetStream to committed rows, beside a consumer that reads the same messages and does nothing with them."""
+"""JetStream to committed rows, beside a consumer that reads the same messages and does nothing with them.
+
+Once through what waits in the stream already, once while a process of its own publishes it there: on few cores,
+publisher and server take from the recorder what they need themselves.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from recorder import bus as buses
-from recorder.bus import Bus
-from recorder.consumer import Consumer
-from recorder.entries import Message
-from recorder.news import News
-from recorder.projections import PROJECTIONS
-from recorder.projector import Projector
-from recorder.store import Store, open_store
-from schemas import subjects
+from tests.bench import firehose
 from tests.bench.browser import prepare
 from tests.bench.corpus import Replay, record
-from tests.bench.figure import Bench, Figure, Row, spread
+from tests.bench.figure import Bench, Figure, Row, Target, at_least, spread
 from tests.bench.nats_server import nats_server
-from tests.bench.publishing import all_acknowledged, make_stream, outbox_in, published
-from worker.bus import PublishLink
+from tests.bench.orders import servant
+from tests.bench.publishing import make_stream, outbox_in
+from tests.bench.recording import seconds_until
 
 RUNS = 10
-ROUND_SECONDS = 60.0
 
 
-class Backlog(Struct, frozen=True):
-    """What waits in the stream."""
+class Rates(Struct):
+    """Events a second of each round."""
 
-    events: int
-    last: int
-
-
-class _Reading(Projector):
-    """Takes messages and only says so."""
-
-    def __init__(self, store: Store, news: News) -> None:
-        super().__init__(store, news, ())
-        self._told = news
-
-    async def apply(self, messages: Sequence[Message]) -> None:
-        last = messages[-1]
-        self._told.announce(last.stream, last.epoch, last.position)
+    committed: list[float]
+    read: list[float]
 
 
 async def measure(bench: Bench) -> list[Row]:
-    """Both through the same backlog, by turns, each from the beginning with a database of its own."""
-    rounds, events = bench.count(5, 2), bench.count(20_000, 4000)
-    committed: list[float] = []
-    read: list[float] = []
-    async with nats_server(bench.directory / "nats") as nats_url:
-        backlog = await _fill(bench, nats_url, events)
-        async with buses.connect(nats_url, "bench") as bus:
-            for turn in range(rounds):
-                name = f"round-{turn}"
-                committed.append(await _ours(bus, bench.directory, f"{name}-ours", backlog))
-                read.append(await _only(bus, bench.directory, f"{name}-only", backlog))
-                bench.progress(turn + 1, rounds)
+    """Each way by turns, each time with a server and a database of its own."""
+    rounds = bench.count(5, 2)
+    events = await _fill(bench.directory / "outbox", bench, bench.count(20_000, 4000))
+    waiting, live = Rates([], []), Rates([], [])
+    for turn in range(rounds):
+        for way, rates in ((_waiting, waiting), (_live, live)):
+            place = bench.directory / f"{turn}-{way.__name__}"
+            seconds = await way(bench.directory / "outbox", place, events, True)
+            rates.committed.append(events / seconds)
+            seconds = await way(bench.directory / "outbox", place, events, False)
+            rates.read.append(events / seconds)
+        bench.progress(turn + 1, rounds)
+    note = f"median of {rounds} rounds of {events:,} events in {RUNS} runs"
     return [
-        Row(
-            label="JetStream → committed rows",
-            unit="events/s",
-            n=rounds * backlog.events,
-            ours=spread(committed),
-            baseline=spread(read),
-            baseline_label="consuming only",
-            note=f"median of {rounds} rounds over a backlog of {backlog.events:,} in {RUNS} runs",
-        )
+        _row("waiting events → committed rows", waiting, events, note, at_least(0.6)),
+        _row("live events → committed rows", live, events, note, at_least(plus=12_000)),
     ]
 
 
-async def _fill(bench: Bench, nats_url: str, events: int) -> Backlog:
-    """Publish real events of several runs."""
+def _row(label: str, rates: Rates, events: int, note: str, *targets: Target) -> Row:
+    return Row(
+        label=label,
+        unit="events/s",
+        n=len(rates.read) * events,
+        ours=spread(rates.committed),
+        baseline=spread(rates.read),
+        baseline_label="consuming only",
+        targets=targets,
+        note=f"{note}; live: publisher in atomic batches and server on the same cores",
+    )
+
+
+async def _fill(outbox_directory: Path, bench: Bench, events: int) -> int:
+    """Real events of several runs, mixed; how many they became."""
     corpus = await record(prepare(bench.directory))
-    await make_stream(nats_url)
-    link = PublishLink(nats_url, "bench")
-    async with outbox_in(bench.directory / "outbox") as outbox:
+    async with outbox_in(outbox_directory) as outbox:
         replays = [Replay(corpus, outbox) for _ in range(RUNS)]
         for replay in replays:
             await replay.attach()
-            replay.feed(events // RUNS)
-        async with published(link, outbox):
-            last = await all_acknowledged(outbox)
-    return Backlog(sum(replay.events for replay in replays), last)
+        for _ in range(events // RUNS // 20):
+            for replay in replays:
+                replay.feed(20)
+        return len(outbox)
 
 
-async def _ours(bus: Bus, directory: Path, name: str, backlog: Backlog) -> float:
-    async with open_store(directory / f"{name}.db", PROJECTIONS) as store:
-        news = News()
-        return await _rate(bus, store, Projector(store, news, PROJECTIONS), news, name, backlog)
+async def _waiting(outbox: Path, place: Path, events: int, project: bool) -> float:
+    """Seconds for a backlog."""
+    async with nats_server(place / f"nats-{project}") as nats_url:
+        await make_stream(nats_url)
+        await firehose.publish(nats_url, list(firehose.read(outbox)))
+        return await _seconds(nats_url, place / f"ours-{project}.db", events, project)
 
 
-async def _only(bus: Bus, directory: Path, name: str, backlog: Backlog) -> float:
-    async with open_store(directory / f"{name}.db", PROJECTIONS) as store:
-        news = News()
-        return await _rate(bus, store, _Reading(store, news), news, name, backlog)
+async def _live(outbox: Path, place: Path, events: int, project: bool) -> float:
+    """Seconds from the first event's publishing to the last one's commit."""
+    async with nats_server(place / f"nats-{project}") as nats_url:
+        await make_stream(nats_url)
+        async with servant("tests.bench.firehose", nats_url, str(outbox)) as publisher:
+            await publisher.answer()
+            database = place / f"ours-{project}.db"
+            return await _seconds(nats_url, database, events, project, publisher.go)
 
 
-async def _rate(
-    bus: Bus, store: Store, projector: Projector, news: News, durable: str, backlog: Backlog
+async def _seconds(
+    nats_url: str,
+    database: Path,
+    events: int,
+    project: bool,
+    begin: Callable[[], None] | None = None,
 ) -> float:
-    """Events a second until the last of the backlog is announced."""
-    consumer = Consumer(bus, store, projector, news, stream=subjects.RUNS, durable=durable)
-    since = time.perf_counter()
-    task = asyncio.get_running_loop().create_task(consumer.run())
-    try:
-        if not await news.wait_for_position(subjects.RUNS, backlog.last, ROUND_SECONDS):
-            raise TimeoutError(f"the backlog was not read within {ROUND_SECONDS:.0f} s")
-        return backlog.events / (time.perf_counter() - since)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    async with buses.connect(nats_url, "bench") as bus:
+        return await seconds_until(events, bus, database, project=project, begin=begin)
 
 
-FIGURE = Figure(name="recorder_rate", title="Recorder, events a second", measure=measure)
+FIGURE = Figure(
+    name="recorder_rate", title="Recorder, events a second", measure=measure, deadline_seconds=300
+)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from tests.bench.browser import launched, prepare
 from tests.bench.cdp import Cdp, over_websocket
-from tests.bench.figure import Bench, Figure, Row, spread
+from tests.bench.figure import Bench, Figure, Row, at_most, spread
 from tests.bench.processes import module, running, until
 from tests.bench.stack import stack
 
 OURS, DIRECT, PROXY, PIPE = "ours", "raw WebSocket", "do-nothing proxy", "raw pipe"
 WARM_UP = 100
+TARGETS = (at_most(1, plus=0.1), at_most(2, of="p99"))
 
 
 async def measure(bench: Bench) -> list[Row]:
@@ -31,6 +32,7 @@ async def measure(bench: Bench) -> list[Row]:
             baseline=spread(took[baseline]),
             baseline_label=baseline,
             compare="difference",
+            targets=TARGETS if baseline == DIRECT else (),
         )
         for baseline in (DIRECT, PROXY, PIPE)
     ] + [_beside_the_least(took, count)]
@@ -47,7 +49,7 @@ def _beside_the_least(took: Mapping[str, list[float]], count: int) -> Row:
         ours=spread([middle[OURS] - middle[DIRECT]]),
         baseline=spread(least),
         baseline_label="proxy + pipe add",
-        compare="difference",
+        targets=(at_most(1.25),),
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tests.bench.browser import prepare
 from tests.bench.corpus import Corpus, Replay, record
-from tests.bench.figure import Bench, Figure, Row, spread
+from tests.bench.figure import Bench, Figure, Row, at_least, spread
 from tests.bench.nats_server import nats_server
 from tests.bench.publishing import all_acknowledged, make_stream, outbox_in, published
 from worker.bus import PublishLink
@@ -59,6 +59,7 @@ def _rows(rates: Rates, n: int, messages: int) -> list[Row]:
         ours=spread(rates.whole),
         baseline=spread(rates.publishing),
         baseline_label="publisher alone",
+        targets=(at_least(plus=3000), at_least(0.5)),
         note=f"median of {len(rates.whole)} rounds; {messages} recorded CDP messages, over and over",
     )
     half = Row(

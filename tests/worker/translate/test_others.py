@@ -52,8 +52,27 @@ def test_a_download_ends(state: str, phase: Any, status: str) -> None:
     assert fact.data == Download(phase=phase, guid="g", received_bytes=7, total_bytes=9)
 
 
-def test_a_download_goes_on() -> None:
-    assert facts("Browser.downloadProgress", {"guid": "g", "state": "inProgress"}) == []
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("total", "received", "told"),
+    [
+        (1000, [0, 100, 250, 260, 499, 500, 900, 1000, 1000], [250, 500, 900]),
+        (0, [0, 15 * MIB, 16 * MIB, 17 * MIB, 33 * MIB], [16 * MIB, 33 * MIB]),
+    ],
+)
+def test_a_download_comes_on_by_steps(total: int, received: list[int], told: list[int]) -> None:
+    tapped = page()
+    facts("Browser.downloadWillBegin", {"guid": "g", "frameId": "P1"}, tapped)
+    steps = []
+    for count in received:
+        params = {"guid": "g", "state": "inProgress", "receivedBytes": count, "totalBytes": total}
+        steps += facts("Browser.downloadProgress", params, tapped)
+    assert [fact.data.received_bytes for fact in steps if isinstance(fact.data, Download)] == told
+    assert {fact.status for fact in steps} == {"received"}
+    facts("Browser.downloadProgress", {"guid": "g", "state": "completed"}, tapped)
+    assert tapped.browser.downloads == {}
 
 
 def test_a_download_of_unknown_size() -> None:
@@ -66,9 +85,9 @@ INFO = {"targetId": "P1", "type": "page", "url": "http://a.test/", "title": "Sho
 
 
 def test_a_page_opens_and_closes() -> None:
-    attached = {"sessionId": "S", "targetInfo": INFO | {"openerId": "P0"}}
+    attached = {"sessionId": "S", "targetInfo": INFO | {"openerId": "P0", "openerFrameId": "F0"}}
     opened = only("Target.attachedToTarget", attached)
-    assert opened.data == PageOpened(url="http://a.test/", opener_id="P0")
+    assert opened.data == PageOpened(url="http://a.test/", opener_id="P0", opener_frame_id="F0")
     assert only("Target.detachedFromTarget", {"sessionId": "S"}).data == PageClosed(
         url="http://a.test/"
     )
@@ -104,7 +123,3 @@ def test_a_page_crashes() -> None:
 )
 def test_is_internal(url: str, internal: bool) -> None:
     assert is_internal(url) is internal
-
-
-def test_a_method_that_nobody_translates() -> None:
-    assert facts("Page.fromTheFuture", {"all": "new"}) == []

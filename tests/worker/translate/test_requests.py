@@ -11,9 +11,6 @@ from schemas.events.network import (
     NetworkFinished,
     NetworkRequest,
     NetworkResponse,
-    WebSocketClosed,
-    WebSocketCreated,
-    WebSocketOpened,
 )
 from tests.support.worker_translate import facts, only, page, worker
 
@@ -69,7 +66,8 @@ def test_a_request_of_a_worker() -> None:
     ("params", "size_bytes"),
     [
         (post(postData="äb"), 3),
-        (post(postDataEntries=[{"bytes": "QUJD"}, {"bytes": "QQ=="}, {}]), 4),
+        (post(postDataEntries=[{"bytes": "QUJD"}, {"bytes": "QQ=="}]), 4),
+        (post(postDataEntries=[{"bytes": "QUJD"}, {}]), msgspec.UNSET),
         (post(), msgspec.UNSET),
         (will_be_sent(), msgspec.UNSET),
     ],
@@ -170,41 +168,64 @@ def test_what_the_browser_fetches_for_itself_is_left_out_to_its_end(own: dict[st
     received = {"requestId": "1", "response": RESPONSE}
     assert facts("Network.responseReceived", received, tapped) == []
     assert facts("Network.loadingFinished", {"requestId": "1"}, tapped) == []
-    assert tapped.browsers_own == set()  # nothing is remembered for ever
+    assert len(tapped.browser.requests) == 0  # nothing is remembered for ever
+    assert tapped.browser.passed_over == {"internal requests": 1}
 
 
 def test_the_error_page_that_goes_on_under_a_failed_requests_id() -> None:
     tapped = page()
-    failed = {"requestId": "1", "type": "Document", "errorText": "net::ERR_CONNECTION_REFUSED"}
+    facts("Network.requestWillBeSent", will_be_sent(type="Document", loaderId="1"), tapped)
+    failed = {"requestId": "1", "type": "Document", "errorText": "net::ERR_NAME_NOT_RESOLVED"}
     assert len(facts("Network.loadingFailed", failed, tapped)) == 1
     assert facts("Network.loadingFinished", {"requestId": "1"}, tapped) == []
-    assert tapped.browsers_own == set()
+    assert len(tapped.browser.requests) == 0
 
 
-def test_a_web_socket_from_its_making_to_its_close() -> None:
-    created = {"requestId": "1", "url": "ws://a.test/", "initiator": {"type": "script"}}
-    answered = {"requestId": "1", "response": {"status": 101, "headers": {"A": "b"}}}
-    assert only("Network.webSocketCreated", created).data == WebSocketCreated(
-        request_id="1", url="ws://a.test/", initiator=Initiator(type="script")
-    )
-    assert only("Network.webSocketHandshakeResponseReceived", answered).data == WebSocketOpened(
-        request_id="1", http_status=101, headers={"A": "b"}
-    )
-    closed = only("Network.webSocketClosed", {"requestId": "1", "timestamp": 2.0})
-    assert (closed.status, closed.data) == (
-        "finished",
-        WebSocketClosed(request_id="1", timestamp=2.0),
-    )
+def test_from_the_pages_memory() -> None:
+    """The announcement of more to come is that of the first time, so nothing is waited for."""
+    tapped = page()
+    facts("Network.requestWillBeSent", will_be_sent(), tapped)
+    assert facts("Network.requestServedFromCache", {"requestId": "1"}, tapped) == []
+    received = {"requestId": "1", "response": RESPONSE, "hasExtraInfo": True}
+    data = only("Network.responseReceived", received, tapped).data
+    assert isinstance(data, NetworkResponse)
+    assert data.from_memory_cache
 
 
-def test_a_web_socket_fails() -> None:
-    fact = only("Network.webSocketFrameError", {"requestId": "1", "errorMessage": "Refused"})
-    assert fact.status == "failed"
-    assert fact.data == WebSocketClosed(request_id="1", error_text="Refused")
+def test_a_body_is_counted_and_timed_to_its_end() -> None:
+    tapped = page()
+    facts("Network.requestWillBeSent", will_be_sent(timestamp=10.0), tapped)
+    for length in (7, 5):
+        facts("Network.dataReceived", {"requestId": "1", "dataLength": length}, tapped)
+    fact = only("Network.loadingFinished", {"requestId": "1", "timestamp": 10.25}, tapped)
+    assert isinstance(fact.data, NetworkFinished)
+    assert (fact.data.decoded_bytes, fact.duration_ms) == (12, 250)
+    assert len(tapped.browser.requests) == 0
 
 
-def test_served_from_memory_is_no_fact_of_its_own() -> None:
-    assert facts("Network.requestServedFromCache", {"requestId": "1"}) == []
+def test_a_redirect_begins_the_count_anew() -> None:
+    tapped = page()
+    facts("Network.requestWillBeSent", will_be_sent(timestamp=1.0), tapped)
+    facts("Network.dataReceived", {"requestId": "1", "dataLength": 7}, tapped)
+    again = will_be_sent(timestamp=2.0, redirectResponse=RESPONSE | {"status": 302})
+    facts("Network.requestWillBeSent", again, tapped)
+    fact = only("Network.loadingFinished", {"requestId": "1", "timestamp": 2.5}, tapped)
+    assert isinstance(fact.data, NetworkFinished)
+    assert (fact.data.decoded_bytes, fact.duration_ms) == (0, 500)
+
+
+def test_clocks_of_two_processes_make_no_negative_time() -> None:
+    tapped = page()
+    facts("Network.requestWillBeSent", will_be_sent(timestamp=2.0), tapped)
+    failed = {"requestId": "1", "errorText": "net::ERR_FAILED", "timestamp": 1.9}
+    assert only("Network.loadingFailed", failed, tapped).duration_ms == 0
+
+
+def test_a_preflight_names_the_request_it_is_for() -> None:
+    preflight = {"type": "preflight", "url": "http://b.test/x", "requestId": "7"}
+    data = only("Network.requestWillBeSent", will_be_sent(initiator=preflight)).data
+    assert isinstance(data, NetworkRequest)
+    assert data.initiator == Initiator(type="preflight", url="http://b.test/x", request_id="7")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,275 @@
+"""Listens to one browser.
+
+It holds a browser session of its own beside those of the clients, and only listens: what it enables changes nothing
+that a page can see. Everything it hears goes through `translate` at once, in the order in which it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from schemas.events.runtime import Viewport
+from worker.cdp import frames
+from worker.cdp.switchboard import Switchboard
+from worker.fact import Fact
+from worker.tap import calls
+from worker.tap.calls import Calls
+from worker.tap.dialogs import Dialogs
+from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
+from worker.translate.target import (
+    AttachedToTarget,
+    DetachedFromTarget,
+    TargetCrashed,
+    TargetInfo,
+    TargetInfoChanged,
+)
+
+log = structlog.get_logger(__name__)
+
+# How long a response waits for what the network process says of it: between one and two of these.
+SWEEP_SECONDS = 0.5
+
+Later = Callable[[float, Callable[[], None]], object]
+
+
+class _Answer(Struct):
+    """The answer to a call of ours; an error has no result."""
+
+    id: int
+    result: Raw = Raw()
+
+
+_answer = msgspec.json.Decoder(_Answer)
+_info = msgspec.json.Decoder(TargetInfoChanged)
+
+
+def in_the_loop(seconds: float, do: Callable[[], None]) -> object:
+    """Do it later in the loop that runs."""
+    return asyncio.get_running_loop().call_later(seconds, do)
+
+
+class Tap:
+    """Listens to one browser and hands every fact to `record`. `passed_over` counts what became none."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        record: Callable[[Fact], object],
+        *,
+        downloads: Path,
+        answerable: Callable[[str], bool],
+        viewport: Viewport | UnsetType = UNSET,
+        later: Later = in_the_loop,
+    ) -> None:
+        self._switchboard = switchboard
+        self._record = record
+        self._downloads = downloads
+        self._page_calls = calls.DOCUMENT + calls.viewport_calls(viewport)
+        self._later = later
+        self._sweeping = False
+        self._session = b""
+        self._browser = Browser()
+        self._tapped: dict[bytes, Tapped] = {}
+        self._sessions: dict[str, bytes] = {}
+        self._asked: dict[int, str] = {}
+        self._bound: dict[str, str] = {}
+        self._last_id = 0
+        self._dialogs = Dialogs(answerable, self._dismiss)
+        self._follow: dict[str, Callable[[bytes, Tapped, bytes], None]] = {
+            "Target.attachedToTarget": self._on_attached,
+            "Target.detachedFromTarget": self._on_detached,
+            "Target.targetInfoChanged": self._on_info,
+            "Target.targetCrashed": self._on_crashed,
+            "Page.javascriptDialogOpening": self._on_dialog_opening,
+            "Page.javascriptDialogClosed": self._on_dialog_closed,
+            "Page.loadEventFired": self._on_load,
+        }
+
+    @property
+    def passed_over(self) -> Counter[str]:
+        """How often something that was heard became no fact: the browser's own requests, and by its method what
+        could not be read."""
+        return self._browser.passed_over
+
+    skipped = passed_over
+
+    async def attach(self) -> None:
+        """Take a browser session and attach to all there is and will be. Raises CdpError, BrowserGone."""
+        self.listen_on(await self._switchboard.attach(self))
+        self._send_all(self._session, calls.on_browser(self._downloads))
+
+    def listen_on(self, session: bytes) -> None:
+        """This is our browser session."""
+        self._session = session
+        self._tapped[session] = Tapped(target_id="", type="browser", browser=self._browser)
+
+    def navigate(self, target_id: str, url: str) -> None:
+        """Lead a page there, as soon as it is listened to: what is first asked for is then heard."""
+        session = self._sessions.get(target_id)
+        if session is None:
+            self._bound[target_id] = url
+        else:
+            self._send(session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"})
+
+    def receive(self, session: bytes, message: bytes) -> None:
+        """A message of one of our sessions. Nothing in it can make us fail."""
+        try:
+            method = frames.method_of(message)
+            if method is None:
+                self._receive_answer(session, message)
+            else:
+                self._receive_event(session, method.decode(), message)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._skip(message, error)
+        if self._browser.requests.waits and not self._sweeping:
+            self._sweeping = True
+            self._later(SWEEP_SECONDS, self._sweep)
+
+    def _receive_answer(self, session: bytes, message: bytes) -> None:
+        """The only answers we read are those to `_on_load`."""
+        if session == self._session and self._asked:
+            answer = frames.decode(_answer, message)
+            if answer.id not in self._asked:
+                return
+            asked_at = self._asked.pop(answer.id)
+            if answer.result:
+                self._take_info(_info.decode(answer.result), asked_at)
+
+    def _receive_event(self, session: bytes, method: str, message: bytes) -> None:
+        tapped = self._tapped.get(session)
+        if tapped is None:
+            return
+        follow = self._follow.get(method)
+        if follow is not None:
+            follow(session, tapped, message)
+        elif method in TRANSLATORS:
+            self._record_all(translate(method, message, tapped))
+
+    def _record_all(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            self._record(fact)
+
+    # what was held back
+
+    def _sweep(self) -> None:
+        """Tell what has waited long enough; while anything waits, come again."""
+        self._record_all(self._browser.requests.sweep())
+        self._sweeping = self._browser.requests.waits
+        if self._sweeping:
+            self._later(SWEEP_SECONDS, self._sweep)
+
+    def end(self) -> None:
+        """The browser is gone: nothing more comes that anything could wait for."""
+        self._record_all(self._browser.requests.leave_all())
+
+    # targets
+
+    def _on_attached(self, parent_session: bytes, parent: Tapped, message: bytes) -> None:
+        attached: AttachedToTarget = read("Target.attachedToTarget", message)
+        session = attached.session_id.encode()
+        tapped = _tapped(attached.target_info, parent)
+        if tapped.target_id in self._sessions:
+            self._send_all(session, calls.LET_GO[1:])
+            self._send(
+                parent_session, "Target.detachFromTarget", {"sessionId": attached.session_id}
+            )
+            return
+        self._tapped[session] = tapped
+        self._sessions[tapped.target_id] = session
+        self._browser.targets[tapped.target_id] = tapped
+        self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
+        self._send_all(session, self._calls_for(tapped) + calls.LET_GO)
+        if tapped.target_id in self._bound:
+            self.navigate(tapped.target_id, self._bound.pop(tapped.target_id))
+
+    def _calls_for(self, tapped: Tapped) -> Calls:
+        if tapped.is_worker:
+            return calls.SCRIPT
+        return self._page_calls if tapped.is_page else calls.DOCUMENT
+
+    def _on_detached(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
+        detached: DetachedFromTarget = read("Target.detachedFromTarget", message)
+        session = detached.session_id.encode()
+        tapped = self._tapped.pop(session, None)
+        self._dialogs.forget(session)
+        if tapped is not None:
+            self._sessions.pop(tapped.target_id, None)
+            self._browser.targets.pop(tapped.target_id, None)
+            self._record_all(facts_in("Target.detachedFromTarget", detached, tapped))
+
+    def _on_crashed(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
+        crashed: TargetCrashed = read("Target.targetCrashed", message)
+        tapped = self._browser.targets.get(crashed.target_id)
+        if tapped is not None:
+            self._record_all(facts_in("Target.targetCrashed", crashed, tapped))
+
+    def _on_info(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
+        self._take_info(read("Target.targetInfoChanged", message))
+
+    def _on_load(self, _session: bytes, tapped: Tapped, message: bytes) -> None:
+        """Chromium does not announce titles. The browser process knows them, so asking does not touch the page."""
+        self._record_all(translate("Page.loadEventFired", message, tapped))
+        if tapped.is_page and not tapped.on_error_page:
+            self._send(self._session, "Target.getTargetInfo", {"targetId": tapped.target_id})
+            self._asked[self._last_id] = tapped.url
+
+    def _take_info(self, changed: TargetInfoChanged, asked_at: str | None = None) -> None:
+        """A title counts only while the page is still where it was asked for: it belongs to its document."""
+        info = changed.target_info
+        tapped = self._browser.targets.get(info.target_id)
+        if tapped is not None and asked_at in (None, info.url):
+            self._record_all(facts_in("Target.targetInfoChanged", changed, tapped))
+            tapped.url, tapped.title = info.url, info.title
+
+    # what a silent listener must do all the same
+
+    def _on_dialog_opening(self, session: bytes, tapped: Tapped, message: bytes) -> None:
+        self._record_all(translate("Page.javascriptDialogOpening", message, tapped))
+        self._dialogs.opened(session, tapped.target_id)
+
+    def _on_dialog_closed(self, session: bytes, tapped: Tapped, message: bytes) -> None:
+        facts = translate("Page.javascriptDialogClosed", message, tapped)
+        self._record_all(self._dialogs.closed(session, list(facts)))
+
+    def dismiss_what_nobody_answers(self) -> None:
+        """A client has left, who may have been the last that could answer."""
+        self._dialogs.dismiss_what_nobody_answers()
+
+    def _dismiss(self, session: bytes) -> None:
+        self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
+
+    # messages
+
+    def _send_all(self, session: bytes, calls: Calls) -> None:
+        for method, params in calls:
+            self._send(session, method, params)
+
+    def _send(self, session: bytes, method: str, params: dict[str, Any]) -> None:
+        self._last_id += 1
+        message = msgspec.json.encode({"id": self._last_id, "method": method, "params": params})
+        self._switchboard.send(frames.with_session(message, session))
+
+    def _skip(self, message: bytes, error: Exception) -> None:
+        method = (frames.method_of(message) or b"?").decode(errors="replace")
+        self.passed_over[method] += 1
+        if self.passed_over[method] == 1:
+            log.warning("tap.message_skipped", method=method, reason=str(error))
+
+
+def _tapped(info: TargetInfo, parent: Tapped) -> Tapped:
+    return Tapped(
+        target_id=info.target_id,
+        type=info.type,
+        page_id=info.target_id if info.type == "page" else parent.page_id,
+        context_id=info.browser_context_id or parent.context_id or UNSET,
+        url=info.url,
+        browser=parent.browser,
+    )

@@ -1,0 +1,394 @@
+"""The Network domain: requests, their answers and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events.network import (
+    Initiator,
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+)
+from worker.fact import Fact
+from worker.translate._registry import (
+    INTERNAL_REQUESTS,
+    Params,
+    Tapped,
+    cdp,
+    duration_ms,
+    is_internal,
+)
+from worker.translate.extra_info import Request, with_wire
+from worker.translate.navigations import navigation_failed, navigation_redirected
+
+
+class CdpInitiator(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Network.Initiator`."""
+
+    type: str
+    url: str = ""
+    line_number: float | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
+
+
+class PostDataEntry(Struct, frozen=True, kw_only=True):
+    """`Network.PostDataEntry`: base64; none for a file or a blob, which is not read here."""
+
+    bytes: str | UnsetType = UNSET
+
+
+class CdpRequest(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Network.Request`."""
+
+    url: str
+    method: str
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    url_fragment: str = ""
+    has_post_data: bool = False
+    post_data: str | UnsetType = UNSET
+    post_data_entries: tuple[PostDataEntry, ...] = ()
+
+
+class Response(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Network.Response`."""
+
+    url: str
+    status: int
+    status_text: str = ""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    mime_type: str = ""
+    protocol: str = ""
+    remote_i_p_address: str = ""
+    remote_port: int | UnsetType = UNSET
+    from_disk_cache: bool = False
+    from_service_worker: bool = False
+    from_prefetch_cache: bool = False
+    encoded_data_length: float = 0
+    timing: dict[str, Any] | UnsetType = UNSET
+
+
+class RequestWillBeSent(Params, frozen=True, kw_only=True):
+    """`Network.requestWillBeSent`."""
+
+    request_id: str
+    request: CdpRequest
+    loader_id: str = ""
+    document_u_r_l: str = ""
+    type: str = "Other"
+    timestamp: float | UnsetType = UNSET
+    wall_time: float | UnsetType = UNSET
+    initiator: CdpInitiator | UnsetType = UNSET
+    frame_id: str | UnsetType = UNSET
+    redirect_has_extra_info: bool = False
+    redirect_response: Response | UnsetType = UNSET
+
+
+class RequestWillBeSentExtraInfo(Params, frozen=True, kw_only=True):
+    """`Network.requestWillBeSentExtraInfo`."""
+
+    request_id: str
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class RequestServedFromCache(Params, frozen=True, kw_only=True):
+    """`Network.requestServedFromCache`."""
+
+    request_id: str
+
+
+class ResponseReceived(Params, frozen=True, kw_only=True):
+    """`Network.responseReceived`."""
+
+    request_id: str
+    response: Response
+    type: str = "Other"
+    timestamp: float | UnsetType = UNSET
+    has_extra_info: bool = False
+
+
+class ResponseReceivedExtraInfo(Params, frozen=True, kw_only=True):
+    """`Network.responseReceivedExtraInfo`."""
+
+    request_id: str
+    status_code: int
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class DataReceived(Params, frozen=True, kw_only=True):
+    """`Network.dataReceived`."""
+
+    request_id: str
+    data_length: int = 0
+
+
+class LoadingFinished(Params, frozen=True, kw_only=True):
+    """`Network.loadingFinished`."""
+
+    request_id: str
+    timestamp: float | UnsetType = UNSET
+    encoded_data_length: float = 0
+
+
+class CorsErrorStatus(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`Network.CorsErrorStatus`."""
+
+    cors_error: str
+
+
+class LoadingFailed(Params, frozen=True, kw_only=True):
+    """`Network.loadingFailed`."""
+
+    request_id: str
+    error_text: str = ""
+    type: str = "Other"
+    timestamp: float | UnsetType = UNSET
+    canceled: bool = False
+    blocked_reason: str | UnsetType = UNSET
+    cors_error_status: CorsErrorStatus | UnsetType = UNSET
+
+
+@cdp("Network.requestWillBeSent", RequestWillBeSent)
+def request_will_be_sent(params: RequestWillBeSent, tapped: Tapped) -> Iterator[Fact]:
+    """A request goes out. One that follows a redirect carries the redirect's response, told first."""
+    requests = tapped.browser.requests
+    yield from requests.make_room()
+    request = requests.find(params.request_id)
+    redirected = params.redirect_response
+    if request is None:
+        request = requests.begin(params.request_id, tapped.target_id, params.timestamp)
+    if redirected:
+        yield from _redirect(params, redirected, request, tapped)
+    request.next_hop(params.timestamp)
+    if is_internal(params.request.url) or is_internal(params.document_u_r_l):
+        request.browsers_own = True
+        tapped.browser.passed_over[INTERNAL_REQUESTS] += 1
+        return
+    request.document = params.type == "Document" and params.request_id == params.loader_id
+    if request.document and params.frame_id == tapped.page_id and not redirected:
+        tapped.since = params.timestamp
+    yield from request.tell(tapped.fact(_request(params, tapped), "started"))
+    requests.settle(request)
+
+
+def _redirect(
+    params: RequestWillBeSent, redirected: Response, request: Request, tapped: Tapped
+) -> Iterator[Fact]:
+    answer = _response(params.request_id, redirected, params.type, params.timestamp, redirect=True)
+    yield from request.tell(
+        tapped.fact(answer, "received"), announced=params.redirect_has_extra_info
+    )
+    if params.request_id == params.loader_id and isinstance(params.frame_id, str):
+        yield from navigation_redirected(params.frame_id, _url(params.request), tapped)
+
+
+def _request(params: RequestWillBeSent, tapped: Tapped) -> NetworkRequest:
+    request = params.request
+    return NetworkRequest(
+        request_id=params.request_id,
+        method=request.method,
+        url=_url(request),
+        resource_type=params.type,
+        frame_id=params.frame_id,
+        loader_id=params.loader_id or UNSET,
+        document_url=params.document_u_r_l,
+        initiator=initiator_of(params.initiator),
+        headers=request.headers,
+        post_data_bytes=_post_data_bytes(request),
+        redirect=bool(params.redirect_response),
+        worker=tapped.is_worker,
+        timestamp=params.timestamp,
+        wall_time=params.wall_time,
+    )
+
+
+def _url(request: CdpRequest) -> str:
+    return request.url + request.url_fragment
+
+
+@cdp("Network.requestWillBeSentExtraInfo", RequestWillBeSentExtraInfo)
+def request_will_be_sent_extra_info(
+    params: RequestWillBeSentExtraInfo, tapped: Tapped
+) -> Iterator[Fact]:
+    """The headers of a request as they were sent."""
+    tapped.browser.requests.known(params.request_id).hear_sent(params.headers)
+    yield from ()
+
+
+@cdp("Network.responseReceivedExtraInfo", ResponseReceivedExtraInfo)
+def response_received_extra_info(
+    params: ResponseReceivedExtraInfo, tapped: Tapped
+) -> Iterator[Fact]:
+    """The head of a response as it arrived."""
+    requests = tapped.browser.requests
+    request = requests.known(params.request_id)
+    yield from request.hear_answer(params.status_code, params.headers)
+    requests.settle(request)
+
+
+@cdp("Network.requestServedFromCache", RequestServedFromCache)
+def request_served_from_cache(params: RequestServedFromCache, tapped: Tapped) -> Iterator[Fact]:
+    """The page had it in memory already; nothing was asked for."""
+    request = tapped.browser.requests.find(params.request_id)
+    if request is not None:
+        request.from_memory_cache = True
+    yield from ()
+
+
+@cdp("Network.responseReceived", ResponseReceived)
+def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact]:
+    """The head of a response arrives. One from memory repeats the announcement of its first time, which is void now."""
+    requests = tapped.browser.requests
+    request = requests.find(params.request_id)
+    if request is None:
+        request = requests.begin(params.request_id, tapped.target_id, UNSET)
+    if request.browsers_own:
+        return
+    in_memory = request.from_memory_cache
+    response = _response(
+        params.request_id,
+        params.response,
+        params.type,
+        params.timestamp,
+        from_memory_cache=in_memory,
+    )
+    yield from request.tell(
+        tapped.fact(response, "received"), announced=params.has_extra_info and not in_memory
+    )
+    requests.settle(request)
+
+
+@cdp("Network.dataReceived", DataReceived)
+def data_received(params: DataReceived, tapped: Tapped) -> Iterator[Fact]:
+    """A piece of a body arrives; it is counted."""
+    request = tapped.browser.requests.find(params.request_id)
+    if request is not None:
+        request.decoded_bytes += params.data_length
+    yield from ()
+
+
+@cdp("Network.loadingFinished", LoadingFinished)
+def loading_finished(params: LoadingFinished, tapped: Tapped) -> Iterator[Fact]:
+    """The rest of a response arrives."""
+    requests = tapped.browser.requests
+    request = requests.find(params.request_id) or Request(id=params.request_id)
+    request.over = True
+    if not request.browsers_own:
+        finished = NetworkFinished(
+            request_id=params.request_id,
+            encoded_bytes=max(0, int(params.encoded_data_length)),  # CDP writes −1 for blob: URLs
+            decoded_bytes=request.decoded_bytes,
+            timestamp=params.timestamp,
+        )
+        took = duration_ms(request.since, params.timestamp)
+        yield from request.tell(tapped.fact(finished, "finished", took))
+    requests.settle(request)
+
+
+@cdp("Network.loadingFailed", LoadingFailed)
+def loading_failed(params: LoadingFailed, tapped: Tapped) -> Iterator[Fact]:
+    """A request comes to nothing. A document's may come to an error page, which goes on under its id."""
+    requests = tapped.browser.requests
+    request = requests.find(params.request_id) or Request(id=params.request_id)
+    request.over = not request.document or params.canceled
+    if not request.browsers_own:
+        failed = with_wire(_failed(params, request), request)
+        took = duration_ms(request.since, params.timestamp)
+        yield from request.tell(tapped.fact(failed, "failed", took))
+    request.browsers_own = not request.over
+    requests.settle(request)
+    if request.document:
+        yield from navigation_failed(
+            params.request_id, params.error_text, tapped, ended=params.canceled
+        )
+
+
+def _failed(params: LoadingFailed, request: Request) -> NetworkFailed:
+    cors = params.cors_error_status
+    return NetworkFailed(
+        request_id=params.request_id,
+        error_text=params.error_text,
+        resource_type=params.type,
+        decoded_bytes=request.decoded_bytes,
+        canceled=params.canceled,
+        blocked_reason=params.blocked_reason,
+        cors_error=cors.cors_error if cors else UNSET,
+        timestamp=params.timestamp,
+    )
+
+
+def _response(
+    request_id: str,
+    response: Response,
+    resource_type: str,
+    timestamp: float | UnsetType,
+    *,
+    redirect: bool = False,
+    from_memory_cache: bool = False,
+) -> NetworkResponse:
+    return NetworkResponse(
+        request_id=request_id,
+        url=response.url,
+        http_status=response.status,
+        status_text=response.status_text,
+        mime_type=response.mime_type,
+        resource_type=resource_type,
+        protocol=response.protocol,
+        remote_address=response.remote_i_p_address,
+        remote_port=response.remote_port,
+        headers=response.headers,
+        from_memory_cache=from_memory_cache,
+        from_disk_cache=response.from_disk_cache,
+        from_service_worker=response.from_service_worker,
+        from_prefetch_cache=response.from_prefetch_cache,
+        redirect=redirect,
+        encoded_bytes=max(0, int(response.encoded_data_length)),
+        timing=_timing(response.timing),
+        timestamp=timestamp,
+    )
+
+
+def _timing(timing: dict[str, Any] | UnsetType) -> dict[str, float] | UnsetType:
+    """The phases that took place: CDP writes −1 for those that did not."""
+    if not timing:
+        return UNSET
+    return {
+        name: value
+        for name, value in timing.items()
+        if isinstance(value, (int, float)) and value >= 0
+    }
+
+
+def initiator_of(initiator: CdpInitiator | UnsetType) -> Initiator | UnsetType:
+    """What made a request, without its stack."""
+    if not initiator:
+        return UNSET
+    line = initiator.line_number
+    return Initiator(
+        type=initiator.type,
+        url=initiator.url,
+        line_number=UNSET if isinstance(line, UnsetType) else int(line),
+        request_id=initiator.request_id,
+    )
+
+
+def _post_data_bytes(request: CdpRequest) -> int | UnsetType:
+    """The size of a request's body, where all of it was told; the body itself is not recorded."""
+    if not request.has_post_data:
+        return UNSET
+    if request.post_data_entries:
+        parts = [entry.bytes for entry in request.post_data_entries]
+        known = [part for part in parts if isinstance(part, str)]
+        return sum(map(_decoded_size, known)) if len(known) == len(parts) else UNSET
+    if isinstance(request.post_data, str):
+        return len(request.post_data.encode("utf-8", "replace"))
+    return UNSET
+
+
+def _decoded_size(base64: str) -> int:
+    return len(base64) * 3 // 4 - base64.count("=")
