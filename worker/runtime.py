@@ -108,7 +108,7 @@ class Runtime:
     def passed_over(self) -> dict[str, int]:
         """What the browser said that became no event, by its method or by what was the matter with it."""
         counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
-        counts |= self._tap.skipped if self._tap is not None else {}
+        counts |= self._tap.passed_over if self._tap is not None else {}
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
@@ -203,10 +203,15 @@ class Runtime:
             self._switchboard,
             downloads=self._directory / "downloads",
             record=self.record,
+            navigate=self._navigate,
             user_agent=user_agent,
             on_connected=self._on_client,
             on_gone=self._on_client_gone,
         )
+
+    def _navigate(self, target_id: str | None, url: str) -> None:
+        if self._tap is not None:
+            self._tap.navigate(target_id, url)
 
     def _on_client(self, client: Client) -> None:
         self._clients.add(client)

@@ -17,7 +17,7 @@ from schemas.events.connection import ConnectionClosed, ConnectionOpened
 from worker.cdp import frames
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
 from worker.fact import Fact
-from worker.gateway.policy import Call, CloseClient, Rewrite, verdict
+from worker.gateway.policy import Call, CloseClient, Lead, Rewrite, verdict
 from worker.limits import cut_text
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,20 @@ CLOSE_REASON_BYTES = 123  # RFC 6455, section 5.5
 CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
 
+
+class _Target(Struct):
+    target_id: str | None = msgspec.field(name="targetId", default=None)
+
+
+class _Created(Struct):
+    """The answer to `Target.createTarget`; or to anything else, which has no target."""
+
+    id: int
+    result: _Target | None = None
+
+
 _call = msgspec.json.Decoder(Call)
+_created = msgspec.json.Decoder(_Created)
 _message = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -55,6 +68,7 @@ class Client(WSListener):
         *,
         downloads: Path,
         record: Callable[[Fact], object],
+        navigate: Callable[[str | None, str], None],
         user_agent: str,
         on_connected: Callable[[Client], None],
         on_gone: Callable[[Client], None],
@@ -64,6 +78,8 @@ class Client(WSListener):
         self._switchboard = switchboard
         self._downloads = downloads
         self._record = record
+        self._navigate = navigate
+        self._leading: dict[tuple[bytes, int], Lead] = {}
         self._user_agent = user_agent
         self._on_connected = on_connected
         self._on_gone = on_gone
@@ -203,7 +219,9 @@ class Client(WSListener):
             self._answer(call, {"result": {}})
             self.close(WSCloseCode.OK, "Browser.close by client")
             return
-        if isinstance(decision, Rewrite):
+        if isinstance(decision, Lead):
+            self._leading[(session or self._session, call.id)] = decision
+        if isinstance(decision, Rewrite | Lead):
             message = _rewritten(call, decision.params)
         self._switchboard.send(message if session else frames.with_session(message, self._session))
 
@@ -226,7 +244,17 @@ class Client(WSListener):
         """A message of one of this client's sessions; its own browser session is its root."""
         if message.startswith(b'{"method":"Target.'):
             self._note_targets(message)
+        elif self._leading and message.startswith(b'{"id":'):
+            self._lead(session, message)
         self._send(frames.without_session(message) if session == self._session else message)
+
+    def _lead(self, session: bytes, message: bytes) -> None:
+        """A page that this client asked for is there, and empty: it is led to where the client wanted it."""
+        answer = frames.decode(_created, message)
+        lead = self._leading.pop((session, answer.id), None)
+        target_id = answer.result.target_id if answer.result is not None else None
+        if lead is not None and target_id is not None:
+            self._navigate(None if lead.for_tab else target_id, lead.url)
 
     def _note_targets(self, message: bytes) -> None:
         """Which pages this client is attached to: it is the one who can answer their dialogs."""

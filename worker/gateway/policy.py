@@ -31,11 +31,22 @@ class Rewrite(Struct, frozen=True):
     params: dict[str, Any]
 
 
+class Lead(Struct, frozen=True):
+    """To the browser, with other parameters; the page that comes of it is then led to `url` by the tap.
+
+    `for_tab`: the answer names the tab around the page, and not the page.
+    """
+
+    params: dict[str, Any]
+    url: str
+    for_tab: bool
+
+
 class CloseClient(Struct, frozen=True):
     """Answered with an empty result; then this client's connection ends, and nobody else's."""
 
 
-Verdict = Pass | Rewrite | CloseClient
+Verdict = Pass | Rewrite | Lead | CloseClient
 Rule = Callable[[Call, Path], Verdict]
 
 PASS = Pass()
@@ -52,16 +63,35 @@ def _closes_client(_call: Call, _downloads: Path) -> Verdict:
 
 
 def _to_our_directory(call: Call, downloads: Path) -> Verdict:
-    try:
-        params = msgspec.json.decode(call.params, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    params = _params(call)
+    if params is None:
         return Rewrite({})  # Chromium then says what is missing
     if "downloadPath" in params or params.get("behavior") in ("allow", "allowAndName"):
         params["downloadPath"] = str(downloads)
     return Rewrite(params)
 
 
+_LOADED = ("http:", "https:", "data:", "file:")
+
+
+def _lead_there(call: Call, _downloads: Path) -> Verdict:
+    params = _params(call)
+    url = params.get("url") if params else None
+    if params is None or not isinstance(url, str) or not url.strip().lower().startswith(_LOADED):
+        return PASS
+    return Lead(params | {"url": "about:blank"}, url, for_tab=params.get("forTab") is True)
+
+
+def _params(call: Call) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(call.params, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
 RULES: dict[str, Rule] = {
+    # A page that is made with a URL asks for it before anyone can be attached: its first request would not be heard.
+    "Target.createTarget": _lead_there,
     # Several clients share the browser; none may end the others' work.
     "Browser.close": _closes_client,
     # Clients name directories of their own machine; here a path would be one of the host's.

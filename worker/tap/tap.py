@@ -80,7 +80,10 @@ class Tap:
         self._tapped: dict[bytes, Tapped] = {}
         self._sessions: dict[str, bytes] = {}
         self._asked: dict[int, str] = {}
-        self._bound: dict[str, str] = {}
+        self._bound: dict[
+            str, str
+        ] = {}  # pages that are not listened to yet, and where they shall go
+        self._newest_page = ""
         self._last_id = 0
         self._dialogs = Dialogs(answerable, self._dismiss)
         self._follow: dict[str, Callable[[bytes, Tapped, bytes], None]] = {
@@ -99,8 +102,6 @@ class Tap:
         could not be read."""
         return self._browser.passed_over
 
-    skipped = passed_over
-
     async def attach(self) -> None:
         """Take a browser session and attach to all there is and will be. Raises CdpError, BrowserGone."""
         self.listen_on(await self._switchboard.attach(self))
@@ -111,8 +112,9 @@ class Tap:
         self._session = session
         self._tapped[session] = Tapped(target_id="", type="browser", browser=self._browser)
 
-    def navigate(self, target_id: str, url: str) -> None:
-        """Lead a page there, as soon as it is listened to: what is first asked for is then heard."""
+    def navigate(self, target_id: str | None, url: str) -> None:
+        """Lead a page there, once it is listened to, so that its first request is heard. None: the newest page."""
+        target_id = self._newest_page if target_id is None else target_id
         session = self._sessions.get(target_id)
         if session is None:
             self._bound[target_id] = url
@@ -184,6 +186,7 @@ class Tap:
             return
         self._tapped[session] = tapped
         self._sessions[tapped.target_id] = session
+        self._newest_page = tapped.target_id if tapped.is_page else self._newest_page
         self._browser.targets[tapped.target_id] = tapped
         self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
         self._send_all(session, self._calls_for(tapped) + calls.LET_GO)

@@ -117,14 +117,13 @@ def test_what_does_not_come_is_waited_for_between_one_sweep_and_two() -> None:
     tapped = page()
     requests = tapped.browser.requests
     assert len(told([sent(0), received(0), FINISHED], tapped)) == 1
-    assert requests.waits
+    assert (requests.waits, len(requests)) == (True, 1)
     assert requests.sweep() == []
     response, finished = requests.sweep()
     assert isinstance(response.data, NetworkResponse)
     assert response.data.headers == {"seen": "by the page"}
     assert isinstance(finished.data, NetworkFinished)
-    assert not requests.waits
-    assert len(requests) == 0
+    assert (requests.waits, len(requests)) == (False, 0)
 
 
 def test_what_comes_after_all_does_not_go_to_another_hop() -> None:
