@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urldefrag
 
@@ -14,6 +15,8 @@ CLOCK_TOLERANCE_MS = 5.0
 
 STARTS = {"network.request", "network.websocket.created"}
 HEADS = {"network.response", "network.websocket.opened"}
+# All that Chromium tells of a refused handshake is a sentence.
+REFUSED_HANDSHAKE = re.compile(r"Unexpected response code: (\d+)$")
 ENDS = {"network.finished", "network.failed", "network.websocket.closed"}
 
 
@@ -43,7 +46,8 @@ class Hop:
     def status(self) -> int | None:
         """What the server said."""
         if self.response is None:
-            return None
+            refused = REFUSED_HANDSHAKE.search(self.failure) if self.failed else None
+            return int(refused[1]) if refused else None
         data = self.response["data"]
         status = data.get("wireStatus", data["httpStatus"])
         return int(status) if status else None
@@ -66,8 +70,20 @@ class Hop:
 
     @property
     def body_bytes(self) -> int:
-        """The size of the request's body."""
-        return int(self.request["data"].get("postDataBytes", 0))
+        """The size of the request's body: as the page had it, or as it was sent."""
+        told = self.request["data"].get("postDataBytes")
+        return int(told if told is not None else self._sent_headers.get("Content-Length", 0))
+
+    @property
+    def _sent_headers(self) -> dict[str, str]:
+        after = self.response or self.end
+        headers: dict[str, str] = after["data"].get("requestHeaders", {}) if after else {}
+        return headers
+
+    @property
+    def is_preflight(self) -> bool:
+        initiator = self.request["data"].get("initiator", {})
+        return bool(initiator.get("type") == "preflight")
 
     @property
     def is_websocket(self) -> bool:
@@ -127,7 +143,7 @@ NOT_SENT = {
 
 
 def _never_sent(hop: Hop) -> bool:
-    return hop.failed and hop.end is not None and hop.end["data"].get("errorText") in NOT_SENT
+    return hop.failed and hop.failure.rpartition(" ")[2] in NOT_SENT
 
 
 def _blocked_before(hop: Hop) -> bool:
@@ -160,6 +176,29 @@ def unseen_because(hop: Hop) -> str | None:
     return next(found, None)
 
 
+# ── what no observer sees ────────────────────────────────────────────────────────────────────────
+
+WHAT_NO_OBSERVER_SEES = {
+    "farewell": "what a document sends in `pagehide`: Chromium has let go of its DevTools agent by then",
+    "sent again": "a kept connection was closed without an answer, and the network stack asked once more",
+}
+
+
+def _all(line: Access) -> tuple[int, int]:
+    return line.sent_bytes, line.content_bytes
+
+
+# Bytes on the wire and bytes of content that the record has, where Chromium does not tell them all.
+SIZES: dict[str, Callable[[Access], tuple[int, int]]] = {
+    "": _all,
+    "preflight": lambda line: (0, 0),  # its response tells the wire's
+    "prefetch": lambda line: (line.sent_bytes, 0),
+    "fetched by a service worker": lambda line: (line.sent_bytes, 0),
+    "imported by a service worker": lambda line: (0, line.content_bytes),
+    "script of a worker": lambda line: (line.head_bytes, line.content_bytes),
+}
+
+
 # ── comparing ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -171,19 +210,27 @@ class Comparison:
     not_recorded: list[Access] = field(default_factory=list)
     not_seen: list[Hop] = field(default_factory=list)  # with no reason in the table
     unseen: Counter[str] = field(default_factory=Counter)
+    sizes: Mapping[str, str] = field(default_factory=dict)  # by a URL's end: what is told of its size
+
+    def _untold(self, hop: Hop) -> str:
+        if hop.is_preflight:
+            return "preflight"
+        return next((why for end, why in self.sizes.items() if hop.url.endswith(end)), "")
 
     def differences(self) -> list[str]:
         """Each in a line; none where the record is complete, true and exact."""
         return [
             *(f"not recorded: {line}" for line in self.not_recorded),
             *(f"recorded, and did not happen: {hop}" for hop in self.not_seen),
-            *(each for line, hop in self.pairs for each in _unlike(line, hop)),
+            *(each for line, hop in self.pairs for each in _unlike(line, hop, self._untold(hop))),
         ]
 
 
-def compare(log: list[Access], hops: list[Hop]) -> Comparison:
-    """Pair each line of the log with one request of the record."""
-    result = Comparison()
+def compare(
+    log: list[Access], hops: list[Hop], sizes: Mapping[str, str] | None = None
+) -> Comparison:
+    """Pair each line of the log with one request of the record, with its like in size where there is one."""
+    result = Comparison(sizes=sizes or {})
     left: list[Hop] = []
     for hop in hops:
         why = unseen_because(hop)
@@ -192,7 +239,9 @@ def compare(log: list[Access], hops: list[Hop]) -> Comparison:
         else:
             result.unseen[why] += 1
     for line in log:
-        found = next((hop for hop in left if _is(line, hop)), None)
+        alike = [hop for hop in left if _is(line, hop)]
+        exact = [hop for hop in alike if not list(_unlike(line, hop, ""))]
+        found = next(iter([*exact, *alike]), None)
         if found is None:
             result.not_recorded.append(line)
         else:
@@ -206,21 +255,19 @@ def _is(line: Access, hop: Hop) -> bool:
     return (line.method, line.url, line.status) == (hop.method, hop.url, hop.status)
 
 
-def _unlike(line: Access, hop: Hop) -> Iterator[str]:
+def _unlike(line: Access, hop: Hop, untold: str) -> Iterator[str]:
     """Where sizes differ. What was broken off has no size to agree on."""
     if hop.body_bytes != line.received_body_bytes:
         yield f"{hop}: {line.received_body_bytes} bytes were posted, {hop.body_bytes} recorded"
     if hop.is_websocket or hop.failed or not line.finished or hop.end is None:
         return
     data = hop.end["data"]
-    wire, content = data.get("encodedBytes", 0), data.get("decodedBytes", 0)
-    if hop.request["data"].get("resourceType") == "Preflight" and hop.response:
-        wire = hop.response["data"].get("encodedBytes", 0)  # its end has none; its body is not read
-        content = line.content_bytes
-    if wire != line.sent_bytes:
-        yield f"{hop}: {line.sent_bytes} bytes were sent, {wire} recorded"
-    if content != line.content_bytes and line.status != 304:
-        yield f"{hop}: the body has {line.content_bytes} bytes, {content} recorded"
+    recorded = data.get("encodedBytes", 0), data.get("decodedBytes", 0)
+    wanted = SIZES[untold](line)
+    if line.status == 304:  # the body comes from the cache
+        recorded, wanted = recorded[:1], wanted[:1]
+    if recorded != wanted:
+        yield f"{hop}: sizes recorded (wire, content) are {recorded}, not {wanted}"
 
 
 # ── times ────────────────────────────────────────────────────────────────────────────────────────

@@ -54,6 +54,7 @@ class Exchange:
     async def begin(self, status: int, head: bytes) -> None:
         """Only the head."""
         self.access.status = status
+        self.access.head_bytes = len(head)
         await self.send(head, 0)
 
     async def send(self, data: bytes, content_bytes: int) -> None:

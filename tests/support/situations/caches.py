@@ -99,6 +99,7 @@ CACHES = [
             ),
         },
         unseen={"prefetch cache": 1},
+        sizes={"/next": "prefetch"},
     ),
     Situation(
         "preload-and-modulepreload",

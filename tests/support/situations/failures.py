@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.observed_site import TEXT, Exchange, Reply
+from tests.support.observed_site import TEXT, Exchange, Reply, Route
 from tests.support.observed_site.wire import encode_head
 
 from .situation import Drive, Record, Scene, Situation, html, runs
@@ -35,6 +35,21 @@ async def cut_short(exchange: Exchange) -> None:
 async def closed(exchange: Exchange) -> None:
     """Closed without an answer."""
     exchange.close()
+
+
+def _closes_once() -> Route:
+    """Closed without an answer the first time, answered the next."""
+    asked = 0
+
+    async def answer(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            exchange.close()
+        else:
+            await exchange.answer(Reply(body=b"again"))
+
+    return answer
 
 
 async def reset(exchange: Exchange) -> None:
@@ -78,7 +93,8 @@ def _preflights(record: Record) -> None:
     preflight, request = [hop for hop in record.hops if hop.url.endswith("/asked")]
     if preflight.method != "OPTIONS":
         preflight, request = request, preflight
-    assert preflight.request["data"]["resourceType"] == "Preflight"
+    assert preflight.response is not None
+    assert preflight.response["data"]["resourceType"] == "Preflight"
     assert preflight.request["data"]["initiator"]["requestId"] == request.request_id
 
 
@@ -196,9 +212,18 @@ FAILURES = [
     ),
     Situation(
         "navigation-broken",
-        navigates_to("{here}/closed", "{here}/204"),
-        {"/closed": closed, "/204": Reply(204)},
-        failures=(("/closed", "net::ERR_EMPTY_RESPONSE"), ("/204", "net::ERR_ABORTED")),
+        navigates_to("{here}/garbage", "{here}/204"),
+        {"/garbage": garbage, "/204": Reply(204)},
+        failures=(
+            ("/garbage", "net::ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"),
+            ("/204", "net::ERR_ABORTED"),
+        ),
+    ),
+    Situation(
+        "sent-again",
+        runs("await (await fetch(here + '/warm')).text(); await (await fetch(here + '/once')).text()"),
+        {"/warm": Reply(body=b"warm"), "/once": _closes_once()},
+        unrecorded={"/once": "sent again"},
     ),
     Situation(
         "cors-refused",

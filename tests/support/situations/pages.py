@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Page
 
 from tests.support.cdp_client import cdp_client
 from tests.support.eventually import eventually
@@ -75,7 +75,7 @@ def _opened_by(record: Record) -> None:
     openers = [each["data"].get("openerId") for each in popups]
     assert len(popups) == 3, popups
     assert openers[0] == first["pageId"], openers
-    urls = {hop.request["pageId"] for hop in record.hops if "popup" in hop.url}
+    urls = {hop.request["pageId"] for hop in record.hops if "/popup?" in hop.url or hop.url.endswith("/popup")}
     assert len(urls) == 3
 
 
@@ -177,8 +177,6 @@ async def _speculation(scene: Scene) -> None:
     await scene.page.wait_for_url("**/next")
 
 
-assert BrowserContext
-
 PAGES = [
     Situation(
         "frame-same-origin",
@@ -268,6 +266,7 @@ PAGES = [
                 ),
             ),
         },
+        failures=(("/file", "net::ERR_ABORTED"),),  # as a document
         check=_downloaded,
     ),
     Situation(
@@ -282,6 +281,7 @@ PAGES = [
         "farewell-of-a-closed-page",
         _closed_page,
         {"/": html(FAREWELL), "/beacon": Reply(204), "/kept-alive": TEXT},
+        unrecorded={"/beacon": "farewell", "/kept-alive": "farewell"},
     ),
     Situation(
         "farewell",
@@ -292,6 +292,7 @@ PAGES = [
             "/beacon": Reply(204),
             "/kept-alive": TEXT,
         },
+        unrecorded={"/beacon": "farewell", "/kept-alive": "farewell"},
     ),
     Situation(
         "favicon",
@@ -333,12 +334,14 @@ PAGES = [
         _speculation,
         {"/": html(_speculated("prefetch")), "/next": html("next")},
         unseen={"prefetch cache": 1},
+        sizes={"/next": "prefetch"},
     ),
     Situation(
         "speculative-prerender",
         _speculation,
         {"/": html(_speculated("prerender")), "/next": html("<img src=inner.svg>"), "/inner.svg": SVG},
         unseen={"prefetch cache": 1},
+        sizes={"/next": "prefetch"},
     ),
     Situation("redirected-frame", runs(framing("here", "/moved")), {"/moved": to("/redirected-frame/frame"), "/frame": html(FETCHES), "/fetched": TEXT}),
 ]

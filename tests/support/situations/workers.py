@@ -100,6 +100,16 @@ SERVICE_ROUTES = {
     "/left-alone": TEXT,
 }
 
+OWN_SCRIPT = "script of a worker"
+BY_SERVICE = "fetched by a service worker"
+SERVICE_SIZES = {
+    "/service.js": OWN_SCRIPT,
+    "/part.js": "imported by a service worker",
+    "/kept": BY_SERVICE,
+    "/passed": BY_SERVICE,
+    "/instead": BY_SERVICE,
+}
+
 WORKERS = [
     Situation(
         "dedicated-worker",
@@ -111,23 +121,27 @@ WORKERS = [
             "/fetched": TEXT,
             "/fetched-by-nested": TEXT,
         },
+        sizes={"/worker.js": OWN_SCRIPT, "/nested.js": OWN_SCRIPT},
         check=_by_workers,
     ),
     Situation(
         "module-worker",
         runs(START_MODULE),
         {"/worker.js": script(MODULE), "/part.js": PART, "/fetched": TEXT},
+        sizes={"/worker.js": OWN_SCRIPT},
     ),
     Situation("blob-worker", runs(START_BLOB), {"/fetched": TEXT}, unseen={"blob:": 1}),
     Situation(
         "shared-worker",
         runs(START_SHARED),
         {"/shared.js": script(SHARED), "/part.js": PART, "/fetched": TEXT},
+        sizes={"/shared.js": OWN_SCRIPT},
     ),
     Situation(
         "service-worker",
         runs(USE_SERVICE),
         SERVICE_ROUTES,
+        sizes=SERVICE_SIZES,
         unseen={"service worker": 4},
         check=_who_served,
     ),
@@ -135,6 +149,7 @@ WORKERS = [
         "service-worker-navigation",
         _controlled,
         SERVICE_ROUTES,
+        sizes=SERVICE_SIZES,
         unseen={"service worker": 1},
     ),
     Situation(
