@@ -54,7 +54,7 @@ ROUTES = {
     "/sent": Reply(201, b"made"),
     "/long": Reply(body=LONG, encoding="gzip"),
     "/extra": _extra,
-    "/worker.js": Reply(body=b"fetch('/by-worker').then(() => postMessage(1))", content_type=SCRIPT),
+    "/worker.js": Reply(body=b"fetch('/by-worker').then(r => r.text()).then(() => postMessage(1))", content_type=SCRIPT),
     "/by-worker": Reply(body=b"work"),
     "/framed": Reply(body=b"<img src=picture.svg>", content_type=HTML),
 }
@@ -83,7 +83,7 @@ async def both(
     page = await context.new_page()
     await page.goto(observed.url)
     await page.evaluate(ASKS, observed.other_url)
-    await eventually(lambda: _all_ended(run))
+    await eventually(lambda: _all_ended(run), explain=lambda: [str(each) for each in observed.log])
     await context.close()
     hops = hops_of(await _visit(run))
     return json.loads(path.read_text())["log"]["entries"], hops

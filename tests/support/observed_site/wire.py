@@ -6,9 +6,9 @@ import base64
 import gzip
 import hashlib
 from dataclasses import dataclass
+from email.parser import Parser
 from http import HTTPStatus
-from http.client import HTTPMessage, parse_headers
-from io import BytesIO
+from http.client import HTTPMessage
 
 HTML = "text/html; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
@@ -52,7 +52,8 @@ def parse_request(raw: bytes, scheme: str) -> Request:
     """A head, from its first line to the blank one; the body is not there yet."""
     first, _, rest = raw.partition(b"\r\n")
     method, target, _version = first.decode("latin-1").split(" ")
-    headers = parse_headers(BytesIO(rest))
+    # Not http.client's own: it takes no line beyond 64 KiB.
+    headers = Parser(_class=HTTPMessage).parsestr(rest.decode("latin-1"), headersonly=True)
     path, _, query = target.partition("?")
     if headers.get("Upgrade") == "websocket":
         scheme = scheme.replace("http", "ws")
