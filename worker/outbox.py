@@ -53,7 +53,8 @@ class Entry(Struct, eq=False):
 class Outbox:
     """All events of this worker that wait for their acknowledgement.
 
-    `turns` says which is to be sent next; `on_put` is called with every new one in it.
+    `turns` says which is to be sent next; `on_put` is called with every new one in it, `on_awaited` when somebody
+    begins to wait for one.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Outbox:
         self._room_bytes = kept_bytes
         self.turns: Turns[Entry] = Turns()
         self.on_put: Callable[[], None] = _nobody_listens
+        self.on_awaited: Callable[[], None] = _nobody_listens
 
     @classmethod
     def open(
@@ -143,6 +145,7 @@ class Outbox:
             return entry.position
         waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         entry.waiters.append(waiter)
+        self.on_awaited()
         return await waiter
 
     def close(self) -> None:

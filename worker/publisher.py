@@ -4,7 +4,8 @@ nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline 
 flight; when one is refused or late, the flight is called off and everything goes again from each run's oldest event
 that is not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
 
-An event goes out in the very call that puts it in the outbox, when there is room for it.
+An event goes out in the very call that puts it in the outbox, when there is room for it and no burst to gather
+(`worker.pace`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import structlog
 from msgspec import Struct
 
 from worker.outbox import Entry, Outbox
+from worker.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +98,8 @@ class Publisher:
         self._last_token = 0
         self._failure: FlightLost | None = None
         self._lost = asyncio.Event()
+        self._pace = Pace()
+        self._gathering: asyncio.TimerHandle | None = None
         self._trouble = ""
 
     async def run(self) -> None:
@@ -121,11 +125,13 @@ class Publisher:
         self._outbox.turns.restart()
         try:
             await self._link.open(self._take, self._lose)
-            self._outbox.on_put = self._send
+            self._outbox.on_put = self._on_put
+            self._outbox.on_awaited = self._send
             self._send()
             await self._trouble_comes()
         finally:
-            self._outbox.on_put = _wait
+            self._outbox.on_put = self._outbox.on_awaited = _wait
+            self._gather_no_more()
             await self._link.close()
 
     def _lose(self, why: str) -> None:
@@ -133,13 +139,29 @@ class Publisher:
         self._failure = FlightLost(why)
         self._lost.set()
 
+    def _on_put(self) -> None:
+        """Send what is new, now or together with what comes next."""
+        unsent = len(self._outbox) - len(self._flying)
+        hold_seconds = self._pace.hold_seconds(unsent, time.monotonic())
+        if not hold_seconds:
+            self._send()
+        elif self._gathering is None:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(hold_seconds, self._send)
+
+    def _gather_no_more(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+
     def _send(self) -> None:
         """Put entries in flight, each run in its turn, until the window is full or all are sent."""
-        while self._has_room():
-            entry = self._outbox.turns.next()
-            if entry is None:
-                return
+        self._gather_no_more()
+        sent = 0
+        while self._has_room() and (entry := self._outbox.turns.next()) is not None:
             self._publish(entry)
+            sent += 1
+        self._pace.spend(sent, time.monotonic())
 
     def _has_room(self) -> bool:
         return (
@@ -187,7 +209,8 @@ class Publisher:
             return
         self._outbox.acknowledge(flight.entry, position)
         self._tell("")
-        self._send()
+        if self._gathering is None:
+            self._send()
 
     def _position(self, body: bytes) -> int | None:
         try:

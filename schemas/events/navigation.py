@@ -15,10 +15,10 @@ class Navigation(EventData, frozen=True, kw_only=True):
     """A frame goes somewhere. Events of one navigation share `loader_id`.
 
     Phase `started` (`Page.frameStartedNavigating`, status started), `redirected` (the server named another URL, which
-    is `url`; status received), `committed` (`Page.frameNavigated`, status finished), `finished` (the frame and what it
-    needs is loaded, `Page.frameStoppedLoading`; status finished), `failed` (nothing was committed, or an error page in
-    its place; `error_text` is Chromium's `net::ERR_…`; status failed), `same_document` (fragment or history
-    API, status finished).
+    is `url`; status received), `committed` (`Page.frameNavigated`, status finished), `finished` (the frame loads no
+    more, `Page.frameStoppedLoading`: what it needs is there, or was given up; status finished), `failed` (nothing was
+    committed, or an error page in its place; `error_text` is Chromium's `net::ERR_…`; status failed), `same_document`
+    (fragment or history API, status finished).
     """
 
     phase: Literal["started", "redirected", "committed", "finished", "failed", "same_document"]

@@ -62,7 +62,7 @@ ROUTES = {
 # What the record has and Playwright's HAR leaves out, and how to know it.
 KNOWN_GAPS: dict[str, Callable[[Hop], bool]] = {
     "favicon": lambda hop: hop.url.endswith("/favicon.ico"),
-    "preflight": lambda hop: hop.request["data"]["resourceType"] == "Preflight",
+    "preflight": lambda hop: hop.is_preflight,
     "data:": lambda hop: hop.url.startswith("data:"),
 }
 

@@ -1,4 +1,4 @@
-"""A tap without a browser: it is told recorded messages, and what it makes of them is kept."""
+"""A tap without a browser: it is told messages, recorded or made up, and what it makes of them is kept."""
 
 from __future__ import annotations
 
@@ -27,6 +27,38 @@ def heard_by_the_tap(message: bytes) -> bool:
     """Whether a message is one that the tap may do something with."""
     method = (frames.method_of(message) or b"").decode()
     return method in TRANSLATORS
+
+
+BROWSER, PAGE, OTHER, SPARE = (letter.encode() * 32 for letter in "BACD")
+
+
+def event(session: bytes, method: str, **params: Any) -> bytes:
+    """An event on a session."""
+    return msgspec.json.encode({"method": method, "params": params, "sessionId": session.decode()})
+
+
+def attached(
+    session: bytes = PAGE,
+    target: str = "P1",
+    kind: str = "page",
+    url: str = "about:blank",
+    parent: bytes = BROWSER,
+    **info: Any,
+) -> bytes:
+    """A new session to a target, waiting to be let go."""
+    return event(
+        parent,
+        "Target.attachedToTarget",
+        sessionId=session.decode(),
+        waitingForDebugger=True,
+        targetInfo={"targetId": target, "type": kind, "title": "", "url": url} | info,
+    )
+
+
+def says(session: bytes, text: str) -> bytes:
+    """A line on its console."""
+    argument = {"type": "string", "value": text}
+    return event(session, "Runtime.consoleAPICalled", type="log", args=[argument])
 
 
 class Line(Switchboard):

@@ -52,6 +52,10 @@ class RealRuntime:
         """The bodies of all events of a type, with the envelope's status and page under `_status` and `_page`."""
         return [_body(event) for event in self.events if event.type == event_type]
 
+    def body(self, event: Event) -> dict[str, Any]:
+        """The body of an event, as in `of`."""
+        return _body(event)
+
     async def until(self, event_type: str, **wanted: object) -> dict[str, Any]:
         """The first event of that type with those values; fails after 10 s."""
         return await eventually(

@@ -17,7 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.worker_events import new_log, say, text_in
 from tests.support.worker_link import ScriptedLink, refusal, store
-from worker import publisher
+from worker import pace, publisher
 from worker.bus import PublishLink
 from worker.outbox import Entry, Outbox
 from worker.publisher import Publisher
@@ -270,9 +270,30 @@ def test_each_run_is_in_order_whatever_happens(
 async def test_an_event_goes_out_in_the_call_that_puts_it(outbox: Outbox) -> None:
     link = ScriptedLink()
     async with publishing(link, outbox):
-        await eventually(lambda: outbox.on_put.__name__ == "_send")
+        await eventually(lambda: outbox.on_put.__name__ == "_on_put")
         say(new_log(outbox), "at once")
         assert link.sent == ["at once"]
+
+
+async def test_a_burst_leaves_together(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first events at once, the rest when it is gathered: here, when somebody waits for one."""
+    monkeypatch.setattr(pace, "GATHER_SECONDS", 60.0)
+    monkeypatch.setattr(pace, "AT_ONCE_PER_SECOND", 0)
+    link = ScriptedLink()
+    async with publishing(link, outbox):
+        await eventually(lambda: outbox.on_put.__name__ == "_on_put")
+        run_log = new_log(outbox)
+        say(run_log, *numbers(1, pace.AT_ONCE_EVENTS + 10))
+        assert link.sent == numbers(1, pace.AT_ONCE_EVENTS)
+        (last,) = say(run_log, "last")
+        assert await outbox.acknowledged(last) == pace.AT_ONCE_EVENTS + 11
+
+
+async def test_a_burst_is_not_gathered_for_long(outbox: Outbox) -> None:
+    link = ScriptedLink()
+    async with publishing(link, outbox):
+        say(new_log(outbox), *numbers(1, pace.AT_ONCE_EVENTS + 10))
+        await emptied(outbox)
 
 
 async def test_the_disk_cannot_be_read_for_a_while(
@@ -289,7 +310,7 @@ async def test_the_disk_cannot_be_read_for_a_while(
 
     monkeypatch.setattr(outbox, "read", unreadable)
     async with publishing(link, outbox):
-        await eventually(lambda: outbox.on_put.__name__ == "_send")
+        await eventually(lambda: outbox.on_put.__name__ == "_on_put")
         say(new_log(outbox), "1", "2")
         failing.clear()
         await emptied(outbox)

@@ -9,43 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events.console import ConsoleMessage
-from schemas.events.dialog import Dialog
-from schemas.events.download import Download
-from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
+from schemas.events.page import PageClosed, PageCrash, PageOpened
 from schemas.events.runtime import Viewport
-from tests.support.cdp_replay import Bench, replay
+from tests.support.cdp_replay import (
+    BROWSER,
+    OTHER,
+    PAGE,
+    SPARE,
+    Bench,
+    attached,
+    event,
+    replay,
+    says,
+)
 from worker.cdp import frames
-from worker.tap.calls import download_behavior, viewport_calls
+from worker.tap.calls import viewport_calls
 from worker.translate import TRANSLATORS
 
 RECORDINGS = sorted((Path(__file__).parent / "recorded").glob("*/*.jsonl"))
-BROWSER, PAGE, OTHER = (letter.encode() * 32 for letter in "BAC")
-
-
-def event(session: bytes, method: str, **params: Any) -> bytes:
-    return msgspec.json.encode({"method": method, "params": params, "sessionId": session.decode()})
-
-
-def attached(
-    session: bytes = PAGE,
-    target: str = "P1",
-    kind: str = "page",
-    url: str = "about:blank",
-    parent: bytes = BROWSER,
-    **info: Any,
-) -> bytes:
-    return event(
-        parent,
-        "Target.attachedToTarget",
-        sessionId=session.decode(),
-        waitingForDebugger=True,
-        targetInfo={"targetId": target, "type": kind, "title": "", "url": url} | info,
-    )
-
-
-def says(session: bytes, text: str) -> bytes:
-    argument = {"type": "string", "value": text}
-    return event(session, "Runtime.consoleAPICalled", type="log", args=[argument])
 
 
 @pytest.fixture
@@ -122,21 +103,71 @@ def test_a_service_worker_that_two_sessions_announce_is_told_once(bench: Bench) 
     bench.hear(attached(OTHER, "S1", "service_worker"), says(OTHER, "hello"))
     bench.hear(attached(PAGE, "S1", "service_worker"), says(PAGE, "hello"))
     assert len(bench.facts) == 1
-    last = bench.line.sent[-1]
-    assert last["method"] == "Target.detachFromTarget"
-    assert last["params"] == {"sessionId": PAGE.decode()}
+    assert (
+        bench.line.sent[-1]["method"] == "Runtime.runIfWaitingForDebugger"
+    )  # or it would stand still
 
 
-def test_a_dialog_is_dismissed_once_nobody_is_left_to_answer(bench: Bench) -> None:
-    bench.hear(attached())
-    bench.answerable = True
-    bench.hear(opens())
-    assert bench.line.sent[-1]["method"] != "Page.handleJavaScriptDialog"
-    bench.answerable = False
-    bench.tap.dismiss_what_nobody_answers()
-    bench.tap.dismiss_what_nobody_answers()
-    calls = [sent["method"] for sent in bench.line.sent]
-    assert calls.count("Page.handleJavaScriptDialog") == 1
+def test_a_service_worker_is_heard_when_the_page_that_announced_it_is_gone(bench: Bench) -> None:
+    bench.hear(attached(), attached(OTHER, "S1", "service_worker", parent=PAGE))
+    bench.hear(attached(SPARE, "S1", "service_worker"))
+    gone = event(PAGE, "Target.detachedFromTarget", sessionId=OTHER.decode())
+    bench.hear(gone, says(SPARE, "still here"))
+    assert isinstance(bench.facts[-1].data, ConsoleMessage)
+    enabled = [sent for sent in bench.line.sent if sent["sessionId"] == SPARE.decode()]
+    assert "Network.enable" in [sent["method"] for sent in enabled]
+
+
+@pytest.mark.parametrize("first", ["told", "attached"])
+def test_a_page_is_led_where_a_client_wanted_it_once_it_is_listened_to(
+    first: str, bench: Bench
+) -> None:
+    if first == "attached":
+        bench.hear(attached())
+    bench.tap.navigate("P1", "http://a.test/")
+    if first == "told":
+        bench.hear(attached())
+    assert bench.sent("Page.navigate") == []
+    answer = {"id": bench.line.sent[-1]["id"], "result": {}, "sessionId": PAGE.decode()}
+    bench.hear(msgspec.json.encode(answer))
+    (call,) = bench.sent("Page.navigate")
+    assert (call["sessionId"], call["params"]["url"]) == (PAGE.decode(), "http://a.test/")
+
+
+def test_the_page_in_a_new_tab_is_the_newest(bench: Bench) -> None:
+    bench.hear(attached(), attached(OTHER, "P2"), attached(SPARE, "S1", "service_worker"))
+    bench.tap.navigate(None, "http://a.test/")
+    assert bench.line.sent[-1]["sessionId"] == OTHER.decode()
+
+
+def test_what_is_held_back_is_told_in_time(bench: Bench) -> None:
+    request = {"url": "http://a.test/", "method": "GET"}
+    response = {"url": "http://a.test/", "status": 200}
+    bench.hear(
+        attached(),
+        event(PAGE, "Network.requestWillBeSent", requestId="1", request=request),
+        event(
+            PAGE, "Network.responseReceived", requestId="1", response=response, hasExtraInfo=True
+        ),
+        event(PAGE, "Network.loadingFinished", requestId="1"),
+    )
+    assert len(bench.facts) == 2
+    while bench.later:
+        bench.later.pop()()
+    assert len(bench.facts) == 4
+
+
+def test_what_is_held_back_is_told_when_the_browser_is_gone(bench: Bench) -> None:
+    response = {"url": "http://a.test/", "status": 200}
+    bench.hear(
+        attached(),
+        event(
+            PAGE, "Network.responseReceived", requestId="1", response=response, hasExtraInfo=True
+        ),
+    )
+    assert len(bench.facts) == 1
+    bench.tap.end()
+    assert len(bench.facts) == 2
 
 
 def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:
@@ -172,112 +203,6 @@ def test_a_crash_is_told_of_pages_we_know(bench: Bench) -> None:
             event(BROWSER, "Target.targetCrashed", targetId=target, status="oom", errorCode=9)
         )
     assert [fact.data for fact in bench.facts[1:]] == [PageCrash(reason="oom", error_code=9)]
-
-
-def loaded(session: bytes = PAGE) -> bytes:
-    return event(session, "Page.loadEventFired", timestamp=1.0)
-
-
-def has_title(bench: Bench, title: str, url: str, at: int = -1) -> bytes:
-    asked = bench.sent("Target.getTargetInfo")[at]
-    info = {"targetId": "P1", "type": "page", "title": title, "url": url}
-    return msgspec.json.encode(
-        {"id": asked["id"], "result": {"targetInfo": info}, "sessionId": BROWSER.decode()}
-    )
-
-
-def titles(bench: Bench) -> list[str]:
-    return [fact.data.title for fact in bench.facts if isinstance(fact.data, PageTitle)]
-
-
-def test_a_title_is_asked_for_after_a_load(bench: Bench) -> None:
-    bench.hear(attached(url="http://a.test/"), loaded())
-    bench.hear(has_title(bench, "Shop", "http://a.test/"))
-    bench.hear(loaded())
-    bench.hear(has_title(bench, "Shop", "http://a.test/"))  # the same again is nothing new
-    assert titles(bench) == ["Shop"]
-
-
-def test_a_title_of_a_page_that_has_gone_on_is_not_told(bench: Bench) -> None:
-    bench.hear(attached(url="http://a.test/"), loaded())
-    bench.hear(has_title(bench, "Next", "http://a.test/next"))
-    assert titles(bench) == []
-
-
-@pytest.mark.parametrize("title", ["", "a.test", "http://a.test/", "a.test/"])
-def test_a_url_in_the_place_of_a_title_is_none(bench: Bench, title: str) -> None:
-    bench.hear(attached(url="http://a.test/"), loaded())
-    bench.hear(has_title(bench, title, "http://a.test/"))
-    assert titles(bench) == []
-
-
-def test_an_answer_that_is_an_error_is_no_title(bench: Bench) -> None:
-    bench.hear(attached(url="http://a.test/"), loaded())
-    asked = bench.sent("Target.getTargetInfo")[0]["id"]
-    error = {"id": asked, "error": {"code": -32000, "message": "No target"}}
-    bench.hear(msgspec.json.encode(error | {"sessionId": BROWSER.decode()}))
-    assert titles(bench) == []
-
-
-# dialogs and downloads
-
-
-def opens(session: bytes = PAGE) -> bytes:
-    return event(session, "Page.javascriptDialogOpening", type="confirm", message="Sure?", url="/")
-
-
-def closes(*, result: bool, session: bytes = PAGE) -> bytes:
-    return event(session, "Page.javascriptDialogClosed", result=result, userInput="abc")
-
-
-@pytest.mark.parametrize(("answerable", "by"), [(False, "worker"), (True, "client")])
-def test_a_dialog_is_dismissed_only_when_nobody_can_answer(answerable: bool, by: Any) -> None:
-    bench = Bench(BROWSER, answerable=answerable)
-    bench.hear(attached(), opens(), closes(result=answerable))
-    dismissed = bench.sent("Page.handleJavaScriptDialog")
-    assert [call["params"] for call in dismissed] == [{"accept": False}] * (not answerable)
-    opened, closed = (fact.data for fact in bench.facts[1:])
-    assert opened == Dialog(phase="opened", dialog_type="confirm", message="Sure?", url="/")
-    assert closed == Dialog(
-        phase="closed",
-        accepted=answerable,
-        answered_by=by,
-        user_input_chars=3,
-    )
-
-
-def begins(frame: str, guid: str = "g1") -> bytes:
-    return event(BROWSER, "Browser.downloadWillBegin", frameId=frame, guid=guid, url="http://a/")
-
-
-def progresses(state: str, guid: str = "g1") -> bytes:
-    return event(BROWSER, "Browser.downloadProgress", guid=guid, state=state, receivedBytes=7)
-
-
-def test_a_download_belongs_to_the_page_it_began_in_to_its_end(bench: Bench) -> None:
-    bench.hear(
-        attached(), begins("P1"), progresses("inProgress"), progresses("completed"),
-        begins("unknown", "g2"), progresses("canceled", "g2"),
-    )  # fmt: skip
-    told = [
-        (fact.page_id, fact.data.phase, fact.status)
-        for fact in bench.facts
-        if isinstance(fact.data, Download)
-    ]
-    assert told == [
-        ("P1", "began", "started"),
-        ("P1", "completed", "finished"),
-        (msgspec.UNSET, "began", "started"),
-        (msgspec.UNSET, "canceled", "failed"),
-    ]
-
-
-def test_download_behavior_keeps_files_under_their_guid() -> None:
-    assert download_behavior(Path("/run/downloads")) == {
-        "behavior": "allowAndName",
-        "downloadPath": "/run/downloads",
-        "eventsEnabled": True,
-    }
 
 
 # what makes no sense

@@ -22,9 +22,9 @@ def auto_attach(*types: str) -> dict[str, Any]:
     }
 
 
-# Each target is announced by one session only: what a page makes by the page's, all others by the browser's.
+# A service worker is announced to the browser's session when it runs, and to those of its pages before it is loaded.
 OF_BROWSER = auto_attach("page", "shared_worker", "service_worker")
-OF_TARGET = auto_attach("iframe", "worker")
+OF_TARGET = auto_attach("iframe", "worker", "service_worker")
 
 # Bodies are not recorded, so Chromium need not keep them for us.
 NETWORK: dict[str, Any] = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}

@@ -79,7 +79,8 @@ class Tap:
         self._browser = Browser()
         self._tapped: dict[bytes, Tapped] = {}
         self._sessions: dict[str, bytes] = {}
-        self._asked: dict[int, str] = {}
+        self._spare: dict[bytes, str] = {}  # of targets that another session tells of
+        self._awaited: dict[int, Callable[[Raw], None]] = {}
         self._bound: dict[
             str, str
         ] = {}  # pages that are not listened to yet, and where they shall go
@@ -118,15 +119,19 @@ class Tap:
         session = self._sessions.get(target_id)
         if session is None:
             self._bound[target_id] = url
-        else:
-            self._send(session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"})
+            return
+        # Its renderer answers this after all that we have asked of it before.
+        self._send(session, *calls.LET_GO[-1])
+        self._awaited[self._last_id] = lambda _result: self._send(
+            session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"}
+        )
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of our sessions. Nothing in it can make us fail."""
         try:
             method = frames.method_of(message)
             if method is None:
-                self._receive_answer(session, message)
+                self._receive_answer(message)
             else:
                 self._receive_event(session, method.decode(), message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -135,15 +140,13 @@ class Tap:
             self._sweeping = True
             self._later(SWEEP_SECONDS, self._sweep)
 
-    def _receive_answer(self, session: bytes, message: bytes) -> None:
-        """The only answers we read are those to `_on_load`."""
-        if session == self._session and self._asked:
+    def _receive_answer(self, message: bytes) -> None:
+        """Few of our calls are made for their answers."""
+        if self._awaited:
             answer = frames.decode(_answer, message)
-            if answer.id not in self._asked:
-                return
-            asked_at = self._asked.pop(answer.id)
-            if answer.result:
-                self._take_info(_info.decode(answer.result), asked_at)
+            awaited = self._awaited.pop(answer.id, None)
+            if awaited is not None:
+                awaited(answer.result)
 
     def _receive_event(self, session: bytes, method: str, message: bytes) -> None:
         tapped = self._tapped.get(session)
@@ -174,15 +177,13 @@ class Tap:
 
     # targets
 
-    def _on_attached(self, parent_session: bytes, parent: Tapped, message: bytes) -> None:
+    def _on_attached(self, _session: bytes, parent: Tapped, message: bytes) -> None:
         attached: AttachedToTarget = read("Target.attachedToTarget", message)
         session = attached.session_id.encode()
         tapped = _tapped(attached.target_info, parent)
         if tapped.target_id in self._sessions:
-            self._send_all(session, calls.LET_GO[1:])
-            self._send(
-                parent_session, "Target.detachFromTarget", {"sessionId": attached.session_id}
-            )
+            self._spare[session] = tapped.target_id
+            self._send_all(session, calls.LET_GO)
             return
         self._tapped[session] = tapped
         self._sessions[tapped.target_id] = session
@@ -201,12 +202,24 @@ class Tap:
     def _on_detached(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
         detached: DetachedFromTarget = read("Target.detachedFromTarget", message)
         session = detached.session_id.encode()
+        self._spare.pop(session, None)
         tapped = self._tapped.pop(session, None)
         self._dialogs.forget(session)
-        if tapped is not None:
+        if tapped is not None and not self._listen_on_spare(tapped):
             self._sessions.pop(tapped.target_id, None)
             self._browser.targets.pop(tapped.target_id, None)
             self._record_all(facts_in("Target.detachedFromTarget", detached, tapped))
+
+    def _listen_on_spare(self, tapped: Tapped) -> bool:
+        """A service worker outlives the page that announced it first; then it is heard through another's session."""
+        spare = next((each for each, of in self._spare.items() if of == tapped.target_id), None)
+        if spare is None:
+            return False
+        del self._spare[spare]
+        self._tapped[spare] = tapped
+        self._sessions[tapped.target_id] = spare
+        self._send_all(spare, self._calls_for(tapped))
+        return True
 
     def _on_crashed(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
         crashed: TargetCrashed = read("Target.targetCrashed", message)
@@ -222,13 +235,20 @@ class Tap:
         self._record_all(translate("Page.loadEventFired", message, tapped))
         if tapped.is_page and not tapped.on_error_page:
             self._send(self._session, "Target.getTargetInfo", {"targetId": tapped.target_id})
-            self._asked[self._last_id] = tapped.url
+            url = tapped.url
+            self._awaited[self._last_id] = lambda result: self._take_title(result, url)
 
-    def _take_info(self, changed: TargetInfoChanged, asked_at: str | None = None) -> None:
+    def _take_title(self, result: Raw, asked_at: str) -> None:
         """A title counts only while the page is still where it was asked for: it belongs to its document."""
+        if result:
+            info = _info.decode(result)
+            if info.target_info.url == asked_at:
+                self._take_info(info)
+
+    def _take_info(self, changed: TargetInfoChanged) -> None:
         info = changed.target_info
         tapped = self._browser.targets.get(info.target_id)
-        if tapped is not None and asked_at in (None, info.url):
+        if tapped is not None:
             self._record_all(facts_in("Target.targetInfoChanged", changed, tapped))
             tapped.url, tapped.title = info.url, info.title
 

@@ -164,7 +164,7 @@ def _loaded_at_once(
 
 @cdp("Page.frameStoppedLoading", FrameStoppedLoading)
 def frame_stopped_loading(params: FrameStoppedLoading, tapped: Tapped) -> Iterator[Fact]:
-    """A frame and what it needs is loaded; or it is at an error page that came before we could hear of it."""
+    """A frame loads no more; or it is at an error page that came before we could hear of it."""
     navigations = tapped.browser.navigations
     under = navigations.get(params.frame_id)
     if under is None or not (under.committed or under.failure):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.gateway.policy import PASS, Call, CloseClient, Rewrite, verdict
+from worker.gateway.policy import PASS, Call, CloseClient, Lead, Rewrite, verdict
 
 DOWNLOADS = Path("/run/downloads")
 
@@ -24,6 +24,29 @@ def test_what_no_rule_is_about_passes(method: str) -> None:
 
 def test_browser_close_closes_the_client() -> None:
     assert verdict(call("Browser.close"), DOWNLOADS) == CloseClient()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.test/", " HTTPS://a.test/", "data:text/html,x", "file:///x"]
+)
+def test_a_page_with_a_url_is_made_empty_and_then_led_there(url: str) -> None:
+    asked = {"url": url, "newWindow": True, "browserContextId": "C"}
+    decision = verdict(call("Target.createTarget", msgspec.json.encode(asked)), DOWNLOADS)
+    assert decision == Lead(asked | {"url": "about:blank"}, url, for_tab=False)
+
+
+def test_of_a_page_in_a_tab_the_answer_names_the_tab() -> None:
+    asked = msgspec.json.encode({"url": "http://a.test/", "forTab": True})
+    decision = verdict(call("Target.createTarget", asked), DOWNLOADS)
+    assert isinstance(decision, Lead)
+    assert decision.for_tab
+
+
+@pytest.mark.parametrize(
+    "params", [b"{}", b"[]", b"{", b'{"url":7}', b'{"url":""}', b'{"url":"about:blank"}']
+)
+def test_a_page_that_goes_nowhere_passes(params: bytes) -> None:
+    assert verdict(call("Target.createTarget", params), DOWNLOADS) is PASS
 
 
 BEHAVIOR = pytest.mark.parametrize(
