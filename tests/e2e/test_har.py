@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.eventually import eventually
-from tests.support.observed_site import HTML, SCRIPT, Exchange, ObservedSite, Reply
+from tests.support.observed_site import HTML, SCRIPT, Exchange, ObservedSite, Reply, Route
 from tests.support.recall import Hop, hops_of
 from tests.support.run import Event, Run
 
@@ -41,10 +41,12 @@ ASKS = """async other => {
 
 async def _extra(exchange: Exchange) -> None:
     preflight = exchange.request.method == "OPTIONS"
-    await exchange.answer(Reply(204 if preflight else 200, b"" if preflight else b"extra", headers=ANYONE))
+    await exchange.answer(
+        Reply(204 if preflight else 200, b"" if preflight else b"extra", headers=ANYONE)
+    )
 
 
-ROUTES = {
+ROUTES: dict[str, Route] = {
     "/": Reply(body=PAGE.encode(), content_type=HTML),
     "/style.css": Reply(body=b"body { color: navy }", content_type="text/css"),
     "/picture.svg": Reply(body=PICTURE, content_type="image/svg+xml"),
@@ -54,7 +56,10 @@ ROUTES = {
     "/sent": Reply(201, b"made"),
     "/long": Reply(body=LONG, encoding="gzip"),
     "/extra": _extra,
-    "/worker.js": Reply(body=b"fetch('/by-worker').then(r => r.text()).then(() => postMessage(1))", content_type=SCRIPT),
+    "/worker.js": Reply(
+        body=b"fetch('/by-worker').then(r => r.text()).then(() => postMessage(1))",
+        content_type=SCRIPT,
+    ),
     "/by-worker": Reply(body=b"work"),
     "/framed": Reply(body=b"<img src=picture.svg>", content_type=HTML),
 }

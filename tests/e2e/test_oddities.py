@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, Playwright
 
 from tests.support.eventually import eventually
-from tests.support.observed_site import HTML, Exchange, ObservedSite, Reply
+from tests.support.observed_site import HTML, Exchange, ObservedSite, Reply, Route
 from tests.support.observed_site.wire import encode_head
 from tests.support.recall import compare, hops_of
 from tests.support.recording import recording
@@ -39,7 +39,7 @@ async def _drips(exchange: Exchange) -> None:
     await exchange.gone()
 
 
-ROUTES = {
+ROUTES: dict[str, Route] = {
     "/": _page("<title>a page</title>"),
     "/loops": Reply(body=LOOPS.encode(), content_type=HTML),
     "/drips": _drips,
@@ -147,7 +147,7 @@ async def test_10_000_console_lines_at_once(run: Run, page: Page) -> None:
 def _accounted(events: list[Event]) -> int:
     """How many lines were recorded, or told to be suppressed."""
     told = [each["data"] for each in events if each["type"] == "events.suppressed"]
-    suppressed = sum(each["count"] for each in told if each["kind"] == "console.message")
+    suppressed: int = sum(each["count"] for each in told if each["kind"] == "console.message")
     return len(console(events)) + suppressed
 
 

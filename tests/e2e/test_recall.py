@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
 from tests.support.eventually import eventually
 from tests.support.observed_site import ObservedSite, Route
-from tests.support.recall import Comparison, compare, hops_of, untimely
+from tests.support.recall import Comparison, Hop, compare, hops_of, join, untimely
 from tests.support.recording import Recording, recording
 from tests.support.run import Event, Run, assert_whole
 from tests.support.situations import SITUATIONS, Record, Scene, Situation
@@ -95,17 +95,16 @@ async def _settled(situation: Situation, site: ObservedSite, events: list[Event]
 
 
 def _differences(situation: Situation, site: ObservedSite, events: list[Event]) -> list[str]:
-    record = Record(events, hops_of(events))
-    compared = _compared(situation, site, events)
-    return compared.differences() + situation.surprises(record, compared.unseen)
+    joined = join(events)
+    compared = _compared(situation, site, joined.hops)
+    surprises = situation.surprises(Record(events, joined.hops), compared.unseen)
+    return joined.strays + compared.differences() + surprises
 
 
-def _compared(situation: Situation, site: ObservedSite, events: list[Event]) -> Comparison:
+def _compared(situation: Situation, site: ObservedSite, hops: list[Hop]) -> Comparison:
     log = site.seen(f"/{situation.name}/")
-    hidden = [each for each in log if situation.hides(each)]
-    assert len(hidden) <= len(situation.unrecorded)
-    seen = [each for each in log if each not in hidden]
-    return compare(seen, hops_of(events), situation.sizes)
+    hidden = situation.hidden(log)
+    return compare([each for each in log if each not in hidden], hops, situation.sizes)
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ async def test_nothing_came_later(
     later = [
         difference
         for name, (situation, _) in driven.items()
-        for difference in _compared(situation, observed, ended[name]).differences()
+        for difference in _compared(situation, observed, hops_of(ended[name])).differences()
     ]
     assert not later, "\n".join(["", *later])
 
@@ -139,7 +138,7 @@ async def test_times_are_the_servers(
     pairs = [
         pair
         for name, (situation, _) in driven.items()
-        for pair in _compared(situation, observed, ended[name]).pairs
+        for pair in _compared(situation, observed, join(ended[name]).hops).pairs
     ]
     assert pairs
     wrong = untimely(pairs)

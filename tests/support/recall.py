@@ -40,7 +40,7 @@ class Hop:
     @property
     def url(self) -> str:
         """As servers see it."""
-        return urldefrag(self.request["data"]["url"]).url
+        return str(urldefrag(self.request["data"]["url"]).url)
 
     @property
     def status(self) -> int | None:
@@ -66,7 +66,7 @@ class Hop:
         assert self.end is not None
         data = self.end["data"]
         words = (data.get("errorText", ""), data.get("blockedReason"), data.get("corsError"))
-        return " ".join(word for word in words if word)
+        return " ".join(str(word) for word in words if word)
 
     @property
     def body_bytes(self) -> int:
@@ -87,7 +87,7 @@ class Hop:
 
     @property
     def is_websocket(self) -> bool:
-        return self.request["type"] == "network.websocket.created"
+        return bool(self.request["type"] == "network.websocket.created")
 
     def said(self, name: str) -> bool:
         """Whether the response has that mark."""
@@ -98,37 +98,52 @@ class Hop:
         return f"{self.method} {self.url[:120]} {self.status} {end}"
 
 
+@dataclass
+class Joined:
+    """The requests of a record, in order, and the events that could not be joined to one."""
+
+    hops: list[Hop] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+    def begin(self, event: Event, before: Hop | None) -> Hop:
+        """A request; after a redirect it has the id of the one before."""
+        if bool(event["data"].get("redirect")) != (before is not None and before.redirected):
+            self.strays.append(f"a redirect without its other half: {event}")
+        elif before is not None and not before.redirected:
+            self.strays.append(f"a second request with one id: {event}")
+        self.hops.append(Hop(event))
+        return self.hops[-1]
+
+    def go_on(self, event: Event, hop: Hop | None) -> None:
+        """A response or an end."""
+        head = event["type"] in HEADS
+        if hop is None:
+            self.strays.append(f"no request began this: {event}")
+        elif (hop.response if head else hop.end) is not None:
+            self.strays.append(f"twice: {event}")
+        elif head:
+            hop.response, hop.redirected = event, bool(event["data"].get("redirect"))
+        else:
+            hop.end = event
+
+
+def join(events: list[Event]) -> Joined:
+    """The requests of a record: what belongs together has one id."""
+    joined, latest = Joined(), dict[str, Hop]()
+    for event in events:
+        if event["type"] in STARTS:
+            request_id = event["data"]["requestId"]
+            latest[request_id] = joined.begin(event, latest.get(request_id))
+        elif event["type"] in HEADS | ENDS:
+            joined.go_on(event, latest.get(event["data"]["requestId"]))
+    return joined
+
+
 def hops_of(events: list[Event]) -> list[Hop]:
     """The requests of a record, in order. Fails where an event cannot be joined, or comes twice."""
-    hops: list[Hop] = []
-    open_hops: dict[str, Hop] = {}
-    for event in events:
-        kind, request_id = event["type"], event["data"].get("requestId")
-        if kind in STARTS:
-            hop = Hop(event)
-            before = open_hops.get(request_id)
-            if event["data"].get("redirect"):
-                assert before is not None and before.redirected, f"no hop before {event}"
-            else:
-                assert before is None, f"a second request with one id: {event}"
-            open_hops[request_id] = hop
-            hops.append(hop)
-        elif kind in HEADS:
-            hop = _begun(open_hops, event)
-            assert hop.response is None, f"a second response: {event}"
-            hop.response = event
-            hop.redirected = bool(event["data"].get("redirect"))
-        elif kind in ENDS:
-            hop = _begun(open_hops, event)
-            assert hop.end is None, f"a second end: {event}"
-            hop.end = event
-    return hops
-
-
-def _begun(hops: dict[str, Hop], event: Event) -> Hop:
-    hop = hops.get(event["data"]["requestId"])
-    assert hop is not None, f"no request began this: {event}"
-    return hop
+    joined = join(events)
+    assert not joined.strays, "\n".join(joined.strays)
+    return joined.hops
 
 
 # ── what only Chromium saw ───────────────────────────────────────────────────────────────────────
@@ -180,6 +195,7 @@ def unseen_because(hop: Hop) -> str | None:
 
 WHAT_NO_OBSERVER_SEES = {
     "farewell": "what a document sends in `pagehide`: Chromium has let go of its DevTools agent by then",
+    "update check": "the browser asks whether a service worker's script is still the same",
     "sent again": "a kept connection was closed without an answer, and the network stack asked once more",
 }
 
@@ -210,7 +226,9 @@ class Comparison:
     not_recorded: list[Access] = field(default_factory=list)
     not_seen: list[Hop] = field(default_factory=list)  # with no reason in the table
     unseen: Counter[str] = field(default_factory=Counter)
-    sizes: Mapping[str, str] = field(default_factory=dict)  # by a URL's end: what is told of its size
+    sizes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by a URL's end: what is told of its size
 
     def _untold(self, hop: Hop) -> str:
         if hop.is_preflight:
@@ -264,8 +282,8 @@ def _unlike(line: Access, hop: Hop, untold: str) -> Iterator[str]:
     data = hop.end["data"]
     recorded = data.get("encodedBytes", 0), data.get("decodedBytes", 0)
     wanted = SIZES[untold](line)
-    if line.status == 304:  # the body comes from the cache
-        recorded, wanted = recorded[:1], wanted[:1]
+    if line.status == 304:  # the content comes from the cache
+        wanted = wanted[0], recorded[1]
     if recorded != wanted:
         yield f"{hop}: sizes recorded (wire, content) are {recorded}, not {wanted}"
 

@@ -4,4 +4,14 @@ from .access_log import Access
 from .server import Exchange, ObservedSite, Route
 from .wire import HTML, SCRIPT, TEXT, Reply, Request
 
-__all__ = ["HTML", "SCRIPT", "TEXT", "Access", "Exchange", "ObservedSite", "Reply", "Request", "Route"]
+__all__ = [
+    "HTML",
+    "SCRIPT",
+    "TEXT",
+    "Access",
+    "Exchange",
+    "ObservedSite",
+    "Reply",
+    "Request",
+    "Route",
+]

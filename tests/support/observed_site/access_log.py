@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 class Access:
     """One request. The line is there once its head has arrived, and is filled in while it is answered.
 
-    `arrived_ns` is `time.time_ns()` when the whole head had been read. `sent_bytes` is all that was written: `head_bytes`,
-    body, framing. `content_bytes` is the body as a page gets it: decoded, without framing.
+    `arrived_ns` is `time.time_ns()` when the whole head had been read. `sent_bytes` is all that was written:
+    `head_bytes`, body, framing. `content_bytes` is the body as a page gets it: decoded, without framing.
     """
 
     arrived_ns: int

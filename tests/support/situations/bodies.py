@@ -132,7 +132,9 @@ BODIES = [
     ),
     Situation(
         "head-and-options",
-        runs("for (const method of ['HEAD', 'OPTIONS']) await (await fetch(here + '/asked', {method})).text()"),
+        runs(
+            "for (const method of ['HEAD', 'OPTIONS']) await (await fetch(here + '/asked', {method})).text()"
+        ),
         {"/asked": Reply(body=LONG)},
     ),
     Situation(

@@ -46,7 +46,9 @@ async def _prefetch_and_go(scene: Scene) -> None:
     await scene.page.wait_for_url("**/next")
 
 
-SHARED = '<link rel=stylesheet href=shared.css><script src=shared.js></script><img src="shared.svg">'
+SHARED = (
+    '<link rel=stylesheet href=shared.css><script src=shared.js></script><img src="shared.svg">'
+)
 
 CACHES = [
     Situation(

@@ -10,7 +10,9 @@ from tests.support.observed_site.wire import encode_head
 from .situation import Drive, Record, Scene, Situation, html, runs
 
 ANYONE = (("Access-Control-Allow-Origin", "*"),)
-CSP = (("Content-Security-Policy", "connect-src 'none'; img-src 'self'; script-src 'unsafe-inline'"),)
+CSP = (
+    ("Content-Security-Policy", "connect-src 'none'; img-src 'self'; script-src 'unsafe-inline'"),
+)
 
 
 async def held(exchange: Exchange) -> None:
@@ -20,14 +22,18 @@ async def held(exchange: Exchange) -> None:
 
 async def begun(exchange: Exchange) -> None:
     """A head and the beginning of a body, and no more."""
-    await exchange.begin(200, encode_head(200, [("Content-Length", "1000"), ("Content-Type", TEXT)]))
+    await exchange.begin(
+        200, encode_head(200, [("Content-Length", "1000"), ("Content-Type", TEXT)])
+    )
     await exchange.send(b"begun", 5)
     await exchange.gone()
 
 
 async def cut_short(exchange: Exchange) -> None:
     """Less of a body than was announced."""
-    await exchange.begin(200, encode_head(200, [("Content-Length", "1000"), ("Content-Type", TEXT)]))
+    await exchange.begin(
+        200, encode_head(200, [("Content-Length", "1000"), ("Content-Type", TEXT)])
+    )
     await exchange.send(b"short", 5)
     exchange.close()
 
@@ -75,7 +81,9 @@ def navigates_to(*urls: str) -> Drive:
 
 def fetches(*urls: str, options: str = "{}") -> Drive:
     """Fetches whose failure is expected."""
-    return runs(f"for (const url of [{', '.join(urls)}]) await fetch(url, {options}).then(r => r.text()).catch(() => 0)")
+    return runs(
+        f"for (const url of [{', '.join(urls)}]) await fetch(url, {options}).then(r => r.text()).catch(() => 0)"
+    )
 
 
 def _navigation_failed(record: Record) -> None:
@@ -157,14 +165,14 @@ FAILURES = [
         "aborted",
         runs(ABORTS),
         {"/held": held, "/held-longer": held, "/begun": begun, "/seen": _seen},
-        failures=tuple(
-            (path, "net::ERR_ABORTED") for path in ("/held", "/begun", "/held-longer")
-        ),
+        failures=tuple((path, "net::ERR_ABORTED") for path in ("/held", "/begun", "/held-longer")),
         check=_begun_has_a_size,
     ),
     Situation(
         "broken-connections",
-        fetches("here + '/closed'", "here + '/reset'", "here + '/garbage'", options="{method: 'POST'}"),
+        fetches(
+            "here + '/closed'", "here + '/reset'", "here + '/garbage'", options="{method: 'POST'}"
+        ),
         {
             "/": html(keep_alive=False),  # what fails on a connection used before is sent again
             "/closed": closed,
@@ -185,7 +193,12 @@ FAILURES = [
     ),
     Situation(
         "no-connection",
-        fetches("dead + '/refused'", "'http://nosuch.invalid/name'", "tls + '/tls'", "'http://127.0.0.1:1/port'"),
+        fetches(
+            "dead + '/refused'",
+            "'http://nosuch.invalid/name'",
+            "tls + '/tls'",
+            "'http://127.0.0.1:1/port'",
+        ),
         unseen={"could not be sent": 4},
         failures=(
             ("/refused", "net::ERR_CONNECTION_REFUSED"),
@@ -221,7 +234,9 @@ FAILURES = [
     ),
     Situation(
         "sent-again",
-        runs("await (await fetch(here + '/warm')).text(); await (await fetch(here + '/once')).text()"),
+        runs(
+            "await (await fetch(here + '/warm')).text(); await (await fetch(here + '/once')).text()"
+        ),
         {"/warm": Reply(body=b"warm"), "/once": _closes_once()},
         unrecorded={"/once": "sent again"},
     ),

@@ -15,7 +15,9 @@ from .situation import Record, Scene, Situation, html, opens, opens_until, runs
 ANYONE = (("Access-Control-Allow-Origin", "*"),)
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 SVG = Reply(body=PICTURE, content_type="image/svg+xml", headers=ANYONE)
-FETCHES = "<script>fetch('fetched').then(r => r.text()).then(() => parent.postMessage(1, '*'))</script>"
+FETCHES = (
+    "<script>fetch('fetched').then(r => r.text()).then(() => parent.postMessage(1, '*'))</script>"
+)
 TEXT = Reply(body=b"text\n", headers=ANYONE)
 
 
@@ -75,7 +77,11 @@ def _opened_by(record: Record) -> None:
     openers = [each["data"].get("openerId") for each in popups]
     assert len(popups) == 3, popups
     assert openers[0] == first["pageId"], openers
-    urls = {hop.request["pageId"] for hop in record.hops if "/popup?" in hop.url or hop.url.endswith("/popup")}
+    urls = {
+        hop.request["pageId"]
+        for hop in record.hops
+        if "/popup?" in hop.url or hop.url.endswith("/popup")
+    }
     assert len(urls) == 3
 
 
@@ -166,7 +172,7 @@ async def _from_two_pages(scene: Scene) -> None:
 
 
 def _speculated(word: str) -> str:
-    rules = '{"%s": [{"urls": ["next"], "eagerness": "immediate"}]}' % word
+    rules = f'{{"{word}": [{{"urls": ["next"], "eagerness": "immediate"}}]}}'
     return f"<script type=speculationrules>{rules}</script><a href=next>on</a>"
 
 
@@ -339,9 +345,17 @@ PAGES = [
     Situation(
         "speculative-prerender",
         _speculation,
-        {"/": html(_speculated("prerender")), "/next": html("<img src=inner.svg>"), "/inner.svg": SVG},
+        {
+            "/": html(_speculated("prerender")),
+            "/next": html("<img src=inner.svg>"),
+            "/inner.svg": SVG,
+        },
         unseen={"prefetch cache": 1},
         sizes={"/next": "prefetch"},
     ),
-    Situation("redirected-frame", runs(framing("here", "/moved")), {"/moved": to("/redirected-frame/frame"), "/frame": html(FETCHES), "/fetched": TEXT}),
+    Situation(
+        "redirected-frame",
+        runs(framing("here", "/moved")),
+        {"/moved": to("/redirected-frame/frame"), "/frame": html(FETCHES), "/fetched": TEXT},
+    ),
 ]

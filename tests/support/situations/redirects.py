@@ -50,7 +50,9 @@ async def _loop(scene: Scene) -> None:
 REDIRECTS = [
     Situation(
         "redirect-codes-get",
-        runs(f"for (const code of {list(CODES)}) await (await fetch(`${{here}}/${{code}}`)).text()"),
+        runs(
+            f"for (const code of {list(CODES)}) await (await fetch(`${{here}}/${{code}}`)).text()"
+        ),
         {
             "/end": Reply(body=b"the end"),
             **{f"/{code}": to("/redirect-codes-get/end", code) for code in CODES},

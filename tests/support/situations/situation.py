@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from playwright.async_api import BrowserContext, Error, Page
 
 from tests.support.observed_site import HTML, SCRIPT, Access, ObservedSite, Reply, Route
-from tests.support.recall import Hop
+from tests.support.recall import WHAT_NO_OBSERVER_SEES, Hop
 from tests.support.run import Event, Run
 
 # Chromium asks for a favicon once for a page; where that is not what a page is about, it has none.
@@ -57,14 +58,10 @@ class Scene:
 
     async def fail_to_go(self, url: str) -> None:
         """A navigation that must not arrive; then away from its error page, which loads itself again."""
-        try:
+        with pytest.raises(Error, match="net::") as failed:
             await self.page.goto(url)
-        except Error as error:
-            assert "net::" in str(error), error
-            if "net::ERR_ABORTED" not in str(error):
-                await self.page.wait_for_url("chrome-error://chromewebdata/")
-        else:
-            raise AssertionError(f"{url} could be opened")
+        if "net::ERR_ABORTED" not in str(failed.value):
+            await self.page.wait_for_url("chrome-error://chromewebdata/")
         await self.page.goto("about:blank")
 
     async def evaluate(self, body: str) -> Any:
@@ -126,10 +123,14 @@ class Situation:
         routes = {"/": html(), **self.routes}
         return {f"/{self.name}{path}": route for path, route in routes.items()}
 
-    def hides(self, line: Access) -> bool:
-        """Whether that line of the log is one that the record cannot have."""
-        why = next((why for path, why in self.unrecorded.items() if line.url.endswith(path)), "")
-        return why == "farewell" or (why == "sent again" and line.status is None)
+    def hidden(self, log: list[Access]) -> list[Access]:
+        """The lines that the record cannot have: of each such path the first, or for `update check` the last."""
+        found = []
+        for path, why in self.unrecorded.items():
+            assert why in WHAT_NO_OBSERVER_SEES
+            lines = [line for line in log if line.url.endswith(path)]
+            found += lines[-1:] if why == "update check" else lines[:1]
+        return found
 
     def surprises(self, record: Record, unseen: Mapping[str, int]) -> list[str]:
         """Where the record is not as the table says."""

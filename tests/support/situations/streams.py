@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.eventually import eventually
 from tests.support.observed_site import Exchange, Reply, wire
-from tests.support.observed_site.wire import BINARY_FRAME, CLOSE_FRAME, TEXT_FRAME, encode_head
+from tests.support.observed_site.wire import CLOSE_FRAME, encode_head
 
 from .failures import held
 from .situation import Record, Scene, Situation, html, runs
@@ -17,7 +17,11 @@ async def _events(exchange: Exchange) -> None:
     """Two events and an end; asked again after the last of them, one more event and no end."""
     again = exchange.request.headers.get("Last-Event-ID") == "2"
     head = [*EVENT_STREAM, ("Connection", "close")]
-    body = b"id: 3\ndata: three\n\n" if again else b"retry: 1\nid: 1\ndata: one\n\nid: 2\ndata: two\n\n"
+    body = (
+        b"id: 3\ndata: three\n\n"
+        if again
+        else b"retry: 1\nid: 1\ndata: one\n\nid: 2\ndata: two\n\n"
+    )
     await exchange.begin(200, encode_head(200, head))
     await exchange.send(body, len(body))
     exchange.access.finished = not again
@@ -101,7 +105,12 @@ def _counted(record: Record) -> None:
     assert echo is not None
     data = echo["data"]
     size = len("hello") + 2000 + 50000
-    counts = {"messagesSent": 3, "messagesReceived": 6, "bytesSent": size, "bytesReceived": 2 * size}
+    counts = {
+        "messagesSent": 3,
+        "messagesReceived": 6,
+        "bytesSent": size,
+        "bytesReceived": 2 * size,
+    }
     assert counts.items() <= data.items(), data
     second = record.hop("/echo?second").end
     assert second is not None
@@ -137,7 +146,9 @@ SOUND = _wav(600)
 
 async def _ranged(exchange: Exchange) -> None:
     """The part that was asked for."""
-    first, _, last = exchange.request.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")
+    first, _, last = (
+        exchange.request.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")
+    )
     start, end = int(first), int(last or len(SOUND) - 1)
     told = ("Content-Range", f"bytes {start}-{end}/{len(SOUND)}")
     part = Reply(206, SOUND[start : end + 1], "audio/wav", (told, ("Accept-Ranges", "bytes")))

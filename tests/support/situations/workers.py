@@ -86,9 +86,18 @@ def _who_served(record: Record) -> None:
 async def _controlled(scene: Scene) -> None:
     """A page that a service worker serves from its very first request."""
     await scene.open()
-    await scene.evaluate(USE_SERVICE.split("for (const")[0])
+    await scene.evaluate(USE_SERVICE.split("for (const", maxsplit=1)[0])
     await scene.page.goto(scene.url("/made"))
     await eventually(lambda: scene.site.seen("/service-worker-navigation/service.js"))
+
+
+async def _updated(scene: Scene) -> None:
+    await scene.open()
+    await scene.evaluate(
+        "const registered = await navigator.serviceWorker.register(here + '/service.js');"
+        "await navigator.serviceWorker.ready; await registered.update()"
+    )
+    await eventually(lambda: len(scene.site.seen("/service-worker-update/service.js")) == 2)
 
 
 SERVICE_ROUTES = {
@@ -153,6 +162,13 @@ WORKERS = [
         unseen={"service worker": 1},
     ),
     Situation(
+        "service-worker-update",
+        _updated,
+        {"/service.js": script("self.version = 1")},
+        sizes=SERVICE_SIZES,
+        unrecorded={"/service.js": "update check"},
+    ),
+    Situation(
         "data-and-blob",
         runs(
             "await (await fetch('data:text/plain,fetched')).text();"
@@ -160,7 +176,7 @@ WORKERS = [
             "await (await fetch(URL.createObjectURL(made))).text();"
             "await new Promise(done => { const image = new Image(); image.onload = done;"
             " image.src = 'data:image/svg+xml,' + encodeURIComponent("
-            "'<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"/>') })"
+            '\'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>\') })'
         ),
         unseen={"data:": 2, "blob:": 1},
     ),
