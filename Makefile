@@ -47,7 +47,7 @@ format: $(DONE)/dev ## rewrite the code as `make check` wants it
 	$(BIN)/ruff check --fix $(CODE) || true
 	$(BIN)/ruff format $(CODE)
 
-bench: setup-dev ## measure; prints the numbers (ARGS="…" goes to tests/bench/run.py)
+bench: setup-dev ## measure; each figure beside its baseline and its target (ARGS="--quick", "--full", a figure …)
 	@$(BIN)/python tests/bench/run.py $(ARGS)
 
 lock: $(DONE)/venv ## resolve the *.in files and pyproject.toml into the locks (UPGRADE=1 takes newer versions)

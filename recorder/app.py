@@ -23,6 +23,7 @@ from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.store import Store, open_store
+from recorder.tails import Tails
 from schemas import streams, subjects
 from schemas.problems import CannotStart, StorageUnavailable
 from schemas.settings import RecorderSettings
@@ -98,6 +99,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         bus=bus,
         store=store,
         news=news,
+        tails=Tails(store, news),
         facts=Facts(bus, news, settings.recorder_id),
         fleet=Fleet(bus, store, news),
         consumers=tuple(

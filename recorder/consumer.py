@@ -25,7 +25,8 @@ from recorder.store import Store
 
 log = structlog.get_logger()
 
-BATCH = 1000
+BATCH = 1000  # messages that one transaction takes at most
+AHEAD = 2 * BATCH  # so that the next batch comes in while one is being written
 EXPIRES_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
@@ -43,10 +44,11 @@ class Pull:
     """What one session has been sent and not yet taken, and how much more may come.
 
     Decides; `Consumer` does the sending. `room` is how many messages to ask for now: nothing until
-    half of what was asked for has come, and never more than fits beside what waits here.
+    half a batch has been taken, and never more than fits beside what waits here.
     """
 
-    def __init__(self, batch: int = BATCH) -> None:
+    def __init__(self, ahead: int = AHEAD, batch: int = BATCH) -> None:
+        self._ahead = ahead
         self._batch = batch
         self._arrived: deque[Delivery] = deque()
         self._under_way = 0
@@ -78,7 +80,7 @@ class Pull:
     def room(self) -> int:
         """How many messages to ask for now."""
         expected = self._under_way + len(self._arrived)
-        return self._batch - expected if expected <= self._batch // 2 else 0
+        return self._ahead - expected if expected <= self._ahead - self._batch // 2 else 0
 
     def take(self) -> list[Delivery]:
         """All that has come, at most a batch; of a backlog at least half of one.

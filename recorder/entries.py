@@ -11,6 +11,7 @@ from schemas.envelope import Event
 from schemas.events import EventData
 
 MOST_DIGITS = 18
+RUNS_PREFIX = subjects.ALL_RUNS.removesuffix(">")
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
@@ -96,15 +97,15 @@ def _misnumbered(event: Event) -> str | None:
 
 def _misplaced(subject: str, event: Event) -> str | None:
     """Permissions are given by subject, so what a subject says binds the envelope."""
-    tokens = subject.split(".")
-    if tokens[0] != "runs":
+    if not subject.startswith(RUNS_PREFIX):
         return None
+    tokens = subject.split(".", 4)
     if len(tokens) < 5:
         return f"the subject {subject} names no run and writer"
     if not event.runid or not event.runtimeid:
         return f"{event.type} names no run and runtime"
-    _, space_id, run_id, writer, *_ = tokens
-    if (event.spaceid, event.runid) != (space_id, run_id):
+    _, space_id, run_id, writer, _ = tokens
+    if event.spaceid != space_id or event.runid != run_id:
         return f"{event.type} says another space or run than its subject {subject}"
     if not _is_source_of(writer, event.source):
         return f"{event.type} comes from {event.source}, but its subject is {writer}'s"

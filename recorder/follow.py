@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
 
 from recorder.news import News
-from recorder.queries.events import Happened, Place
-from schemas import subjects
+from recorder.queries.events import EventFilter, Happened, Place
+from recorder.tails import Tails
 from schemas.resources import RunSummary
 
 SILENCE_SECONDS = 15.0
-PAGE = 500
 
 
 class Silence(Struct, frozen=True):
@@ -32,58 +31,51 @@ class Ended(Struct, frozen=True):
     run: RunSummary
 
 
-Told = Happened | Silence | Ended
-
-
-class Source(Struct, frozen=True):
-    """Where a follower reads: `page`, at most so many events after a place; `run`, the run now."""
-
-    page: Callable[[Place, int], Awaitable[Sequence[Happened]]]
-    run: Callable[[], Awaitable[RunSummary]]
+Told = Sequence[Happened] | Silence | Ended
 
 
 class Follower:
-    """Tells what happens in a run after `place`; `place` moves on with it."""
+    """Tells what happens in a run after `place`, some events at a time; `place` moves on with it."""
 
-    def __init__(self, run_id: str, source: Source, news: News, place: Place) -> None:
+    def __init__(
+        self, run_id: str, wanted: EventFilter, place: Place, tails: Tails, news: News
+    ) -> None:
         self._run_id = run_id
-        self._source = source
+        self._wanted = wanted
+        self._tails = tails
         self._news = news
         self.place = place
 
     async def tell(self) -> AsyncGenerator[Told, None]:
         """All that happens, until the run has ended or this recorder is closing."""
-        with self._news.bell(self._run_id) as bell:
+        with self._tails.bell(self._run_id) as bell:
             told_at, ended = time.monotonic(), False
             while not (ended or self._news.closed):
                 bell.clear()
-                async for told in self.tell_now():
+                async for told in self._unread():
                     yield told
                     told_at, ended = time.monotonic(), isinstance(told, Ended)
                 if not ended and not await _rings(bell, told_at + SILENCE_SECONDS):
                     yield Silence()
                     told_at = time.monotonic()
 
-    async def tell_now(self) -> AsyncGenerator[Happened | Ended, None]:
+    async def tell_now(self) -> AsyncGenerator[Told, None]:
         """What there is, and no waiting for more."""
-        # First whether it has ended, then the events: so all up to its end are told.
-        run = await self._source.run()
-        async for happened in self._unread():
-            yield happened
-        if run.status != "active":
-            yield Ended(run)
+        with self._tails.bell(self._run_id):
+            async for told in self._unread():
+                yield told
 
-    async def _unread(self) -> AsyncIterator[Happened]:
+    async def _unread(self) -> AsyncGenerator[Sequence[Happened] | Ended, None]:
         while True:
-            seen = Place(self._news.epoch(subjects.RUNS), self._news.position(subjects.RUNS))
-            page = await self._source.page(self.place, PAGE)
-            for happened in page:
-                self.place = happened.place
-                yield happened
-            if len(page) < PAGE:
-                # Nothing that matches stands between the last one and what was committed before.
-                self.place = max(self.place, seen)
-                return
+            tail = await self._tails.after(self._run_id, self.place, self._wanted)
+            self.place = tail.end
+            if tail.happened:
+                yield tail.happened
+            if tail.whole:
+                break
+        # It was read whether the run has ended, then the events: so all up to its end are told.
+        if tail.run.status != "active":
+            yield Ended(tail.run)
 
 
 async def _rings(bell: asyncio.Event, deadline: float) -> bool:
@@ -92,5 +84,6 @@ async def _rings(bell: asyncio.Event, deadline: float) -> bool:
     if seconds <= 0:
         return False
     with suppress(TimeoutError):
-        await asyncio.wait_for(bell.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await bell.wait()
     return bell.is_set()

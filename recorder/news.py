@@ -23,6 +23,7 @@ class News:
 
     def __init__(self) -> None:
         self._bells: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._editions: dict[str, int] = {}
         self._waiting: set[tuple[str, int, asyncio.Future[None]]] = set()
         self._positions: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
@@ -49,6 +50,14 @@ class News:
         """Which making of the stream that position counts in; 0 before its first message."""
         return self._epochs.get(stream, 0)
 
+    def edition(self, run_id: str) -> int:
+        """How often the run has changed since a bell of its hangs without a break."""
+        return self._editions.get(run_id, 0)
+
+    def listeners(self, run_id: str) -> int:
+        """How many bells of the run hang."""
+        return len(self._bells.get(run_id, ()))
+
     @contextmanager
     def bell(self, run_id: str) -> Iterator[asyncio.Event]:
         """A bell that is set whenever the run has changed. Clear it, read, then wait for it."""
@@ -60,6 +69,7 @@ class News:
             self._bells[run_id].discard(bell)
             if not self._bells[run_id]:
                 del self._bells[run_id]
+                self._editions.pop(run_id, None)
 
     async def wait_for_position(self, stream: str, position: int, timeout: float) -> bool:
         """Whether the tables show the stream up to `position` within `timeout` seconds."""
@@ -86,8 +96,10 @@ class News:
             )
 
     def _ring(self, run_id: str) -> None:
-        for bell in self._bells.get(run_id, ()):
-            bell.set()
+        if bells := self._bells.get(run_id):
+            self._editions[run_id] = self.edition(run_id) + 1
+            for bell in bells:
+                bell.set()
 
     def _release(self, stream: str, position: int) -> None:
         for waited_stream, waited, reached in self._waiting:

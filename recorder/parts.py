@@ -10,6 +10,7 @@ from recorder.facts import Facts
 from recorder.fleet import Fleet
 from recorder.news import News
 from recorder.store import Store
+from recorder.tails import Tails
 from schemas.settings import RecorderSettings
 
 
@@ -20,6 +21,7 @@ class Recorder(Struct, frozen=True, kw_only=True):
     bus: Bus
     store: Store
     news: News
+    tails: Tails
     facts: Facts
     fleet: Fleet
     consumers: tuple[Consumer, ...]

@@ -98,10 +98,12 @@ def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
     """Entries whose event is seen for the first time; what cannot be read is always kept."""
     seen = set(known)
     for entry in entries:
-        if entry.event_id not in seen:
+        event_id = entry.event_id
+        if event_id is None:
             yield entry
-        if entry.event_id is not None:
-            seen.add(entry.event_id)
+        elif event_id not in seen:
+            seen.add(event_id)
+            yield entry
 
 
 def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Change]:
@@ -112,15 +114,15 @@ def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Ite
 
 def _log_row(entry: Entry) -> LogRow:
     message = entry.message
-    return LogRow(
-        stream=message.stream,
-        epoch=message.epoch,
-        position=message.position,
-        event_id=entry.event_id,
-        run_id=entry.run_id,
-        subject=message.subject,
-        raw=message.body,
-        error=entry.error,
+    return LogRow(  # by position, for there are many
+        message.stream,
+        message.epoch,
+        message.position,
+        entry.event_id,
+        entry.run_id,
+        message.subject,
+        message.body,
+        entry.error,
     )
 
 

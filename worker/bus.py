@@ -256,8 +256,10 @@ class PublishLink:
             raise LinkDown("NATS is away")
         head = _HEAD % event_id.encode()
         command = f"HPUB {subject} {self._inbox}.{token} {len(head)} {len(head) + len(event)}\r\n"
-        with _as_link_down():
+        try:
             client._transport.write(b"%s%s%s\r\n" % (command.encode(), head, event))
+        except (OSError, RuntimeError) as error:  # closed a moment ago; nats-py has not seen it yet
+            raise LinkDown(f"NATS is away: {error}") from error
 
     async def close(self) -> None:
         """Close the connection without sending what it held back."""

@@ -55,20 +55,26 @@ def _kind(name: str, info: inspect.Type) -> FieldKind | None:
 
 def changed(value: S, change: Change) -> S:
     """The struct with `change` applied to each such field, nested ones too; itself when nothing changes."""
-    replaced = {}
-    for field in kinds_of(type(value)):
-        before = getattr(value, field.name)
-        after = _changed_field(field, before, change)
-        if after is not before:
-            replaced[field.name] = after
+    replaced: dict[str, Any] | None = None
+    for name, kind, limit_bytes in _plan(type(value)):
+        before = getattr(value, name)
+        if not before:  # nor is UNSET true
+            continue
+        nested = kind == "nested"
+        after = _changed_nested(before, change) if nested else change(kind, limit_bytes, before)
+        if after is not before and after != before:
+            replaced = replaced or {}
+            replaced[name] = after
     return msgspec.structs.replace(value, **replaced) if replaced else value
 
 
-def _changed_field(field: FieldKind, before: Any, change: Change) -> Any:
-    if not before or before is msgspec.UNSET:
-        return before
-    if field.kind != "nested":
-        return change(field.kind, field.limit_bytes, before)
+@cache
+def _plan(struct: type[Struct]) -> tuple[tuple[str, str, int], ...]:
+    """`kinds_of` as plain tuples: this is walked for every event."""
+    return tuple((field.name, field.kind, field.limit_bytes) for field in kinds_of(struct))
+
+
+def _changed_nested(before: Any, change: Change) -> Any:
     if isinstance(before, list):
         after = [changed(item, change) for item in before]
         return after if any(map(operator.is_not, after, before)) else before

@@ -8,16 +8,22 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from schemas.codec import encode
 from schemas.events import EventData
-from worker.field_kinds import FieldKind, changed, kinds_of
+from schemas.types import TITLE_LIMIT_BYTES
+from worker.field_kinds import PLAIN_LIMIT_BYTES, FieldKind, changed, kinds_of
 
 D = TypeVar("D", bound=EventData)
 
+SHORTEST_LIMIT_BYTES = min(PLAIN_LIMIT_BYTES, TITLE_LIMIT_BYTES)
+NUL_IN_JSON = b"\\u0000"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def cut(data: D) -> D:
     """The body within its limits. `truncated` maps each field that was ever cut to its original bytes."""
+    if _is_short(data):
+        return data
     within = changed(data, _cut_field)
     if within is data:
         return data
@@ -29,13 +35,22 @@ def cut(data: D) -> D:
     return msgspec.structs.replace(within, truncated=truncated or UNSET)
 
 
+def _is_short(data: EventData) -> bool:
+    """Whether the whole body is shorter than any limit of a part, and clean: encoding it is the quickest way to ask."""
+    try:
+        body = encode(data)
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return len(body) <= SHORTEST_LIMIT_BYTES and NUL_IN_JSON not in body
+
+
 def _cut_field(kind: str, limit_bytes: int, value: Any) -> Any:
     return _cut_headers(value, limit_bytes) if kind == "headers" else cut_text(value, limit_bytes)
 
 
 def cut_text(text: str, limit_bytes: int) -> str:
     """The text itself when it fits and is clean; else cut on a character's boundary, NUL and surrogates replaced."""
-    if len(text) * 4 <= limit_bytes and text.isascii() and "\0" not in text:
+    if len(text) <= limit_bytes and text.isascii() and "\0" not in text:
         return text
     clean = _UNSTORABLE.sub("\ufffd", text)
     encoded = clean.encode()
@@ -46,7 +61,8 @@ def cut_text(text: str, limit_bytes: int) -> str:
 
 def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:
     """Headers in their order, each cut, until the limit is reached."""
-    if size_of(headers) * 4 <= limit_bytes and not any("\0" in value for value in headers.values()):
+    whole = "".join((*headers, *headers.values()))
+    if len(whole) <= limit_bytes and whole.isascii() and "\0" not in whole:
         return headers
     kept: dict[str, str] = {}
     left = limit_bytes

@@ -4,6 +4,9 @@ nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline 
 flight; when one is refused or late, the flight is called off and everything goes again from each run's oldest event
 that is not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
 
+A flight begins with one event of each run at a time, until the stream has taken one; after a refusal, until it has
+taken a window of them. So what is refused again and again (a full stream, none at all) is not overtaken.
+
 An event goes out in the very call that puts it in the outbox, when there is room for it and no burst to gather
 (`worker.pace`).
 """
@@ -96,6 +99,7 @@ class Publisher:
         self._flying: dict[str, Flight] = {}
         self._flying_bytes = 0
         self._last_token = 0
+        self._doubts = 1  # so many acknowledgements until the window opens
         self._failure: FlightLost | None = None
         self._lost = asyncio.Event()
         self._pace = Pace()
@@ -122,7 +126,8 @@ class Publisher:
         self._flying_bytes = 0
         self._failure = None
         self._lost.clear()
-        self._outbox.turns.restart()
+        self._doubts = max(self._doubts, 1)
+        self._outbox.turns.restart(one_at_a_time=True)
         try:
             await self._link.open(self._take, self._lose)
             self._outbox.on_put = self._on_put
@@ -209,8 +214,16 @@ class Publisher:
             return
         self._outbox.acknowledge(flight.entry, position)
         self._tell("")
+        self._trust()
         if self._gathering is None:
             self._send()
+
+    def _trust(self) -> None:
+        """The stream took one more."""
+        if self._doubts:
+            self._doubts -= 1
+            if not self._doubts:
+                self._outbox.turns.many_at_a_time()
 
     def _position(self, body: bytes) -> int | None:
         try:
@@ -219,6 +232,7 @@ class Publisher:
             self._lose("no stream answers: a recorder makes it when it starts")
             return None
         if ack.error is not None:
+            self._doubts = WINDOW
             self._lose(f"JetStream refused an event: {ack.error.description}")
             return None
         if not ack.seq:

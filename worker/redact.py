@@ -37,10 +37,11 @@ _PLAIN_CHARS = 40  # ids, methods and MIME types are shorter
 
 # What stands before the path is no host when it is that long, but a login whose end was cut off.
 LONGEST_HOST = 512
-_USERINFO = re.compile(r"((?:\A|:)//)(?:[^/?#\s]+@|[^/?#\s]{512,})")
-_USERINFO_IN_TEXT = re.compile(r"(://)(?:[^/?#\s\"'<>]+@|[^/?#\s\"'<>]{512,})")
+_USERINFO = re.compile(r"((?:\A|[:=])//)(?:[^/?#\s]+@|[^/?#\s]{512,})")
+_USERINFO_IN_TEXT = re.compile(r"([:=]//)(?:[^/?#\s\"'<>]+@|[^/?#\s\"'<>]{512,})")
 _USERINFO_ENCODED = re.compile(
-    r"(%(?:25)*3A(?:%(?:25)*2F){2})(?:(?!%(?:25)*2F)[^/?&#\s\"'<>])+(%(?:25)*40)", re.IGNORECASE
+    r"((?:=|%(?:25)*3[AD])(?:%(?:25)*2F){2})(?:(?!%(?:25)*2F)[^/?&#\s\"'<>])+(%(?:25)*40)",
+    re.IGNORECASE,
 )
 _DATA_URL_SHOWN = 64
 
@@ -53,16 +54,15 @@ _SCHEME = re.compile(
     r"\b(Bearer|Basic|Negotiate|NTLM)(\s++)([A-Za-z0-9._~+/=-]{6,}+)", re.IGNORECASE
 )
 _SENTENCE = re.compile(r"[A-Za-z]?[a-z.-]{0,18}=?\Z")  # `basic knowledge`, `Basic realm="Shop"`
-_ASSIGNED = re.compile(
-    r"(?<![\w.%$\[\]-])(?P<name>[\w.%$\[\]-]++)\\*+[\"'`]?+\s*+(?:=>|:=|[:=])\s*+"
-)
+_ASSIGNED_HERE = re.compile(r"(?P<name>[\w.%$\[\]-]++)\\*+[\"'`]?+\s*+(?:=>|:=|[:=])\s*+")
+_ASSIGNED = re.compile(rf"(?<![\w.%$\[\]-]){_ASSIGNED_HERE.pattern}")
 _OPENING = re.compile(r"(\\*+)([\"'`])")
 _TO_CLOSING = {
     quote: re.compile(rf"(?:[^{quote}\\]++|\\.)*+{quote}", re.DOTALL) for quote in "\"'`"
 }
 _ESCAPED_CLOSING = {quote: re.compile(rf"(?<!\\)\\++{quote}") for quote in "\"'`"}
-_BARE = re.compile(r"\[[^\]\r\n]*+\]?|(?!\{)[^\s,;&\"'})\]]++|")
-_LINE = re.compile(r"[^\r\n]*+")
+_BARE = re.compile(r"\[[^\]\r\n]*+\]?|(?!\{)(?:\[redacted\]|[^\s,;&\"'})\]])++|")
+_LINE = re.compile(r"\[redacted\]|[^\r\n]*+")
 _WHOLE_LINE = frozenset({"authorization", "cookie"})
 
 # Without one of these no text holds a name or a scheme that we look for.
@@ -135,7 +135,8 @@ def _redact_data_url(url: str) -> str:
     if comma and head.lower().endswith(";base64"):
         return redact_text(head[:_DATA_URL_SHOWN]) + ",…"
     shown = redact_text(url[:_DATA_URL_SHOWN])
-    return shown if len(url) <= _DATA_URL_SHOWN else shown.removesuffix("…") + "…"
+    whole = max(len(url), len(shown)) <= _DATA_URL_SHOWN
+    return shown if whole else shown[:_DATA_URL_SHOWN] + "…"
 
 
 def _redact_parameters(text: str, signs: re.Pattern[str], quotes: str) -> str:
@@ -249,13 +250,19 @@ def _redact_login(found: re.Match[str]) -> str:
 def _redact_assigned(text: str) -> str:
     parts: list[str] = []
     done = at = 0
-    while found := _ASSIGNED.search(text, at):
+    while found := _assigned(text, at, behind_a_secret=done == at):
         at = found.end()
         end = _value_end(text, at, found["name"])
         if end > at:
             parts += (text[done:at], REDACTED)
             done = at = end
     return "".join((*parts, text[done:])) if parts else text
+
+
+def _assigned(text: str, at: int, *, behind_a_secret: bool) -> re.Match[str] | None:
+    """The next name with a sign behind it; right behind a secret it may begin within what looks like a word."""
+    here = _ASSIGNED_HERE.match(text, at) if behind_a_secret else None
+    return here or _ASSIGNED.search(text, at)
 
 
 def _value_end(text: str, start: int, name: str) -> int:

@@ -129,7 +129,9 @@ class RunLog:
 
 def _clean(data: D) -> D:
     """Without secrets and within limits. Cut first, so that length costs us no time; redacting may lengthen again."""
-    return cut(redact(cut(data)))
+    within = cut(data)
+    redacted = redact(within)
+    return within if redacted is within else cut(redacted)
 
 
 def _without_bulk(data: D, size_bytes: int) -> D:
@@ -137,7 +139,7 @@ def _without_bulk(data: D, size_bytes: int) -> D:
     bulky = {
         field.name: UNSET
         for field in msgspec.structs.fields(type(data))
-        if field.name in ("stack", "headers", "timing", "initiator")
+        if field.name in ("stack", "args", "headers", "request_headers", "timing", "initiator")
     }
     truncated = dict(data.truncated or {}) | {"data": size_bytes}
     return msgspec.structs.replace(_clean(data), **bulky, truncated=truncated)

@@ -1,6 +1,7 @@
 """Whose event goes next: each run with some waiting has its turn, so a flood delays the others by one event each.
 
 Pure. Within a run the order is that in which events were added, always; `restart` begins again with every run's oldest.
+One at a time means: a run's next comes only after its last got its position, so nothing can overtake it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Turns(Generic[W]):
     def __init__(self) -> None:
         self._lanes: dict[str, Lane[W]] = {}
         self._queue: deque[Lane[W]] = deque()
+        self._one_at_a_time = False
 
     def __iter__(self) -> Iterator[W]:
         """All that is in the lanes, run by run."""
@@ -46,7 +48,7 @@ class Turns(Generic[W]):
         if lane is None:
             lane = self._lanes[run] = Lane()
         lane.entries.append(entry)
-        self._queue_up(lane)
+        self._give_turn(lane)
 
     def next(self) -> W | None:
         """The next to be sent; None when all that wait were given out."""
@@ -54,8 +56,7 @@ class Turns(Generic[W]):
             lane = self._queue.popleft()
             lane.queued = False
             entry = _next_of(lane)
-            if lane.sent < len(lane.entries):
-                self._queue_up(lane)
+            self._give_turn(lane)
             if entry is not None:
                 return entry
         return None
@@ -66,17 +67,28 @@ class Turns(Generic[W]):
         while lane.entries and lane.entries[0].position is not None:
             lane.entries.popleft()
             lane.sent = max(0, lane.sent - 1)
-        if not lane.entries:
+        if lane.entries:
+            self._give_turn(lane)
+        else:
             del self._lanes[run]
 
-    def restart(self) -> None:
+    def restart(self, *, one_at_a_time: bool = False) -> None:
         """Nothing counts as sent any more."""
+        self._one_at_a_time = one_at_a_time
         for lane in self._lanes.values():
             lane.sent = 0
-            self._queue_up(lane)
+            self._give_turn(lane)
 
-    def _queue_up(self, lane: Lane[W]) -> None:
-        if not lane.queued:
+    def many_at_a_time(self) -> None:
+        """No run need wait for its last any more."""
+        self._one_at_a_time = False
+        for lane in self._lanes.values():
+            self._give_turn(lane)
+
+    def _give_turn(self, lane: Lane[W]) -> None:
+        """A turn for a lane that has none and something to send."""
+        is_held = lane.queued or (self._one_at_a_time and lane.sent)
+        if not is_held and lane.sent < len(lane.entries):
             lane.queued = True
             self._queue.append(lane)
 

@@ -14,7 +14,7 @@ from recorder.api import parse, sse
 from recorder.api.endpoint import Call, Endpoint, EventStream
 from recorder.api.lists import PageQuery, Values, several
 from recorder.api.waiting import seconds_of
-from recorder.follow import Ended, Follower, Silence, Source, Told
+from recorder.follow import Ended, Follower, Silence, Told
 from recorder.queries import events as queries
 from recorder.queries import runs
 from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor, place_of
@@ -41,7 +41,6 @@ class EventsQuery(PageQuery, frozen=True, kw_only=True):
 async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent]:
     """Events of a run, in the order in which they happened."""
     run_id, query = call.path["runId"], call.query
-    await runs.get_summary(call.recorder.store, run_id)
     return await queries.list_events(
         call.recorder.store,
         run_id,
@@ -71,37 +70,50 @@ async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds_of(body)):
             told = told or await _first(follower.tell())
-    return _waited(told, event_cursor(run_id, follower.place))
+    return _waited(told, run_id, follower.place)
 
 
 async def _first(tellings: AsyncGenerator[Told, None]) -> Happened | Ended | None:
     async with aclosing(tellings):
         async for told in tellings:
-            if not isinstance(told, Silence):
+            if isinstance(told, Ended):
                 return told
+            if not isinstance(told, Silence):
+                return told[0]
     return None
 
 
-def _waited(told: Happened | Ended | None, cursor: str) -> WaitedEvent:
+def _waited(told: Happened | Ended | None, run_id: str, place: Place) -> WaitedEvent:
     match told:
         case Happened(event=event):
+            cursor = event_cursor(run_id, told.place)
             return WaitedEvent(event=event, timed_out=False, cursor=cursor)
         case Ended():
+            cursor = event_cursor(run_id, place)
             return WaitedEvent(event=None, timed_out=False, cursor=cursor, run_ended=True)
         case None:
-            return WaitedEvent(event=None, timed_out=True, cursor=cursor)
+            return WaitedEvent(event=None, timed_out=True, cursor=event_cursor(run_id, place))
 
 
 async def _frames(follower: Follower, run_id: str) -> AsyncIterator[bytes]:
     async with aclosing(follower.tell()) as tellings:
         async for told in tellings:
-            yield _frame(told, run_id)
+            if isinstance(told, Silence | Ended):
+                yield _frame(told)
+            else:
+                yield b"".join([_event_frame(each, run_id) for each in told])
 
 
-def _frame(told: Happened | Silence | Ended, run_id: str) -> bytes:
+def _event_frame(happened: Happened, run_id: str) -> bytes:
+    """Spelled once for all who follow."""
+    if happened.frame is None:
+        cursor = event_cursor(run_id, happened.place)
+        happened.frame = sse.frame("run.event", happened.event, cursor)
+    return happened.frame
+
+
+def _frame(told: Silence | Ended) -> bytes:
     match told:
-        case Happened(place=place, event=event):
-            return sse.frame("run.event", event, event_cursor(run_id, place))
         case Silence():
             return sse.frame("heartbeat", {"time": rfc3339(time.time_ns())})
         case Ended(run=run):
@@ -120,12 +132,8 @@ def _follower(
     wanted: EventFilter,
     place: Place,
 ) -> Follower:
-    store = call.recorder.store
-    source = Source(
-        page=lambda after, limit: queries.events_after(store, run_id, wanted, after, limit),
-        run=lambda: runs.get_summary(store, run_id),
-    )
-    return Follower(run_id, source, call.recorder.news, place)
+    recorder = call.recorder
+    return Follower(run_id, wanted, place, recorder.tails, recorder.news)
 
 
 def _now(call: Call[object, WaitForEvent]) -> Place:
@@ -135,9 +143,9 @@ def _now(call: Call[object, WaitForEvent]) -> Place:
 
 def _filter(query: EventsQuery) -> EventFilter:
     return EventFilter(
-        type=query.type,
-        category=query.category,
-        status=query.status,
+        type=tuple(query.type),
+        category=tuple(query.category),
+        status=tuple(query.status),
         page_id=query.page_id,
         context_id=query.context_id,
         connection_id=query.connection_id,
@@ -148,9 +156,9 @@ def _filter(query: EventsQuery) -> EventFilter:
 
 def _filter_of_wait(body: WaitForEvent) -> EventFilter:
     return EventFilter(
-        type=several(body.type, "$.type"),
-        category=several(body.category, "$.category"),
-        status=several(body.status, "$.status"),
+        type=tuple(several(body.type, "$.type")),
+        category=tuple(several(body.category, "$.category")),
+        status=tuple(several(body.status, "$.status")),
         page_id=body.page_id,
         connection_id=body.connection_id,
     )

@@ -38,16 +38,21 @@ CREATE TABLE events (
 """
 _ENDS = "CREATE INDEX events_that_end ON events (run_id) WHERE terminal"
 
-# Late is what comes after a terminal event of its run. Rows of one statement do not see each other, so
-# `project` marks what is late within its entries, and the table knows what ended before them. Left to
-# itself, SQLite asks the primary key, and so reads the whole run for each of its events.
-_INTO = """
+# Late is what comes after a terminal event of its run: `project` marks what is late within its entries,
+# and the table knows what ended before them. Left to itself, SQLite asks the primary key, and so reads
+# the whole run for each of its events.
+_BEFORE = """
 INSERT INTO events
   (run_id, epoch, position, id, type, category, time, source, sequence, status, name, page_id,
    context_id, connection_id, duration_ms, terminal, late)
+SELECT
+  column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11,
+  column12, column13, column14, column15, column16, column17 OR EXISTS (
+    SELECT 1 FROM events INDEXED BY events_that_end WHERE run_id = column1 AND terminal)
+FROM (VALUES
 """
-_ROW = """(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? OR EXISTS (
-  SELECT 1 FROM events INDEXED BY events_that_end WHERE run_id = ? AND terminal))"""
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_AFTER = ")"
 
 
 def project(entries: Sequence[Entry]) -> Iterator[Change]:
@@ -63,7 +68,7 @@ def project(entries: Sequence[Entry]) -> Iterator[Change]:
             ended.add(event.runid)
     # Row by row along the key, each goes beside the one before it.
     rows.sort(key=itemgetter(slice(3)))
-    yield Rows(_INTO, _ROW, rows)
+    yield Rows(_BEFORE, _ROW, _AFTER, rows)
 
 
 def _row(message: Message, event: Event, terminal: bool, late: bool) -> tuple[object, ...]:
@@ -85,7 +90,6 @@ def _row(message: Message, event: Event, terminal: bool, late: bool) -> tuple[ob
         None if event.durationms is UNSET else event.durationms,
         terminal,
         late,
-        event.runid,
     )
 
 

@@ -18,14 +18,15 @@ class Statement(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows to insert, many at a time: `into` is all before VALUES, `row` one row's parentheses.
+    """Rows for one statement, as many at a time as there are: `before`, then `row` for each of them, with
+    commas between, then `after`.
 
-    Rows of one statement do not see each other: what an expression in `row` reads is the table as it
-    was before some of them.
+    Such rows do not see each other: what the statement reads is the table as it was before some of them.
     """
 
-    into: str
+    before: str
     row: str
+    after: str
     rows: Sequence[Sequence[Any]]
 
 

@@ -6,12 +6,12 @@ nothing. `arrived` counts the worker's events; it differs from `last_sequence` w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from recorder.entries import Entry
-from recorder.projections.projection import Projection, Statement
+from recorder.projections.projection import Change, Projection, Rows, Statement
 from schemas import ends, subjects
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeLifecycle
@@ -40,14 +40,13 @@ _BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
 _BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
 
-# What most events do. To name `created_at` here would be to write the three indexes that hold it anew.
-_COUNT = """
+_BEFORE = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
    end_message, gateway_url, last_activity_at, events, last_sequence, arrived, late)
 VALUES
-  (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
-   :end_message, :gateway_url, :last_at, :events, :last_sequence, :arrived, 0)
+"""
+_ADD_UP = """
 ON CONFLICT (id) DO UPDATE SET
   late             = late + CASE WHEN finished_at IS NULL THEN 0 ELSE excluded.events END,
   last_activity_at = max(last_activity_at, excluded.last_activity_at),
@@ -55,9 +54,14 @@ ON CONFLICT (id) DO UPDATE SET
   last_sequence    = max(last_sequence, excluded.last_sequence),
   arrived          = arrived + excluded.arrived
 """
+# What most events do. To name `created_at` would be to write the three indexes that hold it anew.
+_COUNT_ROW = "(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0)"
 # In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
-# still open before these events.
-_MOVE = f"""{_COUNT.rstrip()},
+# still open before this event.
+_MOVE = f"""{_BEFORE}
+  (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
+   :end_message, :gateway_url, :last_at, :events, :last_sequence, :arrived, 0)
+{_ADD_UP.rstrip()},
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
   status           = CASE WHEN finished_at IS NULL THEN excluded.status ELSE status END,
@@ -90,7 +94,7 @@ class Tally(Struct):
         return self
 
 
-def project(entries: Sequence[Entry]) -> Iterator[Statement]:
+def project(entries: Sequence[Entry]) -> Iterator[Change]:
     """Events are counted together; one of the run's life goes alone, after what was counted before it."""
     tallies: dict[str, Tally] = {}
     for entry in entries:
@@ -102,18 +106,30 @@ def project(entries: Sequence[Entry]) -> Iterator[Statement]:
             tallies[event.runid] = (tally or _nothing_before(event)).count(event)
             continue
         if tally is not None:
-            yield _count(event.runid, tallies.pop(event.runid))
+            yield _count({event.runid: tallies.pop(event.runid)})
         yield _move(event, entry.data)
-    for run_id, tally in tallies.items():
-        yield _count(run_id, tally)
+    yield _count(tallies)
 
 
 def _nothing_before(event: Event) -> Tally:
     return Tally(event.runtimeid or "", event.spaceid, first_at=event.time, last_at=event.time)
 
 
-def _count(run_id: str, tally: Tally) -> Statement:
-    return Statement(_COUNT, {"id": run_id, **structs.asdict(tally), **_STILL})
+def _count(tallies: Mapping[str, Tally]) -> Rows:
+    rows = [
+        (
+            run_id,
+            tally.runtime_id,
+            tally.space_id,
+            tally.first_at,
+            tally.last_at,
+            tally.events,
+            tally.last_sequence,
+            tally.arrived,
+        )
+        for run_id, tally in tallies.items()
+    ]
+    return Rows(_BEFORE, _COUNT_ROW, _ADD_UP, rows)
 
 
 def _move(event: Event, data: RuntimeLifecycle) -> Statement:

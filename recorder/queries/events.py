@@ -9,10 +9,11 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET, Struct
 
 from recorder.entries import body_of
+from recorder.queries import runs
 from recorder.queries.cursors import cursor, place_key
 from recorder.queries.pages import Conditions, marks
-from recorder.store import Store
-from schemas.resources import Page, RunEvent
+from recorder.store import Query, Store
+from schemas.resources import Page, RunEvent, RunSummary
 
 Order = Literal["asc", "desc"]
 
@@ -32,11 +33,12 @@ class Place(NamedTuple):
 BEGINNING = Place(0, 0)
 
 
-class Happened(Struct, frozen=True):
-    """An event of the run, and its place."""
+class Happened(Struct):
+    """An event of the run, and its place. `frame` is kept by the first who streams it."""
 
     place: Place
     event: RunEvent
+    frame: bytes | None = None
 
 
 class EventFilter(Struct, frozen=True, kw_only=True):
@@ -45,14 +47,32 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     `since` and `until` are RFC 3339 UTC in milliseconds, both included.
     """
 
-    type: Sequence[str] = ()
-    category: Sequence[str] = ()
-    status: Sequence[str] = ()
+    type: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
     page_id: str | None = None
     context_id: str | None = None
     connection_id: str | None = None
     since: str | None = None
     until: str | None = None
+
+    def matches(self, event: RunEvent) -> bool:
+        """Whether an event is wanted: the same that the query asks SQLite."""
+        return (
+            (not self.type or any(_is_type(event.type, wanted) for wanted in self.type))
+            and (not self.category or event.category in self.category)
+            and (not self.status or event.status in self.status)
+            and self.page_id in (None, event.page_id)
+            and self.context_id in (None, event.context_id)
+            and self.connection_id in (None, event.connection_id)
+            and (self.since is None or event.time >= self.since)
+            and (self.until is None or event.time <= self.until)
+        )
+
+
+def _is_type(event_type: str, wanted: str) -> bool:
+    prefix = wanted.removesuffix("*")
+    return event_type == wanted if prefix == wanted else event_type.startswith(prefix)
 
 
 def event_cursor(run_id: str, place: Place) -> str:
@@ -74,9 +94,9 @@ async def list_events(
     limit: int,
     order: Order,
 ) -> Page[RunEvent]:
-    """A page of a run's events. Raises CursorInvalid."""
+    """A page of a run's events. Raises CursorInvalid, RunNotFound."""
     place = place_of(run_id, after) if after is not None else None
-    rows = await _rows(store, run_id, wanted, place, limit + 1, order)
+    _, rows = await _read(store, run_id, events_query(run_id, wanted, place, limit + 1, order))
     events = [_happened(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Page(
@@ -87,24 +107,31 @@ async def list_events(
 
 async def events_after(
     store: Store, run_id: str, wanted: EventFilter, place: Place, limit: int
-) -> Sequence[Happened]:
-    """The next events after a place, each with its own."""
-    rows = await _rows(store, run_id, wanted, place, limit, "asc")
-    return [_happened(row) for row in rows]
+) -> tuple[RunSummary, list[Happened]]:
+    """The run, and then the next events after a place, each with its own. Raises RunNotFound."""
+    run, rows = await _read(store, run_id, events_query(run_id, wanted, place, limit, "asc"))
+    return run, [_happened(row) for row in rows]
 
 
-async def _rows(
-    store: Store, run_id: str, wanted: EventFilter, place: Place | None, limit: int, order: Order
-) -> list[sqlite3.Row]:
+async def _read(store: Store, run_id: str, query: Query) -> tuple[RunSummary, list[sqlite3.Row]]:
+    """Both in one call to a reader's thread, which costs more than either."""
+    run, events = await store.rows_of_each(runs.one_run(run_id), query)
+    return runs.summary(run), events
+
+
+def events_query(
+    run_id: str, wanted: EventFilter, place: Place | None, limit: int, order: Order
+) -> Query:
+    """The query for a page: along the primary key from the place on, and no other run."""
     conditions = _conditions(run_id, wanted)
     if place is not None:
         beyond = ">" if order == "asc" else "<"
         conditions.add(f"(events.epoch, events.position) {beyond} (?, ?)", *place)
-    return await store.rows(
+    sql = (
         f"{_SELECT} {conditions.where}"
-        f" ORDER BY events.epoch {order}, events.position {order} LIMIT ?",
-        (*conditions.values, limit),
+        f" ORDER BY events.epoch {order}, events.position {order} LIMIT ?"
     )
+    return sql, (*conditions.values, limit)
 
 
 def _conditions(run_id: str, wanted: EventFilter) -> Conditions:

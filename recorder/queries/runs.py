@@ -11,7 +11,7 @@ from msgspec import Struct
 from recorder.queries.cursors import cursor, time_key
 from recorder.queries.pages import Conditions, page
 from recorder.queries.spaces import space_id_of
-from recorder.store import Store
+from recorder.store import Query, Store
 from schemas.problems import RunNotFound
 from schemas.resources import Failure, Page, Run, RunCounts, RunSummary, RuntimeRun
 from schemas.times import milliseconds_between
@@ -28,6 +28,9 @@ SELECT previous + 1, sequence - 1 FROM (
   FROM events WHERE run_id = ? AND source = 'worker')
 WHERE sequence > previous + 1 ORDER BY 1 LIMIT ?
 """
+
+
+_ONE = "SELECT * FROM runs WHERE id = ?"
 
 
 class RunFilter(Struct, frozen=True):
@@ -49,12 +52,22 @@ class Course(Struct, frozen=True):
 
 async def get_summary(store: Store, run_id: str) -> RunSummary:
     """One run, as lists show it. Raises RunNotFound."""
-    return RunSummary(**_summary(await _get_row(store, run_id)))
+    return summary(await store.rows(*one_run(run_id)))
+
+
+def one_run(run_id: str) -> Query:
+    """The query for one run."""
+    return _ONE, (run_id,)
+
+
+def summary(rows: Sequence[sqlite3.Row]) -> RunSummary:
+    """What that query found, as lists show it. Raises RunNotFound."""
+    return RunSummary(**_summary(_only(rows)))
 
 
 async def find_course(store: Store, run_id: str) -> Course | None:
     """How far a run has come, or None."""
-    row = await store.find_row("SELECT * FROM runs WHERE id = ?", (run_id,))
+    row = await store.find_row(*one_run(run_id))
     if row is None:
         return None
     return Course(
@@ -120,10 +133,13 @@ def _conditions(wanted: RunFilter) -> Conditions:
 
 
 async def _get_row(store: Store, run_id: str) -> sqlite3.Row:
-    row = await store.find_row("SELECT * FROM runs WHERE id = ?", (run_id,))
-    if row is None:
+    return _only(await store.rows(*one_run(run_id)))
+
+
+def _only(rows: Sequence[sqlite3.Row]) -> sqlite3.Row:
+    if not rows:
         raise RunNotFound
-    return row
+    return rows[0]
 
 
 async def _gaps(store: Store, run_id: str) -> list[tuple[int, int]]:

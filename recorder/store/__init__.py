@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from recorder.store.readers import Query
 from recorder.store.store import Store, open_store
 from recorder.store.writer import Batch, LogRow, Transaction
 
-__all__ = ["Batch", "LogRow", "Store", "Transaction", "open_store"]
+__all__ = ["Batch", "LogRow", "Query", "Store", "Transaction", "open_store"]

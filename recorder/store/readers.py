@@ -6,12 +6,16 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
+from recorder.store.thread import on_its_thread
+
 Values = Sequence[Any] | Mapping[str, Any]
+Query = tuple[str, Values]
 
 
 class Readers:
@@ -28,10 +32,10 @@ class Readers:
         """Open `count` connections on a file that exists."""
         return cls([await _open(file) for _ in range(count)])
 
-    async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
+    async def rows(self, *queries: Query) -> list[list[sqlite3.Row]]:
+        """All rows of each query, asked one after another."""
         async with self._one() as connection:
-            return list(await connection.execute_fetchall(sql, values))
+            return await on_its_thread(connection, partial(_rows, queries))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -45,6 +49,10 @@ class Readers:
             yield connection
         finally:
             self._free.put_nowait(connection)
+
+
+def _rows(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[sqlite3.Row]]:
+    return [connection.execute(sql, values).fetchall() for sql, values in queries]
 
 
 async def _open(file: Path) -> aiosqlite.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
-from recorder.store.readers import Readers, Values
+from recorder.store.readers import Query, Readers, Values
 from recorder.store.rebuild import rebuild_changed
 from recorder.store.writer import Job, Writer
 from schemas.problems import CannotStart
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 OLDEST_SQLITE = (3, 35, 0)  # the first that drops columns and returns rows from changes
 READERS = 4
+# SQLite's threads ask for the interpreter after each step. While the event loop is busy they get it
+# after so long, and by Python's default of 5 ms a transaction would mostly wait.
+SWITCH_SECONDS = 0.0005
 
 
 class Store:
@@ -42,7 +46,12 @@ class Store:
 
     async def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         """All rows of a query, as of the last commit."""
-        return await self._readers.rows(sql, values)
+        [rows] = await self._readers.rows((sql, values))
+        return rows
+
+    async def rows_of_each(self, *queries: Query) -> list[list[sqlite3.Row]]:
+        """All rows of several queries, asked one after another; commits may come in between."""
+        return await self._readers.rows(*queries)
 
     async def find_row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
@@ -63,6 +72,7 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
             f"SQLite {sqlite3.sqlite_version} is too old; the recorder needs 3.35 or newer.",
             "Use a Python that is built with a newer SQLite.",
         )
+    sys.setswitchinterval(SWITCH_SECONDS)
     with only_recorder_of(file):
         connection = await _open_for_writing(file)
         writer = Writer(connection, Checkpoints(connection, file))

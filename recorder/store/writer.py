@@ -24,9 +24,10 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 Job = Callable[["Transaction"], T]
 
-# Many rows go in statements of so many rows each: one step of SQLite, for which the interpreter is
-# let go once. Few sizes, so that each statement is compiled once; well below 32,766 parameters.
-CHUNKS = (32, 8, 1)
+# Many rows go in statements of so many each, one step of SQLite, during which the event loop runs; a
+# statement a row would ask for the interpreter a thousand times, and wait for the loop each time.
+# Few sizes, so that each statement is compiled once; 32,766 parameters are the most there may be.
+CHUNKS = (250, 50, 10, 1)
 
 
 class LogRow(NamedTuple):
@@ -51,7 +52,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 _ADD_TO_LOG = """
-INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw, error)
+INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw, error) VALUES
 """
 _LOG_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_CHECKPOINT = """
@@ -93,14 +94,14 @@ class Transaction:
 
     def apply(self, batch: Batch) -> None:
         """Log rows, tables and checkpoint."""
-        self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, batch.log))
+        self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, "", batch.log))
         self.run(batch.changes)
         at = batch.checkpoint
         self.execute(_SET_CHECKPOINT, (at.stream, at.epoch, at.position, at.message_id))
 
     def _insert(self, change: Rows) -> None:
         for some in in_chunks(change.rows):
-            sql = _insert(change.into, change.row, len(some))
+            sql = _statement(change.before, change.row, change.after, len(some))
             self._connection.execute(sql, list(chain.from_iterable(some)))
 
 
@@ -145,8 +146,8 @@ def _transact(job: Job[T], connection: sqlite3.Connection) -> T:
 
 
 @lru_cache
-def _insert(into: str, row: str, count: int) -> str:
-    return f"{into} VALUES {','.join([row] * count)}"
+def _statement(before: str, row: str, after: str, count: int) -> str:
+    return f"{before}{','.join([row] * count)}{after}"
 
 
 @lru_cache

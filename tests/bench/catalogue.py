@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.bench.figure import Figure
 from tests.bench.figures import (
     console_sse,
+    event_page,
+    fan_out,
     heavy_traffic,
     memory,
     page_load,
@@ -22,6 +24,8 @@ FIGURES: dict[str, Figure] = {
         heavy_traffic.FIGURE,
         page_load.FIGURE,
         console_sse.FIGURE,
+        fan_out.FIGURE,
+        event_page.FIGURE,
         memory.FIGURE,
         worker_rate.FIGURE,
         recorder_rate.FIGURE,

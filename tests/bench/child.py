@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,13 +22,13 @@ SAID_LAST_LINES = 15
 
 
 def measured(
-    figure: Figure, *, quick: bool, on_progress: Callable[[Progress], None]
+    figure: Figure, options: Sequence[str], on_progress: Callable[[Progress], None]
 ) -> Measured | Failed:
-    """What the figure found, or why it found nothing."""
+    """What the figure found, or why it found nothing; `options` are those of `measure`."""
     with tempfile.TemporaryDirectory(prefix="rrb-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         directory.chmod(0o711)  # browsers run under a uid of their own
-        with _child(figure.name, directory, quick=quick) as process:
+        with _child(figure.name, directory, options) as process:
             end = time.monotonic() + figure.deadline_seconds + GRACE_SECONDS
             told = _result(_tellings(process, end), on_progress)
             late = time.monotonic() >= end
@@ -46,9 +46,8 @@ def _result(
 
 
 @contextmanager
-def _child(name: str, directory: Path, *, quick: bool) -> Iterator[subprocess.Popen[bytes]]:
+def _child(name: str, directory: Path, options: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """The leader of a process group of its own, which is ended as a whole."""
-    options = ["--quick"] if quick else []
     with (directory / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             module("tests.bench.measure", name, str(directory), *options),

@@ -54,9 +54,17 @@ class Row(Struct, frozen=True, kw_only=True):
 class Bench:
     """What a figure is given: a directory of its own, how much to do, and where to say how far it is."""
 
-    def __init__(self, directory: Path, *, quick: bool, say: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        quick: bool = False,
+        full: bool = False,
+        say: Callable[[int, int], None],
+    ) -> None:
         self.directory = directory
         self.quick = quick
+        self.full = full
         self._say = say
 
     def count(self, full: int, quick: int) -> int:

@@ -1,6 +1,6 @@
 """Measures one figure in a process of its own, and tells on stdout how far it is and what it found.
 
-python -m tests.bench.measure FIGURE DIRECTORY [--quick]
+python -m tests.bench.measure FIGURE DIRECTORY [--quick] [--full]
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ async def _measure(name: str, bench: Bench) -> list[Row]:
         return await figure.measure(bench)
 
 
-def main(name: str, directory: Path, *, quick: bool) -> None:
+def main(name: str, directory: Path, *, quick: bool, full: bool) -> None:
     """Measure, and tell the rows or the reason why there are none."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    bench = Bench(directory, quick=quick, say=lambda done, of: _tell(Progress(done, of)))
+    bench = Bench(directory, quick=quick, full=full, say=lambda done, of: _tell(Progress(done, of)))
     try:
         rows = uvloop.run(_measure(name, bench))
     except TimeoutError as error:
@@ -49,4 +49,9 @@ def main(name: str, directory: Path, *, quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), quick="--quick" in sys.argv[3:])
+    main(
+        sys.argv[1],
+        Path(sys.argv[2]),
+        quick="--quick" in sys.argv[3:],
+        full="--full" in sys.argv[3:],
+    )

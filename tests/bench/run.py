@@ -1,7 +1,7 @@
 """`make bench`: every figure beside its baseline and its target, measured in the same run by turns. A target that is
 missed is marked and fails nothing: how busy the machine was decides as much.
 
-python tests/bench/run.py [FIGURE …] [--quick] [--json]
+python tests/bench/run.py [FIGURE …] [--quick | --full] [--json]
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = _console(stderr=options.json)
     try:
         run = _run_as_json if options.json else _run_as_table
-        return FAILED if run(console, figures, quick=options.quick) else 0
+        return FAILED if run(console, figures, _passed_on(options)) else 0
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -54,11 +54,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("figure", nargs="*", metavar="FIGURE", help=f"{', '.join(FIGURES)}")
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run at all?")
+    parser.add_argument("--full", action="store_true", help="a log of 5,000,000 events; needs 8 GB")
     parser.add_argument("--json", action="store_true", help="for machines; progress goes to stderr")
     options = parser.parse_args(arguments)
     if unknown := set(options.figure) - set(FIGURES):
         parser.error(f"no figure is named {', '.join(sorted(unknown))}; there are {[*FIGURES]}")
     return options
+
+
+def _passed_on(options: argparse.Namespace) -> list[str]:
+    return [f"--{name}" for name in ("quick", "full") if getattr(options, name)]
 
 
 def _console(*, stderr: bool) -> Console:
@@ -69,11 +74,11 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, width=table.WIDTH)
 
 
-def _run_as_table(console: Console, figures: list[Figure], *, quick: bool) -> bool:
+def _run_as_table(console: Console, figures: list[Figure], options: list[str]) -> bool:
     """Print each figure as soon as it is measured; whether any failed."""
     before, failed = machine.described(), False
     console.print(table.head())
-    for figure, result in _results(console, figures, quick=quick):
+    for figure, result in _results(console, figures, options):
         if isinstance(result, Measured):
             console.print(table.part(figure.title, result.rows))
             continue
@@ -82,15 +87,15 @@ def _run_as_table(console: Console, figures: list[Figure], *, quick: bool) -> bo
         console.print(result.reason, style="dim", markup=False)
     told = ", ".join(f"{name} {value}" for name, value in before.items())
     console.print(f"[dim]{told}, load in the end {machine.load()}[/]")
-    if quick:
+    if "--quick" in options:
         console.print("[yellow]--quick: too few rounds to quote.[/]")
     return failed
 
 
-def _run_as_json(console: Console, figures: list[Figure], *, quick: bool) -> bool:
+def _run_as_json(console: Console, figures: list[Figure], options: list[str]) -> bool:
     """Print everything at the end, in one line; whether any failed."""
-    report: dict[str, object] = {"machine": machine.described(), "quick": quick}
-    results = {figure.name: result for figure, result in _results(console, figures, quick=quick)}
+    report: dict[str, object] = {"machine": machine.described(), "options": options}
+    results = {figure.name: result for figure, result in _results(console, figures, options)}
     told = {name: _told(result) for name, result in results.items()}
     report |= {"load_after": machine.load(), "figures": told}
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
@@ -113,7 +118,7 @@ def _row(row: Row) -> dict[str, object]:
 
 
 def _results(
-    console: Console, figures: list[Figure], *, quick: bool
+    console: Console, figures: list[Figure], options: list[str]
 ) -> Iterator[tuple[Figure, Result]]:
     """Measure one figure after the other, with a bar for the one at work."""
     for number, figure in enumerate(figures, start=1):
@@ -123,7 +128,7 @@ def _results(
             def move(progress: Progress, bars: Bars = bars, task: TaskID = task) -> None:
                 bars.update(task, completed=progress.done, total=progress.of)
 
-            result = child.measured(figure, quick=quick, on_progress=move)
+            result = child.measured(figure, options, move)
         yield figure, result
 
 

@@ -63,6 +63,36 @@ class Stack:
             await self.stop(run.runtime_id)
 
 
+class Api(Struct, frozen=True):
+    """A recorder that answers, and its NATS server."""
+
+    port: int
+    nats_url: str
+    http: httpx.AsyncClient
+
+    async def shows(self, run_id: str) -> None:
+        """Wait until it knows a run."""
+
+        async def known() -> bool:
+            return (await self.http.get(f"/v1/runs/{run_id}")).status_code == 200
+
+        await until(known, "the run")
+
+
+@asynccontextmanager
+async def recorder_alone(directory: Path, database: Path | None = None) -> AsyncIterator[Api]:
+    """NATS server and recorder; the database is a new one unless it is named."""
+    async with nats_server(directory / "nats") as nats_url:
+        port = free_port()
+        environment = dict(_environment(directory, nats_url, port))
+        if database is not None:
+            environment[variable("database")] = str(database)
+        command = module("deploy.cli", "recorder")
+        async with running(command, directory / "recorder.log", environment), _api(port) as http:
+            await until(lambda: _ready(http, "history"), "the recorder")
+            yield Api(port, nats_url, http)
+
+
 @asynccontextmanager
 async def stack(directory: Path) -> AsyncIterator[Stack]:
     """Start everything; end it in the reverse order."""
@@ -76,7 +106,7 @@ async def stack(directory: Path) -> AsyncIterator[Stack]:
             process = running(command, directory / f"{name}.log", environment)
             pids[name] = (await parts.enter_async_context(process)).pid
         http = await parts.enter_async_context(_api(port))
-        await until(lambda: _ready(http), "Runreel")
+        await until(lambda: _ready(http, "start"), "Runreel")
         yield Stack(http, port, nats_url, pids["worker"], pids["recorder"])
 
 
@@ -106,8 +136,8 @@ def _api(port: int) -> httpx.AsyncClient:
     )
 
 
-async def _ready(http: httpx.AsyncClient) -> bool:
+async def _ready(http: httpx.AsyncClient, purpose: str) -> bool:
     try:
-        return (await http.get("/readyz", params={"for": "start"})).status_code == 200
+        return (await http.get("/readyz", params={"for": purpose})).status_code == 200
     except httpx.HTTPError:
         return False

@@ -113,6 +113,9 @@ async def ended(run: Run, driven: Driven) -> dict[str, list[Event]]:
     await run.end()
     events = await run.events()
     assert_whole(events)
+    ours = {context_id for _, context_id in driven.values()}
+    requests = [each for each in events if each["category"] == "network"]
+    assert not [each for each in requests if each.get("contextId") not in ours]
     return {
         name: [each for each in events if each.get("contextId") == context_id]
         for name, (_, context_id) in driven.items()

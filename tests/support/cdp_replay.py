@@ -20,6 +20,8 @@ SHOWN = (
     "phase", "url", "title", "requestId", "method", "httpStatus", "errorText", "level", "text",
     "message", "inPromise", "milestone", "worker", "openerId", "mainFrame", "redirect", "guid",
     "suggestedFilename", "accepted", "answeredBy", "dialogType", "reason",
+    "wireStatus", "corsError", "fromMemoryCache", "decodedBytes", "postDataBytes", "receivedBytes",
+    "withTarget", "messagesSent", "bytesReceived",
 )  # fmt: skip
 
 

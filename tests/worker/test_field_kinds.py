@@ -97,3 +97,8 @@ def test_what_is_empty_or_left_out_is_not_touched() -> None:
 def test_what_does_not_change_is_the_same_object() -> None:
     before = Outer(text="t", headers={"a": "b"}, inner=Inner("u"))
     assert changed(before, lambda _kind, _limit, value: value) is before
+    assert changed(before, _made_anew) is before
+
+
+def _made_anew(_kind: str, _limit: int, value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else value[:1] + value[1:]

@@ -101,6 +101,22 @@ def test_what_is_within_its_limits_is_the_same_object() -> None:
     assert data.truncated is UNSET
 
 
+@pytest.mark.parametrize("unclean", ["a\0b", "a\ud800b"])
+def test_a_short_body_is_looked_at_all_the_same(unclean: str) -> None:
+    assert cut(ConsoleMessage(level="info", text=unclean)).text == "a\ufffdb"
+    told = cut(PageError(message="no", stack=[StackFrame(url=unclean)])).truncated
+    assert told == {"stack": len(unclean.encode("utf-8", "surrogatepass"))}
+
+
+def test_a_limit_is_met_exactly() -> None:
+    for text in ("x" * TEXT_LIMIT_BYTES, "é" * (TEXT_LIMIT_BYTES // 2)):
+        data = ConsoleMessage(level="info", text=text)
+        assert cut(data) is data
+        assert len(cut(ConsoleMessage(level="info", text=text + "y")).text.encode()) == (
+            TEXT_LIMIT_BYTES
+        )
+
+
 def test_nested_fields_are_cut_and_told_under_the_outer_name() -> None:
     frame = StackFrame(function_name="f" * (TITLE_LIMIT_BYTES + 1), url="u" * 7)
     error = cut(PageError(message="no", stack=[frame, StackFrame()]))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,25 +69,56 @@ async def test_events_arrive_in_their_order(outbox: Outbox) -> None:
 
 
 async def test_no_more_is_in_flight_than_the_window(outbox: Outbox) -> None:
-    link = ScriptedLink(lambda *_: None)
+    link = once(store, "1", lambda *_: None)
     say(new_log(outbox), *numbers(1, publisher.WINDOW + 10))
     async with publishing(link, outbox):
-        await eventually(lambda: len(link.sent) >= publisher.WINDOW)
-        assert len(link.sent) == publisher.WINDOW
+        await eventually(lambda: len(link.sent) >= publisher.WINDOW + 1)
+        assert len(link.in_flight) == publisher.WINDOW
+        token, _ = link.in_flight[0]
+        link.answer(token, b'{"seq":2}')
+        await eventually(lambda: len(link.sent) == publisher.WINDOW + 2)
+
+
+async def test_a_flight_begins_with_one_event_of_each_run(outbox: Outbox) -> None:
+    link = ScriptedLink(lambda *_: None)
+    for run in ("a", "b"):
+        say(new_log(outbox, run_id=run), *(f"{run}{number}" for number in range(5)))
+    async with publishing(link, outbox):
+        await eventually(lambda: link.sent == ["a0", "b0"])
         token, _ = link.in_flight[0]
         link.answer(token, b'{"seq":1}')
-        await eventually(lambda: len(link.sent) == publisher.WINDOW + 1)
+        assert link.sent == [f"{run}{number}" for number in range(5) for run in ("a", "b")]
 
 
-def once(trouble: Callable[[ScriptedLink, str, str], bytes | None], text: str) -> ScriptedLink:
-    """A link that makes trouble about one event, the first time."""
+async def test_what_is_refused_again_and_again_is_not_overtaken(outbox: Outbox) -> None:
+    """The stream is nearly full for a long time: every other try to store the same event fails."""
+    tries: Counter[str] = Counter()
+
+    def nearly_full(link: ScriptedLink, event_id: str, text: str) -> bytes | None:
+        tries[text] += 1
+        if tries[text] < 3 and int(text) % 3 == 0:
+            return refusal("maximum bytes exceeded")
+        return link.keep(event_id, text)
+
+    link = once(lambda *_: refusal("maximum bytes exceeded"), "1", nearly_full)
+    say(new_log(outbox), *numbers(1, 20))
+    async with publishing(link, outbox):
+        await emptied(outbox, 60)
+    assert link.stream == numbers(1, 20)
+
+
+Script = Callable[[ScriptedLink, str, str], bytes | None]
+
+
+def once(trouble: Script, text: str, then: Script = store) -> ScriptedLink:
+    """A link that does something else with one event, the first time."""
     left = [text]
 
     def script(link: ScriptedLink, event_id: str, text: str) -> bytes | None:
         if text in left:
             left.remove(text)
             return trouble(link, event_id, text)
-        return store(link, event_id, text)
+        return then(link, event_id, text)
 
     return ScriptedLink(script)
 
@@ -139,7 +171,7 @@ async def test_every_event_is_refused_for_a_while(outbox: Outbox) -> None:
     link = ScriptedLink(lambda *given: refusal("maximum bytes exceeded") if full else store(*given))
     say(new_log(outbox), *numbers(1, 5))
     async with publishing(link, outbox):
-        await eventually(lambda: len(link.sent) > 10)
+        await eventually(lambda: len(link.sent) > 2)
         full.clear()
         await emptied(outbox)
     assert link.stream == numbers(1, 5)
@@ -239,7 +271,7 @@ def test_each_run_is_in_order_whatever_happens(
     flying: list[Entry] = []
     sent: dict[str, list[Entry]] = {run: [] for run in logs}  # of this flight
     for step in data.draw(
-        st.lists(st.sampled_from([*logs, "send", "ack", "restart"]), max_size=60)
+        st.lists(st.sampled_from([*logs, "send", "ack", "restart", "open"]), max_size=60)
     ):
         if step in logs:
             say(logs[step], str(len(told[step])))
@@ -254,7 +286,9 @@ def test_each_run_is_in_order_whatever_happens(
         elif step == "restart":
             flying.clear()
             sent = {run: [] for run in logs}
-            outbox.turns.restart()
+            outbox.turns.restart(one_at_a_time=data.draw(st.booleans()))
+        elif step == "open":
+            outbox.turns.many_at_a_time()
     for entries in sent.values():
         assert [entry.order for entry in entries] == sorted(entry.order for entry in entries)
     outbox.turns.restart()
@@ -281,9 +315,10 @@ async def test_a_burst_leaves_together(outbox: Outbox, monkeypatch: pytest.Monke
     monkeypatch.setattr(pace, "AT_ONCE_PER_SECOND", 0)
     link = ScriptedLink()
     async with publishing(link, outbox):
-        await eventually(lambda: outbox.on_put.__name__ == "_on_put")
         run_log = new_log(outbox)
-        say(run_log, *numbers(1, pace.AT_ONCE_EVENTS + 10))
+        (first,) = say(run_log, "1")  # a flight begins with one
+        await outbox.acknowledged(first)
+        say(run_log, *numbers(2, pace.AT_ONCE_EVENTS + 10))
         assert link.sent == numbers(1, pace.AT_ONCE_EVENTS)
         (last,) = say(run_log, "last")
         assert await outbox.acknowledged(last) == pace.AT_ONCE_EVENTS + 11
@@ -387,6 +422,25 @@ async def test_a_flood_does_not_hold_up_another_run(
         position = await outbox.acknowledged(quiet)
         assert position <= sent + 2
         await emptied(outbox)
+
+
+@pytest.mark.nats
+async def test_the_socket_is_gone_when_an_event_comes(
+    server: NatsServer, link: PublishLink, outbox: Outbox
+) -> None:
+    """nats-py has not seen it yet; whoever puts the event hears nothing of it."""
+    await make_stream(server)
+    run_log = new_log(outbox)
+    async with publishing(link, outbox):
+        (first,) = say(run_log, "1")
+        await outbox.acknowledged(first)
+        assert link._client is not None
+        transport = link._client._transport
+        assert transport is not None
+        transport.close()  # type: ignore[no-untyped-call]
+        say(run_log, "2", "3")
+        await emptied(outbox)
+    assert await stored(server) == numbers(1, 3)
 
 
 @pytest.mark.nats

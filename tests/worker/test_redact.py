@@ -173,6 +173,8 @@ def test_every_part_of_an_event_is_redacted() -> None:
          f"?next=%2Fin%3Fpage%3D2%26token%3D{REDACTED}%26q%3D1&r=2"),
         ("?next=a%253Ftoken%253Dx%2526q&r", f"?next=a%253Ftoken%253D{REDACTED}%2526q&r"),
         ("?next=https%3A%2F%2Fu%3Ap%40b.test%2F", f"?next=https%3A%2F%2F{REDACTED}%40b.test%2F"),
+        ("?next=//u:p@b.test/", f"?next=//{REDACTED}@b.test/"),
+        ("?next=%2F%2Fu%3Ap%40b.test%2F", f"?next=%2F%2F{REDACTED}%40b.test%2F"),
         ("?token=a%26b%26c&d=1", f"?token={REDACTED}&d=1"),
         ("?token=", None),
         ("?token", None),
@@ -205,6 +207,7 @@ def test_parameters(before: str, after: str | None) -> None:
         ("user[password]=x y", f"user[password]={REDACTED} y"),
         ("user%5Bpassword%5D=x&q=1", f"user%5Bpassword%5D={REDACTED}&q=1"),
         ("at /in?access_token=a,b&q=1 (x)", f"at /in?access_token={REDACTED}&q=1 (x)"),
+        ("[token=x]password: y", f"[token={REDACTED}]password: {REDACTED}"),
         ("token: ['x', 'y'], q", f"token: {REDACTED}, q"),
         ("password: 'it\\'s so', q", f"password: {REDACTED}, q"),
         ('"password":"' + "a b " * 1000 + '", q', f'"password":{REDACTED}, q'),
@@ -360,7 +363,7 @@ def test_a_page_that_writes_a_megabyte_against_our_patterns(text: str) -> None:
     assert redact_url(text)
 
 
-# The same, counted: eight times the text may not take as much as thirty times the time.
+# The same, measured on this thread's own clock: eight times the text may not take thirty times the time.
 @pytest.mark.parametrize("change", [redact_text, redact_url])
 @pytest.mark.parametrize("seed", range(12))
 def test_the_time_is_linear_in_the_text(change: Callable[[str], str], seed: int) -> None:
@@ -373,7 +376,7 @@ def test_the_time_is_linear_in_the_text(change: Callable[[str], str], seed: int)
 def _best_s(change: Callable[[str], str], text: str) -> float:
     best = 60.0
     for _ in range(3):
-        since = time.perf_counter()
+        since = time.thread_time()
         change(text)
-        best = min(best, time.perf_counter() - since)
+        best = min(best, time.thread_time() - since)
     return best

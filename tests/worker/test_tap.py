@@ -45,7 +45,7 @@ def test_a_recorded_session_gives_the_same_facts(path: Path) -> None:
 
 
 def test_there_are_recordings() -> None:
-    assert len(RECORDINGS) >= 7
+    assert len(RECORDINGS) >= 10
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
@@ -179,9 +179,11 @@ def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:
     assert [(fact.page_id, fact.context_id) for fact in bench.facts] == [("P1", "C1")] * 2
 
 
-def test_a_service_worker_belongs_to_no_page(bench: Bench) -> None:
-    bench.hear(attached(OTHER, "S1", "service_worker"), says(OTHER, "hello"))
-    (fact,) = bench.facts
+@pytest.mark.parametrize("parent", [BROWSER, PAGE])
+def test_a_service_worker_belongs_to_no_page(parent: bytes, bench: Bench) -> None:
+    bench.hear(attached(), attached(OTHER, "S1", "service_worker", parent=parent))
+    bench.hear(says(OTHER, "hello"))
+    fact = bench.facts[-1]
     assert fact.page_id is msgspec.UNSET
     assert isinstance(fact.data, ConsoleMessage)
     assert fact.data.worker

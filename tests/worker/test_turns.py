@@ -70,3 +70,34 @@ def test_a_run_that_is_done_leaves_nothing() -> None:
     assert names(turns) == []
     turns.add("a", Item("again"))
     assert names(turns) == ["again"]
+
+
+def test_one_at_a_time_a_run_waits_for_its_last() -> None:
+    turns = filled(a=3, b=2)
+    turns.restart(one_at_a_time=True)
+    first, second = turns.next(), turns.next()
+    assert first is not None
+    assert second is not None
+    assert (first.name, second.name) == ("a0", "b0")
+    turns.add("a", Item("a3"))
+    assert turns.next() is None
+    first.position = 1
+    turns.settle("a")
+    assert names(turns) == ["a1"]
+    second.position = 2
+    turns.settle("b")
+    turns.many_at_a_time()
+    assert names(turns) == ["b1", "a2", "a3"]
+    turns.add("a", Item("a4"))
+    assert names(turns) == ["a4"]
+
+
+def test_one_at_a_time_what_has_its_position_is_passed_over() -> None:
+    turns = filled(a=4)
+    given = [item for _ in range(4) if (item := turns.next()) is not None]
+    given[1].position = given[2].position = 9
+    turns.restart(one_at_a_time=True)
+    assert names(turns) == ["a0"]
+    given[0].position = 1
+    turns.settle("a")
+    assert names(turns) == ["a3"]

@@ -18,7 +18,9 @@ TURN_BYTES = 64 * 1024
 class Pipe(asyncio.Protocol):
     """Cuts what the browser writes into messages and hands each to `on_message`, in order, synchronously.
 
-    A browser with more to say than `TURN_BYTES` is not read from until that is heard, a part in each turn of the loop.
+    A browser that has more to say than `TURN_BYTES` is not read from until that is heard, a part in each turn of the
+    loop.
+
     `on_full(True)` asks those who send to wait until `on_full(False)`: the browser reads more slowly than they write.
     """
 

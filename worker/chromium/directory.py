@@ -12,6 +12,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from worker.redact import redact_text
+
 _RUN = re.compile(r"[0-9a-f]{12}")
 PARTS = ("profile", "home", "tmp", "downloads")
 LOG = "chromium.log"
@@ -87,10 +89,10 @@ def _is_of_a_run(path: Path) -> bool:
 
 
 def last_words(directory: Path) -> str:
-    """What Chromium last wrote to its standard error: the line that says FATAL, else the last one."""
+    """What Chromium last wrote to its standard error, without secrets: the line that says FATAL, else the last one."""
     try:
         text = (directory / LOG).read_bytes()[-LOG_TAIL_BYTES:]
     except OSError:
         return ""
     lines = text.decode(errors="replace").strip().splitlines() or [""]
-    return next((line for line in lines if "FATAL" in line), lines[-1])
+    return redact_text(next((line for line in lines if "FATAL" in line), lines[-1]))

@@ -291,8 +291,15 @@ def _tapped(info: TargetInfo, parent: Tapped) -> Tapped:
     return Tapped(
         target_id=info.target_id,
         type=info.type,
-        page_id=info.target_id if info.type == "page" else parent.page_id,
+        page_id=_page_of(info, parent),
         context_id=info.browser_context_id or parent.context_id or UNSET,
         url=info.url,
         browser=parent.browser,
     )
+
+
+def _page_of(info: TargetInfo, parent: Tapped) -> str | UnsetType:
+    """A service worker may be announced by one of its pages, and is none's."""
+    if info.type == "page":
+        return info.target_id
+    return UNSET if info.type in ("service_worker", "shared_worker") else parent.page_id

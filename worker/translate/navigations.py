@@ -97,6 +97,15 @@ def frame_started_navigating(params: FrameStartedNavigating, tapped: Tapped) -> 
     yield tapped.fact(navigation, "started")
 
 
+def navigation_asked_for(frame_id: str, loader_id: str, url: str, tapped: Tapped) -> Iterator[Fact]:
+    """A document is asked for. An older Chromium (123) tells by nothing else that a frame sets out."""
+    under = tapped.browser.navigations.get(frame_id)
+    if under is None or under.loader_id != loader_id:
+        under = Under(page_id=tapped.page_id, loader_id=loader_id, url=url)
+        tapped.browser.navigations[frame_id] = under
+        yield _later("started", "started", frame_id, under, tapped)
+
+
 def navigation_redirected(frame_id: str, url: str, tapped: Tapped) -> Iterator[Fact]:
     """The server names another URL."""
     under = tapped.browser.navigations.get(frame_id)
@@ -234,7 +243,7 @@ def forget_frames(tapped: Tapped) -> None:
 
 
 def _later(
-    phase: Literal["redirected", "finished", "failed"],
+    phase: Literal["started", "redirected", "finished", "failed"],
     status: str,
     frame_id: str,
     under: Under,

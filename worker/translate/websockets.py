@@ -11,7 +11,8 @@ from schemas.events.network import WebSocketClosed, WebSocketCreated, WebSocketO
 from worker.cdp import frames
 from worker.fact import Fact
 from worker.translate._registry import Params, Socket, Tapped, cdp, duration_ms
-from worker.translate.requests import CdpInitiator, initiator_of
+from worker.translate.network import CdpInitiator
+from worker.translate.requests import initiator_of
 
 TEXT = 1
 

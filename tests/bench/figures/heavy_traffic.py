@@ -51,24 +51,29 @@ class Large(Struct, frozen=True):
 
 async def measure(bench: Bench) -> list[Row]:
     """Each in turn, by turns."""
+    rates, answers, large = bench.count(8, 2), bench.count(40, 5), bench.count(5, 1)
+    calls, steps = bench.count(3000, 300), rates + answers + large
     async with _ways(bench) as ways:
-        many = [await _by_turns(bench, ways, turn) for turn in range(bench.count(8, 2))]
-        one = [await _answers(ways, MIB) for _ in range(bench.count(40, 5))]
-        bench.progress(2, 3)
-        large = [
-            (await _large(ways.ours), await _large(ways.direct)) for _ in range(bench.count(5, 1))
-        ]
-    bench.progress(3, 3)
+        many = []
+        for turn in range(rates):
+            many.append(await _by_turns(ways, turn, calls))
+            bench.progress(turn + 1, steps)
+        one = []
+        for turn in range(answers):
+            one.append(await _answers(ways, MIB))
+            bench.progress(rates + turn + 1, steps)
+        whole = []
+        for turn in range(large):
+            whole.append((await _large(ways.ours), await _large(ways.direct)))
+            bench.progress(rates + answers + turn + 1, steps)
     return [
         _row("32 calls outstanding", "calls/s", many, at_least(0.8)),
         _row("an answer of 1 MiB", "ms", one[1:], at_most(1.2)),
-        *_large_rows(large),
+        *_large_rows(whole),
     ]
 
 
-def _row(
-    label: str, unit: str, found: list[tuple[float, float]], *targets: Target, note: str = ""
-) -> Row:
+def _row(label: str, unit: str, found: list[tuple[float, float]], *targets: Target) -> Row:
     return Row(
         label=label,
         unit=unit,
@@ -77,7 +82,6 @@ def _row(
         baseline=spread([direct for _, direct in found]),
         baseline_label="raw WebSocket",
         targets=targets,
-        note=note,
     )
 
 
@@ -104,11 +108,9 @@ def _large_rows(found: list[tuple[Large, Large]]) -> list[Row]:
     return rows
 
 
-async def _by_turns(bench: Bench, ways: Ways, turn: int) -> tuple[float, float]:
-    count = bench.count(3000, 300)
+async def _by_turns(ways: Ways, turn: int, count: int) -> tuple[float, float]:
     first, second = (ways.ours, ways.direct) if turn % 2 else (ways.direct, ways.ours)
     rates = {id(way): await _rate(way.client, count) for way in (first, second)}
-    bench.progress(1, 3)
     return rates[id(ways.ours)], rates[id(ways.direct)]
 
 

@@ -33,7 +33,7 @@ class Rates(Struct):
 
 async def measure(bench: Bench) -> list[Row]:
     """Each way by turns, each time with a server and a database of its own."""
-    rounds = bench.count(5, 2)
+    rounds = bench.count(5, 1)
     events = await _fill(bench.directory / "outbox", bench, bench.count(20_000, 4000))
     waiting, live = Rates([], []), Rates([], [])
     for turn in range(rounds):

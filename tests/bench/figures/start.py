@@ -12,7 +12,7 @@ from tests.bench.stack import Stack, stack
 
 async def measure(bench: Bench) -> list[Row]:
     """One of ours, one bare, by turns; each cold."""
-    count = bench.count(20, 4)
+    count = bench.count(20, 2)
     setup = prepare(bench.directory)
     started: list[float] = []
     answered: list[float] = []

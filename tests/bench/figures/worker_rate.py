@@ -36,7 +36,7 @@ class Rates(Struct):
 
 async def measure(bench: Bench) -> list[Row]:
     """The whole way, and its two halves, by turns."""
-    rounds, events = bench.count(5, 2), bench.count(5000, 1000)
+    rounds, events = bench.count(5, 1), bench.count(5000, 1000)
     corpus = await record(prepare(bench.directory))
     rates = Rates([], [], [])
     async with nats_server(bench.directory / "nats") as nats_url:

@@ -125,6 +125,7 @@ def test_remove_root_only_when_it_is_empty(tmp_path: Path) -> None:
         ("one\ntwo\n", "two"),
         ("one\n[1:2:FATAL:x.cc(3)] no\nlater\n", "[1:2:FATAL:x.cc(3)] no"),
         ("x" * 10_000 + "\nend", "end"),
+        ("no proxy at http://user:hunter2@proxy.test", "no proxy at http://[redacted]@proxy.test"),
     ],
 )
 def test_last_words(tmp_path: Path, said: str, last: str) -> None:

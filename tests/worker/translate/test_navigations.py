@@ -109,6 +109,16 @@ def fails(error_text: str, *, canceled: bool) -> dict[str, Any]:
     return {"requestId": "L1", "type": "Document", "errorText": error_text, "canceled": canceled}
 
 
+def test_a_document_that_is_asked_for_has_set_out() -> None:
+    """Older Chromiums tell it by nothing else; newer ones have told it, and it is not told again."""
+    (started,) = navigations("Network.requestWillBeSent", DOCUMENT, page())
+    assert (started.phase, started.url, started.loader_id) == ("started", "http://a.test/", "L1")
+    assert started.main_frame
+    tapped = page()
+    facts("Page.frameStartedNavigating", STARTED, tapped)
+    assert navigations("Network.requestWillBeSent", DOCUMENT, tapped) == []
+
+
 def test_the_server_names_another_url() -> None:
     tapped = under_way()
     moved = {"url": "http://a.test/", "status": 302}
