@@ -87,7 +87,7 @@ def fetches(*urls: str, options: str = "{}") -> Drive:
 
 
 def _navigation_failed(record: Record) -> None:
-    (failed,) = record.of("navigation", phase="failed")
+    failed, *_ = record.of("navigation", phase="failed")
     assert failed["data"]["errorText"] == "net::ERR_CONNECTION_REFUSED", failed
     assert not record.of("navigation", phase="committed", url=failed["data"]["url"])
 
@@ -213,6 +213,7 @@ FAILURES = [
         unseen={"could not be sent": 1},
         failures=(("/refused", "net::ERR_CONNECTION_REFUSED"),),
         check=_navigation_failed,
+        error_page=True,
     ),
     Situation(
         "navigation-name-and-tls",
@@ -222,6 +223,7 @@ FAILURES = [
             ("/name", "net::ERR_NAME_NOT_RESOLVED"),
             ("/tls", "net::ERR_CERT_AUTHORITY_INVALID"),
         ),
+        error_page=True,
     ),
     Situation(
         "navigation-broken",
@@ -231,6 +233,7 @@ FAILURES = [
             ("/garbage", "net::ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"),
             ("/204", "net::ERR_ABORTED"),
         ),
+        error_page=True,
     ),
     Situation(
         "sent-again",

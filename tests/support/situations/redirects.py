@@ -93,6 +93,7 @@ REDIRECTS = [
             ("/data", "net::ERR_UNSAFE_REDIRECT"),
             ("/data?navigated", "net::ERR_UNSAFE_REDIRECT"),
         ),
+        error_page=True,
     ),
     Situation(
         "redirect-loop",

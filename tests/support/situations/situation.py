@@ -102,6 +102,7 @@ class Situation:
     `routes` are below /<name>, where "/" is an empty page unless told otherwise. `unseen` counts, by reason, the
     requests that the record has and the server does not. `failures` are the ends of those that failed: the URL's last
     part and why; None where it is chance which fail. `unfinished` counts requests that go on until the page is closed.
+    With an `error_page`, which Chromium loads again after a while, each may be there more than once.
     `unrecorded` are paths that reached the server, each with the reason why no observer of Chromium is told;
     `sizes` those whose size Chromium does not tell. `check` looks for what else must be there.
     """
@@ -112,6 +113,7 @@ class Situation:
     unseen: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] | None = ()
     unfinished: int = 0
+    error_page: bool = False
     unrecorded: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Record], None] = lambda _record: None
@@ -137,9 +139,9 @@ class Situation:
         failures = Counter((_last(hop.url), hop.failure) for hop in record.hops if hop.failed)
         unfinished = [str(hop) for hop in record.hops if not hop.ended]
         found = []
-        if dict(unseen) != dict(self.unseen):
+        if not self._are(unseen, self.unseen):
             found.append(f"only Chromium saw {dict(unseen)}, not {dict(self.unseen)}")
-        if self.failures is not None and failures != Counter(self.failures):
+        if self.failures is not None and not self._are(failures, Counter(self.failures)):
             found.append(f"failures are {dict(failures)}, not {self.failures}")
         try:
             self.check(record)
@@ -148,6 +150,11 @@ class Situation:
         if len(unfinished) != self.unfinished:
             found.append(f"{len(unfinished)} requests have no end: {unfinished}")
         return found
+
+    def _are(self, found: Mapping[Any, int], wanted: Mapping[Any, int]) -> bool:
+        if self.error_page:
+            return set(found) == set(wanted)
+        return dict(found) == dict(wanted)
 
 
 def _last(url: str) -> str:
