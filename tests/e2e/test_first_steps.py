@@ -163,6 +163,7 @@ async def test_each_page_is_loaded_in_order(tour: Tour) -> None:
         ("navigation", "committed"),
         ("page.load", "domContentLoaded"),
         ("page.load", "load"),
+        ("navigation", "finished"),
     ]
 
 

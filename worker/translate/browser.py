@@ -69,10 +69,12 @@ def download_progress(params: DownloadProgress, tapped: Tapped) -> Iterator[Fact
 
 
 def _step(params: DownloadProgress) -> int:
-    """The last step on the way; all of it is none, for that is the end, which is told by itself."""
+    """The last step on the way. All of it is none, for that is the end, which is told by itself."""
     if not params.total_bytes:
         return int(params.received_bytes) // STEP_BYTES
-    return min(QUARTERS - 1, int(QUARTERS * params.received_bytes / params.total_bytes))
+    if params.received_bytes >= params.total_bytes:
+        return 0
+    return int(QUARTERS * params.received_bytes / params.total_bytes)
 
 
 def _download(

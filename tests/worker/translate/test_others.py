@@ -59,6 +59,7 @@ MIB = 1024 * 1024
     ("total", "received", "told"),
     [
         (1000, [0, 100, 250, 260, 499, 500, 900, 1000, 1000], [250, 500, 900]),
+        (1000, [0, 1000, 1000], []),
         (0, [0, 15 * MIB, 16 * MIB, 17 * MIB, 33 * MIB], [16 * MIB, 33 * MIB]),
     ],
 )
@@ -70,7 +71,7 @@ def test_a_download_comes_on_by_steps(total: int, received: list[int], told: lis
         params = {"guid": "g", "state": "inProgress", "receivedBytes": count, "totalBytes": total}
         steps += facts("Browser.downloadProgress", params, tapped)
     assert [fact.data.received_bytes for fact in steps if isinstance(fact.data, Download)] == told
-    assert {fact.status for fact in steps} == {"received"}
+    assert {fact.status for fact in steps} <= {"received"}
     facts("Browser.downloadProgress", {"guid": "g", "state": "completed"}, tapped)
     assert tapped.browser.downloads == {}
 
