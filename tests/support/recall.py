@@ -322,7 +322,9 @@ def clock_offset_s(hops: list[Hop]) -> float:
     milliseconds on a busy machine, the difference is wrong. It is the same for all, so the median is right.
     """
     told = [hop.request["data"] for hop in hops]
-    return median(each["wallTime"] - each["timestamp"] for each in told if "wallTime" in each)
+    return float(
+        median(each["wallTime"] - each["timestamp"] for each in told if "wallTime" in each)
+    )
 
 
 def sent_and_answered_ms(hop: Hop, offset_s: float) -> tuple[float, float] | None:
