@@ -24,6 +24,11 @@ class NetworkRequest(EventData, frozen=True, kw_only=True):
     After a redirect CDP keeps the request id: a second event with the same id follows, marked `redirect`.
     `headers` are those the page asked for; what was really sent stands in the response (`request_headers`).
     `timestamp` is Chromium's monotonic clock in seconds; `wall_time` is seconds since 1970 by the host's clock.
+
+    `reconstructed`: a document that a new page asked for before anyone could listen to it (many popups at once). It was
+    asked for; frame, loader and `url` (after a redirect the last one) are told by its navigation and its answer, and
+    `timestamp`, where there is one, is when it was sent. Headers, initiator and redirects are not known, `method` is
+    empty unless the headers on the wire tell it.
     """
 
     request_id: str
@@ -37,6 +42,7 @@ class NetworkRequest(EventData, frozen=True, kw_only=True):
     headers: Headers | UnsetType = UNSET
     post_data_bytes: int | UnsetType = UNSET
     redirect: bool = False
+    reconstructed: bool = False
     worker: bool = False
     timestamp: float | UnsetType = UNSET
     wall_time: float | UnsetType = UNSET
@@ -93,8 +99,9 @@ class NetworkFailed(EventData, frozen=True, kw_only=True):
     """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`.
 
     `decoded_bytes` is what had come of the body. Where the server had answered and the page was not shown that (it
-    broke CORS, or the page did not wait), `wire_status`, `headers` and `request_headers` say what was on the wire;
-    `request_headers` also where there was no answer.
+    broke CORS, redirected to where it must not, or the page did not wait), there is no `network.response`, and
+    `wire_status`, `headers` and `request_headers` say here what was on the wire; `request_headers` also where there was
+    no answer.
     """
 
     request_id: str

@@ -21,7 +21,7 @@ SHOWN = (
     "message", "inPromise", "milestone", "worker", "openerId", "mainFrame", "redirect", "guid",
     "suggestedFilename", "accepted", "answeredBy", "dialogType", "reason",
     "wireStatus", "corsError", "fromMemoryCache", "decodedBytes", "postDataBytes", "receivedBytes",
-    "withTarget", "messagesSent", "bytesReceived",
+    "withTarget", "messagesSent", "bytesReceived", "reconstructed",
 )  # fmt: skip
 
 

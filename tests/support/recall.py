@@ -46,13 +46,19 @@ class Hop:
 
     @property
     def status(self) -> int | None:
-        """What the server said."""
+        """What the server said: an answer that the page was not shown stands in the failure."""
         if self.response is None:
-            refused = REFUSED_HANDSHAKE.search(self.failure) if self.failed else None
-            return int(refused[1]) if refused else None
+            return self._status_of_the_failure() if self.failed else None
         data = self.response["data"]
         status = data.get("wireStatus", data["httpStatus"])
         return int(status) if status else None
+
+    def _status_of_the_failure(self) -> int | None:
+        assert self.end is not None
+        if "wireStatus" in self.end["data"]:
+            return int(self.end["data"]["wireStatus"])
+        refused = REFUSED_HANDSHAKE.search(self.failure)
+        return int(refused[1]) if refused else None
 
     @property
     def failed(self) -> bool:
@@ -86,6 +92,11 @@ class Hop:
     def is_preflight(self) -> bool:
         initiator = self.request["data"].get("initiator", {})
         return bool(initiator.get("type") == "preflight")
+
+    @property
+    def is_reconstructed(self) -> bool:
+        """Whether Chromium did not tell of the request itself, but of what came of it."""
+        return bool(self.request["data"].get("reconstructed"))
 
     @property
     def is_websocket(self) -> bool:

@@ -22,6 +22,7 @@ from schemas.events.console import ConsoleMessage
 from tests.support.cdp_replay import Bench, replay
 from worker.cdp import frames
 from worker.fact import Fact
+from worker.translate import INTERNAL_REQUESTS, WITHOUT_A_REQUEST
 
 RECORDED = Path(__file__).parent / "recorded"
 OF_TODAY = RECORDED / "chromium-156"
@@ -46,7 +47,8 @@ UNLIKE = {
     r"page\.opened ": (SHELLS, "a headless shell's pages have no URL yet"),
 }
 NOT_HEARD = {"astray"}  # the recording waits for Page.frameStartedNavigating, which is younger
-OURS = "internal requests"  # passed over because they are the browser's own
+# passed over because they are the browser's own, or not asked of anyone
+OURS = {INTERNAL_REQUESTS, WITHOUT_A_REQUEST}
 
 
 def test_versions_are_far_apart() -> None:
@@ -82,7 +84,7 @@ def story(facts: Iterable[Fact]) -> set[str]:
 def test_another_version_tells_the_same_story(path: Path) -> None:
     _, then = replay(_messages(path))
     _, today = replay(_today(path.name.partition(".")[0]))
-    assert set(then.tap.passed_over) <= {OURS}
+    assert set(then.tap.passed_over) <= OURS
     known = [pattern for pattern, (majors, _) in UNLIKE.items() if path.parent.name in majors]
     unlike = sorted(story(then.facts) ^ story(today.facts))
     assert not [line for line in unlike if not any(re.match(each, line) for each in known)]
@@ -111,7 +113,7 @@ def test_what_a_future_version_adds_changes_nothing(situation: str, seed: int) -
     facts, _ = replay(messages)
     future, bench = replay([messages[0], *_added_to(messages[1:], chance)])
     assert future == facts
-    assert set(bench.tap.passed_over) <= {OURS}
+    assert set(bench.tap.passed_over) <= OURS
 
 
 def _added_to(messages: list[bytes], chance: random.Random) -> Iterable[bytes]:
@@ -158,7 +160,7 @@ def test_what_a_future_version_takes_away_is_counted(situation: str, seed: int) 
         _damage(body["params"], chance)
         messages[at] = msgspec.json.encode(body)
     _, bench = replay(messages)
-    skipped = {name: n for name, n in bench.tap.passed_over.items() if name != OURS}
+    skipped = {name: n for name, n in bench.tap.passed_over.items() if name not in OURS}
     methods = [(frames.method_of(messages[at]) or b"").decode() for at in damaged]
     assert all(count <= methods.count(name) for name, count in skipped.items())
     _assert_it_still_listens(bench)

@@ -24,7 +24,7 @@ from tests.support.cdp_replay import (
 )
 from worker.cdp import frames
 from worker.tap.calls import viewport_calls
-from worker.translate import TRANSLATORS
+from worker.translate import INTERNAL_REQUESTS, TRANSLATORS, WITHOUT_A_REQUEST
 
 RECORDINGS = sorted((Path(__file__).parent / "recorded").glob("*/*.jsonl"))
 
@@ -41,7 +41,7 @@ def bench() -> Bench:
 def test_a_recorded_session_gives_the_same_facts(path: Path) -> None:
     facts, bench = replay(path.read_bytes().splitlines())
     assert facts == path.with_suffix(".facts").read_text().splitlines()
-    assert set(bench.tap.passed_over) <= {"internal requests"}
+    assert set(bench.tap.passed_over) <= {INTERNAL_REQUESTS, WITHOUT_A_REQUEST}
 
 
 def test_there_are_recordings() -> None:

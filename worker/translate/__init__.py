@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from worker.translate import browser, log, navigations, page, requests, runtime, target, websockets
 from worker.translate._registry import (
+    INTERNAL_REQUESTS,
     TRANSLATORS,
+    WITHOUT_A_REQUEST,
     WORKER_TYPES,
     Browser,
     Tapped,
@@ -18,7 +20,9 @@ from worker.translate._registry import (
 )
 
 __all__ = [
+    "INTERNAL_REQUESTS",
     "TRANSLATORS",
+    "WITHOUT_A_REQUEST",
     "WORKER_TYPES",
     "Browser",
     "Tapped",

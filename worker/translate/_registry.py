@@ -16,6 +16,7 @@ from worker.translate.extra_info import Requests
 WORKER_TYPES = frozenset({"worker", "shared_worker", "service_worker"})
 
 INTERNAL_REQUESTS = "internal requests"
+WITHOUT_A_REQUEST = "answers and ends without a request"
 
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -23,11 +24,15 @@ class Params(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Under(Struct, kw_only=True):
-    """A navigation under way in a frame. `failure` is why it will not commit, once that is known."""
+    """A navigation under way in a frame. `failure` is why it will not commit, once that is known.
+
+    `requested`: the request for its document is in the record.
+    """
 
     page_id: str | UnsetType
     loader_id: str
     url: str
+    requested: bool = False
     committed: bool = False
     failure: str = ""
 

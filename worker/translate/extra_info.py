@@ -3,6 +3,7 @@
 Chromium tells the raw headers from its network process (`Network.…ExtraInfo`), one pair a hop of a redirect chain, and
 the hops from the page's. So a pair comes before its response or after it, even after the request's last event. A
 response whose pair is announced and not there yet waits for it, and what else happens to its request waits behind it.
+So does a failure that no response was told before: the server may have answered, and the page was not shown that.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Wire(Struct, frozen=True):
 class Request(Struct, kw_only=True):
     """A request from its first event to its last, whichever target tells them.
 
-    `since` is Chromium's monotonic clock at the hop's beginning, in seconds. `browsers_own` is what the browser loads
-    for itself, such as its error page: that is not the run's.
+    `since` is Chromium's monotonic clock at the hop's beginning, in seconds. `answered`: the page was told a response
+    to this hop. `browsers_own` is what the browser loads for itself, such as its error page: that is not the run's.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Request(Struct, kw_only=True):
     since: float | UnsetType = UNSET
     decoded_bytes: int = 0
     from_memory_cache: bool = False
+    answered: bool = False
     browsers_own: bool = False
     over: bool = False
     sent: Headers | UnsetType = UNSET  # on the hop that has no answer yet
@@ -49,11 +51,20 @@ class Request(Struct, kw_only=True):
     forgone: int = 0  # answers that their responses did not wait for
     held: deque[tuple[Fact, bool]] = msgspec.field(default_factory=deque)
 
+    @property
+    def method(self) -> str:
+        """How a document was asked for, by the headers sent: whoever posts says how much. Empty if none are known."""
+        headers = self.wires[0].request_headers if self.wires else self.sent
+        if not headers:
+            return ""
+        return "POST" if "content-length" in map(str.lower, headers) else "GET"
+
     def next_hop(self, since: float | UnsetType) -> None:
         """The request goes out again, elsewhere."""
         self.since = since
         self.decoded_bytes = 0
         self.from_memory_cache = False
+        self.answered = False
 
     def hear_sent(self, headers: Headers) -> None:
         """`requestWillBeSentExtraInfo`; a second one for a hop (after a 401) stands for the first."""
@@ -69,11 +80,11 @@ class Request(Struct, kw_only=True):
         self.wires.append(wire)
         return self._ready()
 
-    def tell(self, fact: Fact, *, announced: bool = False) -> list[Fact]:
-        """What can be told now. `announced`: the fact is a response that a `Wire` belongs to."""
-        if not announced and not self.held:
+    def tell(self, fact: Fact, *, waits: bool = False) -> list[Fact]:
+        """What can be told now. `waits`: the fact is a response or a failure that a `Wire` belongs to."""
+        if not waits and not self.held:
             return [fact]
-        self.held.append((fact, announced))
+        self.held.append((fact, waits))
         return self._ready()
 
     def _ready(self) -> list[Fact]:
@@ -85,34 +96,30 @@ class Request(Struct, kw_only=True):
 
     def give_up(self) -> list[Fact]:
         """All that waits, as it is: what it waits for does not come."""
-        ready = [fact for fact, _ in self.held]
+        ready = [_without_answer(fact, self.sent) if waits else fact for fact, waits in self.held]
         self.forgone += sum(waits for _, waits in self.held)
         self.held.clear()
         return ready
 
 
 def _joined(fact: Fact, wire: Wire) -> Fact:
-    response = fact.data
-    assert isinstance(response, NetworkResponse)
+    """A response or a failure with what was on the wire."""
+    seen = fact.data.http_status if isinstance(fact.data, NetworkResponse) else None
     told = msgspec.structs.replace(
-        response,
-        wire_status=UNSET if wire.status == response.http_status else wire.status,
+        fact.data,
+        wire_status=UNSET if wire.status == seen else wire.status,
         headers=wire.headers,
         request_headers=wire.request_headers,
     )
     return msgspec.structs.replace(fact, data=told)
 
 
-def with_wire(failed: NetworkFailed, request: Request) -> NetworkFailed:
-    """A failure with what was on the wire and no response told: an answer that the page was not shown."""
-    wire = request.wires.popleft() if request.wires and not request.held else None
-    if wire is None:
-        return msgspec.structs.replace(failed, request_headers=request.sent)
+def _without_answer(fact: Fact, sent: Headers | UnsetType) -> Fact:
+    """A failure of what no server answered says what it had been asked."""
+    if not isinstance(fact.data, NetworkFailed):
+        return fact
     return msgspec.structs.replace(
-        failed,
-        wire_status=wire.status,
-        headers=wire.headers,
-        request_headers=wire.request_headers,
+        fact, data=msgspec.structs.replace(fact.data, request_headers=sent)
     )
 
 
@@ -179,10 +186,15 @@ class Requests:
         self._swept = frozenset(self._waiting)
         return ready
 
-    def leave(self, target_id: str) -> list[Fact]:
-        """What was held of a target's requests, which end with it."""
-        ended = [request for request in self._open.values() if request.target_id == target_id]
-        return [fact for request in ended for fact in self._forget(request)]
+    def leave(self, target_id: str, page_id: str | UnsetType = UNSET) -> list[Fact]:
+        """What was held of a target's requests, which end with it: but a frame's next document is its page's then."""
+        ready = []
+        for request in [each for each in self._open.values() if each.target_id == target_id]:
+            if request.document and page_id and page_id != target_id:
+                request.target_id = page_id
+            else:
+                ready += self._forget(request)
+        return ready
 
     def leave_all(self) -> list[Fact]:
         """All that is held."""

@@ -104,6 +104,15 @@ def navigation_asked_for(frame_id: str, loader_id: str, url: str, tapped: Tapped
         under = Under(page_id=tapped.page_id, loader_id=loader_id, url=url)
         tapped.browser.navigations[frame_id] = under
         yield _later("started", "started", frame_id, under, tapped)
+    under.requested = True
+
+
+def navigation_not_asked_for(loader_id: str, tapped: Tapped) -> tuple[str, Under] | None:
+    """The frame and the navigation to a server's document whose request Chromium did not tell."""
+    for frame_id, under in tapped.browser.navigations.items():
+        if under.loader_id == loader_id and not under.requested and under.url.startswith("http"):
+            return frame_id, under
+    return None
 
 
 def navigation_redirected(frame_id: str, url: str, tapped: Tapped) -> Iterator[Fact]:
@@ -143,6 +152,7 @@ def frame_navigated(params: FrameNavigated, tapped: Tapped) -> Iterator[Fact]:
     restored = params.type == _RESTORED and under is not None
     loader_id = under.loader_id if restored and under else frame.loader_id
     failure = under.failure if under else ""
+    requested = restored or (under is not None and under.loader_id == loader_id and under.requested)
     navigation = Navigation(
         phase="failed" if failed else "committed",
         url=url,
@@ -157,7 +167,13 @@ def frame_navigated(params: FrameNavigated, tapped: Tapped) -> Iterator[Fact]:
     )
     yield tapped.fact(navigation, "failed" if failed else "finished")
     if not failed:
-        now = Under(page_id=tapped.page_id, loader_id=loader_id, url=url, committed=True)
+        now = Under(
+            page_id=tapped.page_id,
+            loader_id=loader_id,
+            url=url,
+            requested=requested,
+            committed=True,
+        )
         yield from _loaded_at_once(frame.id, now, tapped, restored=restored)
 
 

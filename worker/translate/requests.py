@@ -17,15 +17,17 @@ from schemas.events.network import (
 from worker.fact import Fact
 from worker.translate._registry import (
     INTERNAL_REQUESTS,
+    WITHOUT_A_REQUEST,
     Tapped,
     cdp,
     duration_ms,
     is_internal,
 )
-from worker.translate.extra_info import Request, with_wire
+from worker.translate.extra_info import Request
 from worker.translate.navigations import (
     navigation_asked_for,
     navigation_failed,
+    navigation_not_asked_for,
     navigation_redirected,
 )
 from worker.translate.network import (
@@ -79,9 +81,7 @@ def _redirect(
     params: RequestWillBeSent, redirected: Response, request: Request, tapped: Tapped
 ) -> Iterator[Fact]:
     answer = _response(params.request_id, redirected, params.type, params.timestamp, redirect=True)
-    yield from request.tell(
-        tapped.fact(answer, "received"), announced=params.redirect_has_extra_info
-    )
+    yield from request.tell(tapped.fact(answer, "received"), waits=params.redirect_has_extra_info)
     if params.request_id == params.loader_id and isinstance(params.frame_id, str):
         yield from navigation_redirected(params.frame_id, _url(params.request), tapped)
 
@@ -108,6 +108,42 @@ def _request(params: RequestWillBeSent, tapped: Tapped) -> NetworkRequest:
 
 def _url(request: CdpRequest) -> str:
     return request.url + request.url_fragment
+
+
+def _reconstructed(
+    request_id: str, tapped: Tapped, response: Response | UnsetType = UNSET
+) -> Iterator[Fact]:
+    """The request of something that Chromium tells of and did not tell to be sent.
+
+    A popup may be on its way to its document before anyone can listen to it; where it goes is told all the same. Of
+    other things that nobody asked for, such as an empty frame's document, there is none, and they are counted.
+    """
+    requests = tapped.browser.requests
+    going = navigation_not_asked_for(request_id, tapped)
+    if requests.find(request_id) is not None or going is None:
+        return
+    yield from requests.make_room()
+    frame_id, under = going
+    under.requested = True
+    timing = response.timing if response else UNSET
+    request = requests.begin(request_id, tapped.target_id, (timing or {}).get("requestTime", UNSET))
+    request.document = True
+    data = NetworkRequest(
+        request_id=request_id,
+        method=request.method,
+        url=_answered_url(under.url, response),
+        resource_type="Document",
+        frame_id=frame_id,
+        loader_id=request_id,
+        reconstructed=True,
+        timestamp=request.since,
+    )
+    yield from request.tell(tapped.fact(data, "started"))
+
+
+def _answered_url(url: str, response: Response | UnsetType) -> str:
+    """Where a document came from: after redirects that were not told not where it had been looked for."""
+    return response.url if response and response.url != url.partition("#")[0] else url
 
 
 @cdp("Network.requestWillBeSentExtraInfo", RequestWillBeSentExtraInfo)
@@ -143,10 +179,9 @@ def request_served_from_cache(params: RequestServedFromCache, tapped: Tapped) ->
 def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact]:
     """The head of a response arrives. One from memory repeats the announcement of its first time, which is void now."""
     requests = tapped.browser.requests
-    request = requests.find(params.request_id)
-    if request is None:
-        request = requests.begin(params.request_id, tapped.target_id, UNSET)
-    if request.browsers_own:
+    yield from _reconstructed(params.request_id, tapped, params.response)
+    request = _told(params.request_id, tapped)
+    if request is None or request.browsers_own:
         return
     in_memory = request.from_memory_cache
     response = _response(
@@ -156,26 +191,37 @@ def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact
         params.timestamp,
         from_memory_cache=in_memory,
     )
+    request.answered = True
     yield from request.tell(
-        tapped.fact(response, "received"), announced=params.has_extra_info and not in_memory
+        tapped.fact(response, "received"), waits=params.has_extra_info and not in_memory
     )
     requests.settle(request)
+
+
+def _told(request_id: str, tapped: Tapped) -> Request | None:
+    """The request that an answer or an end belongs to; without one it is none, and counted."""
+    request = tapped.browser.requests.find(request_id)
+    if request is None:
+        tapped.browser.passed_over[WITHOUT_A_REQUEST] += 1
+    return request
 
 
 @cdp("Network.dataReceived", DataReceived)
 def data_received(params: DataReceived, tapped: Tapped) -> Iterator[Fact]:
     """A piece of a body arrives; it is counted."""
+    yield from _reconstructed(params.request_id, tapped)
     request = tapped.browser.requests.find(params.request_id)
     if request is not None:
         request.decoded_bytes += params.data_length
-    yield from ()
 
 
 @cdp("Network.loadingFinished", LoadingFinished)
 def loading_finished(params: LoadingFinished, tapped: Tapped) -> Iterator[Fact]:
     """The rest of a response arrives."""
-    requests = tapped.browser.requests
-    request = requests.find(params.request_id) or Request(id=params.request_id)
+    yield from _reconstructed(params.request_id, tapped)
+    request = _told(params.request_id, tapped)
+    if request is None:
+        return
     request.over = True
     if not request.browsers_own:
         finished = NetworkFinished(
@@ -186,25 +232,49 @@ def loading_finished(params: LoadingFinished, tapped: Tapped) -> Iterator[Fact]:
         )
         took = duration_ms(request.since, params.timestamp)
         yield from request.tell(tapped.fact(finished, "finished", took))
-    requests.settle(request)
+    tapped.browser.requests.settle(request)
 
 
 @cdp("Network.loadingFailed", LoadingFailed)
 def loading_failed(params: LoadingFailed, tapped: Tapped) -> Iterator[Fact]:
     """A request comes to nothing. A document's may come to an error page, which goes on under its id."""
-    requests = tapped.browser.requests
-    request = requests.find(params.request_id) or Request(id=params.request_id)
+    yield from _reconstructed(params.request_id, tapped)
+    request = _told(params.request_id, tapped)
+    if request is None:
+        return
     request.over = not request.document or params.canceled
     if not request.browsers_own:
-        failed = with_wire(_failed(params, request), request)
-        took = duration_ms(request.since, params.timestamp)
-        yield from request.tell(tapped.fact(failed, "failed", took))
+        failed = tapped.fact(
+            _failed(params, request), "failed", duration_ms(request.since, params.timestamp)
+        )
+        yield from request.tell(failed, waits=not request.answered and _may_be_answered(params))
     request.browsers_own = not request.over
-    requests.settle(request)
+    tapped.browser.requests.settle(request)
     if request.document:
         yield from navigation_failed(
             params.request_id, params.error_text, tapped, ended=params.canceled
         )
+
+
+# Why no server can have answered.
+_NOT_SENT = tuple(
+    f"net::ERR_{each}"
+    for each in (
+        "ADDRESS_", "BLOCKED_BY_CLIENT", "CERT_", "CONNECTION_REFUSED", "INTERNET_DISCONNECTED",
+        "NAME_", "PROXY_", "SSL_", "UNKNOWN_URL_SCHEME", "UNSAFE_PORT",
+    )
+)  # fmt: skip
+_BLOCKED_BEFORE = frozenset({"csp", "inspector", "mixed-content"})
+
+
+def _may_be_answered(params: LoadingFailed) -> bool:
+    """Whether a failed request may have been on the wire."""
+    cors = params.cors_error_status
+    return not (
+        params.error_text.startswith(_NOT_SENT)
+        or params.blocked_reason in _BLOCKED_BEFORE
+        or (cors and cors.cors_error.startswith("Preflight"))
+    )
 
 
 def _failed(params: LoadingFailed, request: Request) -> NetworkFailed:

@@ -67,7 +67,7 @@ def attached_to_target(params: AttachedToTarget, tapped: Tapped) -> Iterator[Fac
 @cdp("Target.detachedFromTarget", DetachedFromTarget)
 def detached_from_target(_params: DetachedFromTarget, tapped: Tapped) -> Iterator[Fact]:
     """A target is gone, and with it what it had begun; when it is a page, that is told."""
-    yield from tapped.browser.requests.leave(tapped.target_id)
+    yield from tapped.browser.requests.leave(tapped.target_id, tapped.page_id)
     yield from close_sockets(tapped)
     if tapped.is_page:
         forget_frames(tapped)

@@ -144,18 +144,25 @@ def test_what_waits_is_told_when_its_target_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "status", "headers"),
+    ("messages", "status", "headers"),
     [
-        ([], None, None),
-        ([sent_extra(0)], None, {"Cookie": "hop 0"}),
-        ([sent_extra(0), received_extra(0, 404)], 404, {"Cookie": "hop 0"}),
+        ([sent(0), FAILED], None, None),
+        ([sent(0), sent_extra(0), FAILED], None, {"Cookie": "hop 0"}),
+        ([sent(0), FAILED, sent_extra(0)], None, {"Cookie": "hop 0"}),
+        ([sent(0), *WIRE[:2], FAILED], 302, {"Cookie": "hop 0"}),
+        ([sent(0), FAILED, *WIRE[:2]], 302, {"Cookie": "hop 0"}),
+        ([sent(0), sent(1, redirected=True), *WIRE[:4], FAILED], 302, {"Cookie": "hop 1"}),
+        ([sent(0), sent(1, redirected=True), FAILED, *WIRE[:4]], 302, {"Cookie": "hop 1"}),
     ],
 )
 def test_a_failure_tells_what_no_response_told(
-    wire: list[Message], status: int | None, headers: dict[str, str] | None
+    messages: list[Message], status: int | None, headers: dict[str, str] | None
 ) -> None:
+    """Wherever it comes: the failure of a navigation is told before what was on the wire."""
     tapped = page()
-    failed = told([sent(0), *wire, FAILED], tapped)[-1].data
+    found = told(messages, tapped)
+    tapped.browser.requests.sweep()
+    failed = [*found, *tapped.browser.requests.sweep()][-1].data
     assert isinstance(failed, NetworkFailed)
     assert (failed.wire_status or None, failed.request_headers or None) == (status, headers)
     assert len(tapped.browser.requests) == 0

@@ -13,6 +13,7 @@ from schemas.events.network import (
     NetworkResponse,
 )
 from tests.support.worker_translate import facts, only, page, worker
+from worker.translate import WITHOUT_A_REQUEST, Tapped
 
 REQUEST = {"url": "http://a.test/x", "method": "GET", "headers": {"Accept": "*/*"}}
 RESPONSE = {"url": "http://a.test/x", "status": 200}
@@ -20,6 +21,13 @@ RESPONSE = {"url": "http://a.test/x", "status": 200}
 
 def will_be_sent(**others: Any) -> dict[str, Any]:
     return {"requestId": "1", "request": REQUEST} | others
+
+
+def asked_for() -> Tapped:
+    """A page whose request is on its way."""
+    tapped = page()
+    facts("Network.requestWillBeSent", will_be_sent(), tapped)
+    return tapped
 
 
 def post(**others: Any) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def test_the_head_of_a_response() -> None:
                 "headers": {"A": "b"},
             },
         },
+        asked_for(),
     )
     assert fact.status == "received"
     assert fact.data == NetworkResponse(
@@ -129,12 +138,15 @@ def test_the_head_of_a_response() -> None:
 
 @pytest.mark.parametrize(("length", "size_bytes"), [(1234.0, 1234), (-1, 0)])
 def test_all_has_arrived(length: float, size_bytes: int) -> None:
-    fact = only("Network.loadingFinished", {"requestId": "1", "encodedDataLength": length})
+    finished = {"requestId": "1", "encodedDataLength": length}
+    fact = only("Network.loadingFinished", finished, asked_for())
     assert fact.status == "finished"
     assert fact.data == NetworkFinished(request_id="1", encoded_bytes=size_bytes)
 
 
 def test_a_request_comes_to_nothing() -> None:
+    tapped = asked_for()
+    facts("Network.responseReceived", {"requestId": "1", "response": RESPONSE}, tapped)
     fact = only(
         "Network.loadingFailed",
         {
@@ -144,6 +156,7 @@ def test_a_request_comes_to_nothing() -> None:
             "blockedReason": "other",
             "corsErrorStatus": {"corsError": "MissingAllowOriginHeader"},
         },
+        tapped,
     )
     assert fact.status == "failed"
     assert fact.data == NetworkFailed(
@@ -176,8 +189,11 @@ def test_the_error_page_that_goes_on_under_a_failed_requests_id() -> None:
     tapped = page()
     facts("Network.requestWillBeSent", will_be_sent(type="Document", loaderId="1"), tapped)
     failed = {"requestId": "1", "type": "Document", "errorText": "net::ERR_NAME_NOT_RESOLVED"}
-    assert len(facts("Network.loadingFailed", failed, tapped)) == 1
+    assert facts("Network.loadingFailed", failed, tapped) == []  # it may have been answered
     assert facts("Network.loadingFinished", {"requestId": "1"}, tapped) == []
+    tapped.browser.requests.sweep()
+    (fact,) = tapped.browser.requests.sweep()
+    assert isinstance(fact.data, NetworkFailed)
     assert len(tapped.browser.requests) == 0
 
 
@@ -217,8 +233,95 @@ def test_a_redirect_begins_the_count_anew() -> None:
 def test_clocks_of_two_processes_make_no_negative_time() -> None:
     tapped = page()
     facts("Network.requestWillBeSent", will_be_sent(timestamp=2.0), tapped)
-    failed = {"requestId": "1", "errorText": "net::ERR_FAILED", "timestamp": 1.9}
-    assert only("Network.loadingFailed", failed, tapped).duration_ms == 0
+    finished = {"requestId": "1", "timestamp": 1.9}
+    assert only("Network.loadingFinished", finished, tapped).duration_ms == 0
+
+
+# what nobody asked for, and what was asked for before anyone could listen
+
+
+STARTED = {"frameId": "P1", "loaderId": "L1", "url": "http://a.test/x#part"}
+HEAD = {"requestId": "L1", "type": "Document", "response": RESPONSE}
+ENDS = [
+    ("Network.responseReceived", HEAD),
+    ("Network.loadingFinished", {"requestId": "L1"}),
+    ("Network.loadingFailed", {"requestId": "L1", "errorText": "net::ERR_ABORTED"}),
+]
+
+
+@pytest.mark.parametrize(("method", "params"), ENDS)
+@pytest.mark.parametrize("url", [None, "about:srcdoc", "data:text/html,x"])
+def test_without_a_request_there_is_no_answer_and_no_end(
+    method: str, params: dict[str, Any], url: str | None
+) -> None:
+    tapped = page()
+    if url is not None:
+        facts("Page.frameStartedNavigating", STARTED | {"url": url}, tapped)
+    assert facts("Network.dataReceived", {"requestId": "L1", "dataLength": 9}, tapped) == []
+    assert facts(method, params, tapped) == []
+    assert tapped.browser.passed_over == {WITHOUT_A_REQUEST: 1}
+    assert len(tapped.browser.requests) == 0
+
+
+@pytest.mark.parametrize(("method", "params"), ENDS)
+@pytest.mark.parametrize("arrived", [False, True])
+def test_the_request_of_a_document_that_was_under_way_already(
+    method: str, params: dict[str, Any], *, arrived: bool
+) -> None:
+    tapped = page()
+    facts("Page.frameStartedNavigating", STARTED, tapped)
+    if arrived:
+        frame = {"id": "P1", "loaderId": "L1", "url": RESPONSE["url"], "urlFragment": "#part"}
+        facts("Page.frameNavigated", {"frame": frame}, tapped)
+    request, *after = facts(method, params, tapped)
+    assert request.status == "started"
+    assert request.data == NetworkRequest(
+        request_id="L1",
+        method="",
+        url="http://a.test/x#part",
+        resource_type="Document",
+        frame_id="P1",
+        loader_id="L1",
+        reconstructed=True,
+    )
+    assert len(after) == (0 if method == "Network.loadingFailed" else 1)  # that waits
+
+
+def test_of_that_request_is_told_what_can_be_known() -> None:
+    tapped = page()
+    facts("Page.frameStartedNavigating", STARTED, tapped)
+    sent = {"requestId": "L1", "headers": {"Content-Length": "3"}}
+    facts("Network.requestWillBeSentExtraInfo", sent, tapped)
+    answer = RESPONSE | {"url": "http://a.test/elsewhere", "timing": {"requestTime": 9.5}}
+    request, _response = facts("Network.responseReceived", HEAD | {"response": answer}, tapped)
+    assert isinstance(request.data, NetworkRequest)
+    assert (request.data.method, request.data.timestamp) == ("POST", 9.5)
+    assert request.data.url == "http://a.test/elsewhere"  # a redirect was not told
+    facts("Network.dataReceived", {"requestId": "L1", "dataLength": 9}, tapped)
+    finished = only("Network.loadingFinished", {"requestId": "L1", "timestamp": 10.0}, tapped)
+    assert isinstance(finished.data, NetworkFinished)
+    assert (finished.data.decoded_bytes, finished.duration_ms) == (9, 500)
+
+
+def test_a_request_is_reconstructed_once_and_only_if_it_was_not_told() -> None:
+    tapped = page()
+    facts("Page.frameStartedNavigating", STARTED, tapped)
+    own = will_be_sent(requestId="L1", loaderId="L1", type="Document", frameId="P1")
+    assert len(facts("Network.requestWillBeSent", own, tapped)) == 1
+    assert len(facts("Network.loadingFinished", {"requestId": "L1"}, tapped)) == 1
+    assert facts("Network.loadingFinished", {"requestId": "L1"}, tapped) == []
+    assert tapped.browser.passed_over == {WITHOUT_A_REQUEST: 1}
+
+
+def test_a_document_of_a_frame_outlives_the_process_it_was_asked_for_in() -> None:
+    tapped = page()
+    frame = page(target_id="F1", type="iframe", browser=tapped.browser)
+    own = will_be_sent(requestId="L1", loaderId="L1", type="Document", frameId="F1")
+    facts("Network.requestWillBeSent", own, frame)
+    assert facts("Target.detachedFromTarget", {"sessionId": "S"}, frame) == []
+    only("Network.responseReceived", HEAD, tapped)
+    facts("Target.detachedFromTarget", {"sessionId": "S"}, tapped)
+    assert len(tapped.browser.requests) == 0
 
 
 def test_a_preflight_names_the_request_it_is_for() -> None:
