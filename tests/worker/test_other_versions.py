@@ -39,6 +39,11 @@ UNLIKE = {
         EVERY,
         "opened with its URL, a page may have it before it is attached",
     ),
+    r"network\.finished finished  2 ": (EVERY, "and the end of its document is known to be one"),
+    r"network\.response \S+ \S+/worker\.js": (
+        ("chromium-131",),
+        "a worker's script is answered under another id than it was asked for",
+    ),
     r"network\.\S+ \S+ \S+/favicon\.ico": (SHELLS, "a headless shell asks for no icon"),
     r"console\.message - \S+ \d \['error', \"Access to fetch": (
         SHELLS,

@@ -158,16 +158,18 @@ def test_what_is_held_back_is_told_in_time(bench: Bench) -> None:
 
 
 def test_what_is_held_back_is_told_when_the_browser_is_gone(bench: Bench) -> None:
+    request = {"url": "http://a.test/", "method": "GET"}
     response = {"url": "http://a.test/", "status": 200}
     bench.hear(
         attached(),
+        event(PAGE, "Network.requestWillBeSent", requestId="1", request=request),
         event(
             PAGE, "Network.responseReceived", requestId="1", response=response, hasExtraInfo=True
         ),
     )
-    assert len(bench.facts) == 1
-    bench.tap.end()
     assert len(bench.facts) == 2
+    bench.tap.end()
+    assert len(bench.facts) == 3
 
 
 def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:

@@ -48,7 +48,8 @@ oninstall = event => event.waitUntil((async () => {
 onactivate = event => event.waitUntil(clients.claim());
 onfetch = event => {
   const path = new URL(event.request.url).pathname.split('/').pop();
-  if (path == 'made') event.respondWith(new Response('made by the worker'));
+  if (path == 'made') event.respondWith(new Response(
+    '<link rel=icon href="data:,">made by the worker', {headers: {'content-type': 'text/html'}}));
   if (path == 'kept') event.respondWith(caches.match('kept'));
   if (path == 'passed') event.respondWith(fetch(event.request));
   if (path == 'other') event.respondWith(fetch('instead'));
