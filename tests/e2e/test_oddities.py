@@ -161,7 +161,11 @@ async def test_50_popups(run: Run, page: Page, observed: ObservedSite) -> None:
     await eventually(lambda: _pages(run, "closed", POPUPS), 60)
     events = await run.events()
     assert_whole(events)
-    assert not compare(observed.log, hops_of(events)).not_recorded
+    hops = hops_of(events)
+    compared = compare(observed.log, hops)
+    under_way = [hop for hop in hops if hop.is_reconstructed]
+    assert all("/?popup=" in hop.url for hop in under_way)
+    assert not compared.differences(besides=under_way)
 
 
 async def _pages(run: Run, what: str, count: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from urllib.parse import urldefrag
@@ -209,6 +209,8 @@ def unseen_because(hop: Hop) -> str | None:
 WHAT_NO_OBSERVER_SEES = {
     "farewell": "what a document sends in `pagehide`: Chromium has let go of its DevTools agent by then",
     "update check": "the browser asks whether a service worker's script is still the same",
+    "under way": "a popup, of many at once, is on its way before anyone can listen: that its document was asked for is "
+    "told by what came of it, and not the method; the answer and its size may be missing as well",
     "sent again": "a kept connection was closed without an answer, and the network stack asked once more",
 }
 
@@ -248,12 +250,17 @@ class Comparison:
             return "preflight"
         return next((why for end, why in self.sizes.items() if hop.url.endswith(end)), "")
 
-    def differences(self) -> list[str]:
-        """Each in a line; none where the record is complete, true and exact."""
+    def differences(self, besides: Collection[Hop] = ()) -> list[str]:
+        """Each in a line; none where the record is complete, true and exact. `besides`: whose sizes are not told."""
         return [
             *(f"not recorded: {line}" for line in self.not_recorded),
             *(f"recorded, and did not happen: {hop}" for hop in self.not_seen),
-            *(each for line, hop in self.pairs for each in _unlike(line, hop, self._untold(hop))),
+            *(
+                each
+                for line, hop in self.pairs
+                if hop not in besides
+                for each in _unlike(line, hop, self._untold(hop))
+            ),
         ]
 
 
@@ -283,8 +290,12 @@ def compare(
 
 
 def _is(line: Access, hop: Hop) -> bool:
-    if (line.method, line.url) != (hop.method, hop.url):
+    if line.url != hop.url or (
+        line.method != hop.method and not (hop.is_reconstructed and not hop.method)
+    ):
         return False
+    if hop.is_reconstructed and hop.response is None:
+        return True
     # Of the redirect that was one too many Chromium tells no status: the error says what it was.
     one_too_many = hop.failed and hop.failure == "net::ERR_TOO_MANY_REDIRECTS"
     return line.status == hop.status or (one_too_many and line.status in REDIRECTS)

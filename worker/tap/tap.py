@@ -24,6 +24,8 @@ from worker.tap import calls
 from worker.tap.calls import Calls
 from worker.tap.dialogs import Dialogs
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
+from worker.translate.navigations import Frame
+from worker.translate.requests import document_found
 from worker.translate.target import (
     AttachedToTarget,
     DetachedFromTarget,
@@ -47,8 +49,21 @@ class _Answer(Struct):
     result: Raw = Raw()
 
 
+class _Tree(Struct):
+    """`Page.FrameTree`: its top."""
+
+    frame: Frame
+
+
+class _FrameTree(Struct, rename="camel"):
+    """The answer to `Page.getFrameTree`."""
+
+    frame_tree: _Tree
+
+
 _answer = msgspec.json.Decoder(_Answer)
 _info = msgspec.json.Decoder(TargetInfoChanged)
+_tree = msgspec.json.Decoder(_FrameTree)
 
 
 def in_the_loop(seconds: float, do: Callable[[], None]) -> object:
@@ -190,7 +205,10 @@ class Tap:
         self._newest_page = tapped.target_id if tapped.is_page else self._newest_page
         self._browser.targets[tapped.target_id] = tapped
         self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
-        self._send_all(session, self._calls_for(tapped) + calls.LET_GO)
+        self._send_all(session, self._calls_for(tapped))
+        if tapped.is_page:
+            self._ask_where_it_is(session, tapped)
+        self._send_all(session, calls.LET_GO)
         if tapped.target_id in self._bound:
             self.navigate(tapped.target_id, self._bound.pop(tapped.target_id))
 
@@ -198,6 +216,13 @@ class Tap:
         if tapped.is_worker:
             return calls.SCRIPT
         return self._page_calls if tapped.is_page else calls.DOCUMENT
+
+    def _ask_where_it_is(self, session: bytes, tapped: Tapped) -> None:
+        """A popup may have got somewhere before anyone could hear that it went."""
+        self._send(session, "Page.getFrameTree", {})
+        self._awaited[self._last_id] = lambda result: self._record_all(
+            document_found(_tree.decode(result).frame_tree.frame, tapped) if result else ()
+        )
 
     def _on_detached(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
         detached: DetachedFromTarget = read("Target.detachedFromTarget", message)

@@ -107,12 +107,26 @@ def navigation_asked_for(frame_id: str, loader_id: str, url: str, tapped: Tapped
     under.requested = True
 
 
-def navigation_not_asked_for(loader_id: str, tapped: Tapped) -> tuple[str, Under] | None:
-    """The frame and the navigation to a server's document whose request Chromium did not tell."""
+def navigation_not_asked_for(loader_id: str, tapped: Tapped) -> tuple[str | UnsetType, str]:
+    """The frame and the URL of a navigation to a server whose request Chromium did not tell; it counts as told then.
+    An empty URL if there is none."""
     for frame_id, under in tapped.browser.navigations.items():
-        if under.loader_id == loader_id and not under.requested and under.url.startswith("http"):
-            return frame_id, under
-    return None
+        if under.loader_id == loader_id and not under.requested and _is_a_servers(under.url):
+            under.requested = True
+            return frame_id, under.url
+    return UNSET, ""
+
+
+def navigation_found(frame: Frame, tapped: Tapped) -> Iterator[Fact]:
+    """The document that a page has when it is first listened to, if it is none of those whose arrival was told."""
+    under = tapped.browser.navigations.get(frame.id)
+    is_news = under is None or (under.loader_id == frame.loader_id and not under.committed)
+    if is_news and _is_a_servers(frame.url):
+        yield from frame_navigated(FrameNavigated(frame=frame), tapped)
+
+
+def _is_a_servers(url: str) -> bool:
+    return url.startswith(("http:", "https:"))
 
 
 def navigation_redirected(frame_id: str, url: str, tapped: Tapped) -> Iterator[Fact]:

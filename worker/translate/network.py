@@ -90,6 +90,8 @@ class ResponseReceived(Params, frozen=True, kw_only=True):
     request_id: str
     response: Response
     type: str = "Other"
+    loader_id: str = ""
+    frame_id: str | UnsetType = UNSET
     timestamp: float | UnsetType = UNSET
     has_extra_info: bool = False
 

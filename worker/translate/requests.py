@@ -25,8 +25,10 @@ from worker.translate._registry import (
 )
 from worker.translate.extra_info import Request
 from worker.translate.navigations import (
+    Frame,
     navigation_asked_for,
     navigation_failed,
+    navigation_found,
     navigation_not_asked_for,
     navigation_redirected,
 )
@@ -111,27 +113,29 @@ def _url(request: CdpRequest) -> str:
 
 
 def _reconstructed(
-    request_id: str, tapped: Tapped, response: Response | UnsetType = UNSET
+    request_id: str, tapped: Tapped, answer: ResponseReceived | None = None
 ) -> Iterator[Fact]:
-    """The request of something that Chromium tells of and did not tell to be sent.
+    """The request for a document that Chromium tells of and did not tell to be sent.
 
-    A popup may be on its way to its document before anyone can listen to it; where it goes is told all the same. Of
-    other things that nobody asked for, such as an empty frame's document, there is none, and they are counted.
+    A popup may be on its way before anyone can listen to it; where it goes, or came from, is told all the same.
     """
     requests = tapped.browser.requests
-    going = navigation_not_asked_for(request_id, tapped)
-    if requests.find(request_id) is not None or going is None:
+    if requests.find(request_id) is not None:
+        return
+    frame_id, url = navigation_not_asked_for(request_id, tapped)
+    if answer is not None and _is_a_documents(answer):
+        frame_id = answer.frame_id
+        # After redirects, which were not told, it came from elsewhere.
+        url = url if url.partition("#")[0] == answer.response.url else answer.response.url
+    if not url:
         return
     yield from requests.make_room()
-    frame_id, under = going
-    under.requested = True
-    timing = response.timing if response else UNSET
-    request = requests.begin(request_id, tapped.target_id, (timing or {}).get("requestTime", UNSET))
+    request = requests.begin(request_id, tapped.target_id, _asked_at(answer))
     request.document = True
     data = NetworkRequest(
         request_id=request_id,
         method=request.method,
-        url=_answered_url(under.url, response),
+        url=url,
         resource_type="Document",
         frame_id=frame_id,
         loader_id=request_id,
@@ -141,9 +145,22 @@ def _reconstructed(
     yield from request.tell(tapped.fact(data, "started"))
 
 
-def _answered_url(url: str, response: Response | UnsetType) -> str:
-    """Where a document came from: after redirects that were not told not where it had been looked for."""
-    return response.url if response and response.url != url.partition("#")[0] else url
+def _is_a_documents(answer: ResponseReceived) -> bool:
+    return answer.request_id == answer.loader_id and not is_internal(answer.response.url)
+
+
+def _asked_at(answer: ResponseReceived | None) -> float | UnsetType:
+    timing = answer.response.timing if answer is not None else UNSET
+    at = timing.get("requestTime") if timing else None
+    return at if isinstance(at, float) else UNSET
+
+
+def document_found(frame: Frame, tapped: Tapped) -> Iterator[Fact]:
+    """What a page shows when it is first listened to: where it got to by then is told now, and that it asked."""
+    told = list(navigation_found(frame, tapped))
+    if told:
+        yield from _reconstructed(frame.loader_id, tapped)
+    yield from told
 
 
 @cdp("Network.requestWillBeSentExtraInfo", RequestWillBeSentExtraInfo)
@@ -179,7 +196,7 @@ def request_served_from_cache(params: RequestServedFromCache, tapped: Tapped) ->
 def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact]:
     """The head of a response arrives. One from memory repeats the announcement of its first time, which is void now."""
     requests = tapped.browser.requests
-    yield from _reconstructed(params.request_id, tapped, params.response)
+    yield from _reconstructed(params.request_id, tapped, params)
     request = _told(params.request_id, tapped)
     if request is None or request.browsers_own:
         return
