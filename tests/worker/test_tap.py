@@ -21,6 +21,7 @@ from tests.support.cdp_replay import (
     event,
     replay,
     says,
+    shown,
 )
 from worker.cdp import frames
 from worker.tap.calls import viewport_calls
@@ -83,8 +84,9 @@ def _damage(body: dict[str, Any], data: st.DataObject) -> None:
 
 def test_each_target_is_listened_to_before_it_may_go_on(bench: Bench) -> None:
     bench.hear(attached(), attached(OTHER, "W1", "worker", parent=PAGE))
+    enabled = ["Network.enable", "Page.enable", "Runtime.enable", "Log.enable"]
     for session, calls in (
-        (PAGE, ["Network.enable", "Page.enable", "Runtime.enable", "Log.enable"]),
+        (PAGE, [*enabled, "Page.getFrameTree"]),
         (OTHER, ["Network.enable", "Runtime.enable", "Log.enable"]),
     ):
         to = [sent["method"] for sent in bench.line.sent if sent["sessionId"] == session.decode()]
@@ -170,6 +172,52 @@ def test_what_is_held_back_is_told_when_the_browser_is_gone(bench: Bench) -> Non
     assert len(bench.facts) == 2
     bench.tap.end()
     assert len(bench.facts) == 3
+
+
+# what a page had done before it was listened to
+
+THERE = {"id": "P1", "loaderId": "L1", "url": "http://a.test/there", "mimeType": "text/html"}
+
+
+def found(bench: Bench, frame: dict[str, Any]) -> list[str]:
+    """What is told once the tap hears where a page is."""
+    before = len(bench.facts)
+    (asked,) = bench.sent("Page.getFrameTree")
+    answer = {"id": asked["id"], "result": {"frameTree": {"frame": frame}}}
+    bench.hear(msgspec.json.encode(answer | {"sessionId": PAGE.decode()}))
+    return [shown(fact).split(" ")[0] for fact in bench.facts[before:]]
+
+
+def test_a_page_that_is_somewhere_already_asked_for_it(bench: Bench) -> None:
+    bench.hear(attached())
+    assert found(bench, THERE) == ["network.request", "navigation"]
+    bench.hear(event(PAGE, "Network.loadingFinished", requestId="L1"))
+    assert bench.facts[-1].status == "finished"
+    assert not bench.tap.passed_over
+
+
+@pytest.mark.parametrize("url", ["about:blank", "chrome://newtab/", "data:text/html,x"])
+def test_a_page_that_is_nowhere_yet_asked_for_nothing(url: str, bench: Bench) -> None:
+    bench.hear(attached())
+    assert found(bench, THERE | {"url": url}) == []
+
+
+def test_a_page_whose_arrival_was_told_does_not_arrive_twice(bench: Bench) -> None:
+    request = {"url": THERE["url"], "method": "GET"}
+    told = {"requestId": "L1", "loaderId": "L1", "frameId": "P1", "type": "Document"}
+    bench.hear(
+        attached(),
+        event(PAGE, "Network.requestWillBeSent", request=request, **told),
+        event(PAGE, "Page.frameNavigated", frame=THERE),
+    )
+    assert found(bench, THERE) == []
+
+
+def test_a_page_whose_arrival_alone_was_missed(bench: Bench) -> None:
+    request = {"url": THERE["url"], "method": "GET"}
+    told = {"requestId": "L1", "loaderId": "L1", "frameId": "P1", "type": "Document"}
+    bench.hear(attached(), event(PAGE, "Network.requestWillBeSent", request=request, **told))
+    assert found(bench, THERE) == ["navigation"]
 
 
 def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:

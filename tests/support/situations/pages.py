@@ -10,7 +10,7 @@ from tests.support.observed_site import HTML, Exchange, Reply
 
 from .failures import held
 from .redirects import to
-from .situation import Record, Scene, Situation, html, opens, opens_until, runs
+from .situation import Drive, Record, Scene, Situation, html, opens_until, runs
 
 ANYONE = (("Access-Control-Allow-Origin", "*"),)
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -142,6 +142,16 @@ async def _created_by_a_client(scene: Scene) -> None:
             "Target.createTarget", url=scene.url("/created"), browserContextId=context_id
         )
         await eventually(lambda: scene.site.seen("/created-target/picture.svg"))
+
+
+def _icon(path: str) -> Drive:
+    """Open the page, and stay until its icon is asked for, which is after it has loaded."""
+
+    async def drive(scene: Scene) -> None:
+        await scene.open()
+        await eventually(lambda: any(line.url.endswith(path) for line in scene.log()))
+
+    return drive
 
 
 async def _lazily(scene: Scene) -> None:
@@ -302,13 +312,17 @@ PAGES = [
     ),
     Situation(
         "favicon",
-        opens,
+        _icon("/icon.svg"),
         {
             "/": Reply(body=b"<link rel=icon href=icon.svg>", content_type=HTML),
             "/icon.svg": SVG,
         },
     ),
-    Situation("favicon-by-default", opens, {"/": Reply(body=b"page", content_type=HTML)}),
+    Situation(
+        "favicon-by-default",
+        _icon("/favicon.ico"),
+        {"/": Reply(body=b"page", content_type=HTML)},
+    ),
     Situation(
         "created-target",
         _created_by_a_client,

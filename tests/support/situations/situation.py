@@ -171,11 +171,6 @@ def runs(body: str) -> Drive:
     return drive
 
 
-async def opens(scene: Scene) -> None:
-    """Open the situation's page; that is all."""
-    await scene.open()
-
-
 def opens_until(condition: str) -> Drive:
     """Open the situation's page and wait for a condition in it."""
 

@@ -264,7 +264,9 @@ def test_clocks_of_two_processes_make_no_negative_time() -> None:
 
 
 STARTED = {"frameId": "P1", "loaderId": "L1", "url": "http://a.test/x#part"}
-HEAD = {"requestId": "L1", "type": "Document", "response": RESPONSE}
+HEAD: dict[str, Any] = {"requestId": "L1", "loaderId": "L1", "frameId": "P1", "type": "Document"}
+HEAD |= {"response": RESPONSE}
+FRAME = {"id": "P1", "loaderId": "L1", "url": RESPONSE["url"], "urlFragment": "#part"}
 ENDS = [
     ("Network.responseReceived", HEAD),
     ("Network.loadingFinished", {"requestId": "L1"}),
@@ -272,7 +274,14 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "params"), ENDS)
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("Network.responseReceived", HEAD | {"loaderId": ""}),
+        ("Network.responseReceived", HEAD | {"response": RESPONSE | {"url": "chrome://version/"}}),
+        *ENDS[1:],
+    ],
+)
 @pytest.mark.parametrize("url", [None, "about:srcdoc", "data:text/html,x"])
 def test_without_a_request_there_is_no_answer_and_no_end(
     method: str, params: dict[str, Any], url: str | None
@@ -294,8 +303,7 @@ def test_the_request_of_a_document_that_was_under_way_already(
     tapped = page()
     facts("Page.frameStartedNavigating", STARTED, tapped)
     if arrived:
-        frame = {"id": "P1", "loaderId": "L1", "url": RESPONSE["url"], "urlFragment": "#part"}
-        facts("Page.frameNavigated", {"frame": frame}, tapped)
+        facts("Page.frameNavigated", {"frame": FRAME}, tapped)
     request, *after = facts(method, params, tapped)
     assert request.status == "started"
     assert request.data == NetworkRequest(
@@ -308,6 +316,13 @@ def test_the_request_of_a_document_that_was_under_way_already(
         reconstructed=True,
     )
     assert len(after) == (0 if method == "Network.loadingFailed" else 1)  # that waits
+
+
+def test_its_answer_alone_tells_of_a_request() -> None:
+    request, _response = facts("Network.responseReceived", HEAD)
+    assert isinstance(request.data, NetworkRequest)
+    assert request.data.reconstructed
+    assert (request.data.url, request.data.frame_id) == (RESPONSE["url"], "P1")
 
 
 def test_of_that_request_is_told_what_can_be_known() -> None:
