@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import CONTENT_TYPE, Event
 from schemas.problems import CannotStart, ServerError
 from schemas.requests import Answer, Claim, Heartbeat, Refused
-from worker.publisher import LinkDown, Lost, Take
+from worker.publisher import LinkDown, Lost, Message, Take
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,9 @@ CLOSE_SECONDS = 1
 PENDING_BYTES = 16 * 1024 * 1024
 
 _claim = msgspec.json.Decoder(Claim)
-_HEAD = f"NATS/1.0\r\nNats-Msg-Id: %s\r\nContent-Type: {CONTENT_TYPE}\r\n\r\n".encode()
+_HEAD = f"NATS/1.0\r\nNats-Msg-Id: %s\r\nContent-Type: {CONTENT_TYPE}\r\n%s\r\n".encode()
+_BATCH = b"Nats-Batch-Id: %s\r\nNats-Batch-Sequence: %d\r\n"
+_COMMIT = b"Nats-Batch-Commit: 1\r\n"
 
 
 class Bus:
@@ -246,20 +248,16 @@ class PublishLink:
                     self._client.flush()
                 )  # what is published goes another way, and must not overtake
 
-    def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
-        """Send an event to its stream, to be answered under the token. Raises LinkDown.
+    def publish(self, messages: Sequence[Message], token: str) -> None:
+        """Send one message, or several as an atomic batch, to be answered under the token. Raises LinkDown.
 
         It is written to the socket at once: `Client.publish` would leave that to a task, a turn of the loop later.
         """
         client = self._client
         if client is None or not client.is_connected or client._transport is None:
             raise LinkDown("NATS is away")
-        head = _HEAD % event_id.encode()
-        command = f"HPUB {subject} {self._inbox}.{token} {len(head)} {len(head) + len(event)}\r\n"
-        try:
-            client._transport.write(b"%s%s%s\r\n" % (command.encode(), head, event))
-        except (OSError, RuntimeError) as error:  # closed a moment ago; nats-py has not seen it yet
-            raise LinkDown(f"NATS is away: {error}") from error
+        with _as_link_down():
+            client._transport.write(b"".join(_commands(messages, f"{self._inbox}.{token}")))
 
     async def close(self) -> None:
         """Close the connection without sending what it held back."""
@@ -268,6 +266,25 @@ class PublishLink:
             with contextlib.suppress(LinkDown), _as_link_down():
                 async with asyncio.timeout(CLOSE_SECONDS):  # a peer that stands still takes nothing
                     await client.close()
+
+
+def _commands(messages: Sequence[Message], reply: str) -> Iterator[bytes]:
+    """One message, or an atomic batch (NATS ADR-50) whose last message commits it; only that one is answered."""
+    if len(messages) == 1:
+        yield _hpub(messages[0], reply, b"")
+        return
+    batch_id = reply.partition(".")[2].encode()
+    for number, message in enumerate(messages, 1):
+        headers = _BATCH % (batch_id, number)
+        last = number == len(messages)
+        yield _hpub(message, reply if last else "", headers + _COMMIT if last else headers)
+
+
+def _hpub(message: Message, reply: str, headers: bytes) -> bytes:
+    subject, event_id, event = message
+    head = _HEAD % (event_id.encode(), headers)
+    command = f"HPUB {subject} {reply} {len(head)} {len(head) + len(event)}\r\n"
+    return b"%s%s%s\r\n" % (command.encode(), head, event)
 
 
 async def _connect(url: str, name: str) -> Client:

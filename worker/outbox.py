@@ -40,7 +40,6 @@ class Entry(Struct, eq=False):
     """
 
     event_id: str
-    run: str
     order: int
     segment: Segment
     offset: int
@@ -69,7 +68,7 @@ class Outbox:
         self._segment: Segment | None = None
         self._last_segment = 0
         self._last_order = 0
-        self._waiting = 0
+        self._waiting: dict[int, Entry] = {}  # by their order, which is how they come
         self._room_bytes = kept_bytes
         self.turns: Turns[Entry] = Turns()
         self.on_put: Callable[[], None] = _nobody_listens
@@ -91,13 +90,12 @@ class Outbox:
         return outbox
 
     def __len__(self) -> int:
-        return self._waiting
+        return len(self._waiting)
 
     @property
     def entries(self) -> list[Entry]:
         """All that wait, oldest first; for those who look at a beginning or an end, not at each event."""
-        waiting = [entry for entry in self.turns if entry.position is None]
-        return sorted(waiting, key=lambda entry: entry.order)
+        return list(self._waiting.values())
 
     def put(self, subject: str, event_id: str, event: bytes) -> Entry:
         """Append one event; it is on disk (in the sense of `write`) when this returns. Raises OSError."""
@@ -129,14 +127,13 @@ class Outbox:
             return
         entry.position = position
         entry.segment.waiting -= 1
-        self._waiting -= 1
+        del self._waiting[entry.order]
         if entry.kept is not None:
             self._room_bytes += entry.size_bytes
             entry.kept = None
         for waiter in entry.waiters:
             if not waiter.done():
                 waiter.set_result(position)
-        self.turns.settle(entry.run)
         self._drop_if_done(entry.segment)
 
     async def acknowledged(self, entry: Entry) -> int:
@@ -180,11 +177,10 @@ class Outbox:
         self, subject: str, event_id: str, segment: Segment, offset: int, size_bytes: int
     ) -> Entry:
         self._last_order += 1
-        run = subjects.run_of(subject)
-        entry = Entry(event_id, run, self._last_order, segment, offset, size_bytes)
+        entry = Entry(event_id, self._last_order, segment, offset, size_bytes)
         segment.waiting += 1
-        self._waiting += 1
-        self.turns.add(run, entry)
+        self._waiting[entry.order] = entry
+        self.turns.add(subjects.run_of(subject), entry)
         return entry
 
     def _recover(self, path: Path) -> None:

@@ -1,23 +1,23 @@
-"""Outbox to stream: each run in order and the runs by turns, pipelined, with deadlines of its own.
+"""Outbox to stream: each run in order and the runs by turns, one load at a time, with deadlines of its own.
 
-nats-py's `publish_async` never gives up on an acknowledgement, so the pipeline is ours: at most `WINDOW` events are in
-flight; when one is refused or late, the flight is called off and everything goes again from each run's oldest event
-that is not acknowledged. What the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place.
+nats-py's `publish_async` never gives up on an acknowledgement, so this is ours. What waits goes as one load: a single
+message when it is one event, else an atomic batch, which JetStream stores as a whole or not at all. The next load
+leaves when the last is acknowledged, so nothing is overtaken, whatever is refused. A load that is refused or late goes
+again event by event: what the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place, which
+JetStream does for single messages only.
 
-A flight begins with one event of each run at a time, until the stream has taken one; after a refusal, until it has
-taken a window of them. So what is refused again and again (a full stream, none at all) is not overtaken.
-
-An event goes out in the very call that puts it in the outbox, when there is room for it and no burst to gather
-(`worker.pace`).
+An event goes out in the very call that puts it in the outbox, when nothing is on its way and there is no burst to
+gather (`worker.pace`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -28,8 +28,8 @@ from worker.pace import Pace
 
 log = structlog.get_logger(__name__)
 
-WINDOW = 256
-WINDOW_BYTES = 16 * 1024 * 1024
+LOAD_EVENTS = 256  # JetStream takes 1,000 at most
+LOAD_BYTES = 4 * 1024 * 1024
 DEADLINE_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -43,13 +43,22 @@ class Refusal(Struct):
 
 
 class PublishAck(Struct):
-    """JetStream's answer to a publish."""
+    """JetStream's answer to a load: the position of its last event, and how many they are when it was a batch."""
 
     seq: int = 0
+    count: int = 1
     error: Refusal | None = None
 
 
 _ack = msgspec.json.Decoder(PublishAck)
+
+
+class Message(NamedTuple):
+    """An event as the stream takes it."""
+
+    subject: str
+    event_id: str
+    event: bytes
 
 
 Take = Callable[[str, bytes], None]
@@ -65,8 +74,8 @@ class Link(Protocol):
         Raises LinkDown.
         """
 
-    def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
-        """Send one event, to be answered under the token. Raises LinkDown."""
+    def publish(self, messages: Sequence[Message], token: str) -> None:
+        """Send one message, or several as an atomic batch, to be answered once, under the token. Raises LinkDown."""
 
     async def close(self) -> None:
         """Give the connection up, with whatever it has not sent."""
@@ -76,14 +85,15 @@ class LinkDown(Exception):
     """There is no connection to NATS at the moment."""
 
 
-class FlightLost(Exception):
-    """An event was refused or not acknowledged in time."""
+class LoadLost(Exception):
+    """A load was refused or not acknowledged in time."""
 
 
-class Flight(Struct, eq=False):
-    """An event that was sent and is not acknowledged; `since` is this process's monotonic clock, in seconds."""
+class Load(Struct, eq=False):
+    """Events on their way; `since` is this process's monotonic clock, in seconds."""
 
-    entry: Entry
+    token: str
+    entries: Sequence[Entry]
     since: float
 
 
@@ -96,14 +106,14 @@ class Publisher:
         self._link = link
         self._outbox = outbox
         self._deadline_seconds = deadline_seconds
-        self._flying: dict[str, Flight] = {}
-        self._flying_bytes = 0
+        self._load: Load | None = None
+        self._again: deque[Entry] = deque()  # of a load that was lost; the stream may have them
         self._last_token = 0
-        self._doubts = 1  # so many acknowledgements until the window opens
-        self._failure: FlightLost | None = None
+        self._failure: LoadLost | None = None
         self._lost = asyncio.Event()
         self._pace = Pace()
         self._gathering: asyncio.TimerHandle | None = None
+        self._hurried = False
         self._trouble = ""
 
     async def run(self) -> None:
@@ -111,48 +121,48 @@ class Publisher:
         pause = PAUSE_SECONDS
         while True:
             try:
-                await self._fly()
-            except (FlightLost, LinkDown) as trouble:
+                await self._publish()
+            except (LoadLost, LinkDown) as trouble:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS) if self._trouble else PAUSE_SECONDS
                 self._tell(str(trouble))
                 await asyncio.sleep(pause)
 
-    async def _fly(self) -> None:
-        """Send what waits and what comes, for as long as all goes well; raises FlightLost, LinkDown.
+    async def _publish(self) -> None:
+        """Send what waits and what comes, for as long as all goes well; raises LoadLost, LinkDown.
 
-        A flight has a connection of its own: what an old one still held back would come after what was sent since.
+        Each time over a connection of its own: what an old one still held back would come after what was sent since.
         """
-        self._flying.clear()
-        self._flying_bytes = 0
         self._failure = None
         self._lost.clear()
-        self._doubts = max(self._doubts, 1)
-        self._outbox.turns.restart(one_at_a_time=True)
         try:
             await self._link.open(self._take, self._lose)
-            self._outbox.on_put = self._on_put
-            self._outbox.on_awaited = self._send
+            self._outbox.on_put = self._send_or_gather
+            self._outbox.on_awaited = self._hurry
             self._send()
             await self._trouble_comes()
         finally:
             self._outbox.on_put = self._outbox.on_awaited = _wait
             self._gather_no_more()
+            self._call_off()
             await self._link.close()
 
-    def _lose(self, why: str) -> None:
-        """Nothing that flies will be answered any more."""
-        self._failure = FlightLost(why)
-        self._lost.set()
+    # what leaves, and when
 
-    def _on_put(self) -> None:
+    def _send_or_gather(self) -> None:
         """Send what is new, now or together with what comes next."""
-        unsent = len(self._outbox) - len(self._flying)
-        hold_seconds = self._pace.hold_seconds(unsent, time.monotonic())
-        if not hold_seconds:
+        if self._load is not None:
+            return
+        hold_seconds = self._pace.hold_seconds(len(self._outbox), time.monotonic())
+        if not hold_seconds or self._hurried or self._again:
             self._send()
         elif self._gathering is None:
             loop = asyncio.get_running_loop()
             self._gathering = loop.call_later(hold_seconds, self._send)
+
+    def _hurry(self) -> None:
+        """Somebody waits for an event: nothing is gathered until all are sent."""
+        self._hurried = True
+        self._send()
 
     def _gather_no_more(self) -> None:
         if self._gathering is not None:
@@ -160,85 +170,102 @@ class Publisher:
             self._gathering = None
 
     def _send(self) -> None:
-        """Put entries in flight, each run in its turn, until the window is full or all are sent."""
+        """Put the next load on its way, if there is something and nothing else is."""
+        if self._load is not None or self._failure is not None:
+            return
         self._gather_no_more()
-        sent = 0
-        while self._has_room() and (entry := self._outbox.turns.next()) is not None:
-            self._publish(entry)
-            sent += 1
-        self._pace.spend(sent, time.monotonic())
-
-    def _has_room(self) -> bool:
-        return (
-            self._failure is None
-            and len(self._flying) < WINDOW
-            and self._flying_bytes < WINDOW_BYTES
-        )
-
-    def _publish(self, entry: Entry) -> None:
+        entries = self._next()
+        self._hurried = self._hurried and bool(entries)
+        if not entries:
+            return
+        now = time.monotonic()
         self._last_token += 1
-        token = str(self._last_token)
-        self._flying[token] = Flight(entry, time.monotonic())
-        self._flying_bytes += entry.size_bytes
+        self._load = Load(str(self._last_token), entries, now)
+        self._pace.spend(len(entries), now)
         try:
-            subject, event = self._outbox.read(entry)
-            self._link.publish(subject, entry.event_id, event, token)
+            self._link.publish([self._message(entry) for entry in entries], self._load.token)
         except (LinkDown, OSError) as error:  # whoever put an event must not hear of it
             self._lose(str(error))
 
-    async def _trouble_comes(self) -> None:
-        """Wait until the flight is lost or its oldest event is late, and raise FlightLost then."""
-        while self._failure is None:
-            patience = self._patience()
-            if patience <= 0:
-                raise FlightLost("JetStream does not acknowledge")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self._lost.wait()
-        raise self._failure
+    def _next(self) -> list[Entry]:
+        """What goes next: one of those that go again, else each run in its turn until the load is full."""
+        if self._again:
+            return [self._again[0]]
+        entries: list[Entry] = []
+        size_bytes = 0
+        while len(entries) < LOAD_EVENTS and size_bytes < LOAD_BYTES:
+            entry = self._outbox.turns.next()
+            if entry is None:
+                break
+            entries.append(entry)
+            size_bytes += entry.size_bytes
+        return entries
 
-    def _patience(self) -> float:
-        """How many seconds the oldest flight may still take; one that is not sent yet has all of them."""
-        for flight in self._flying.values():
-            return flight.since + self._deadline_seconds - time.monotonic()
-        return self._deadline_seconds
+    def _message(self, entry: Entry) -> Message:
+        subject, event = self._outbox.read(entry)
+        return Message(subject, entry.event_id, event)
+
+    # what becomes of it
 
     def _take(self, token: str, body: bytes) -> None:
-        """An answer of JetStream's; one to a flight that was called off says nothing new."""
-        flight = self._flying.pop(token, None)
-        if flight is None:
+        """An answer of JetStream's; one to a load that was called off says nothing new."""
+        load = self._load
+        if load is None or load.token != token:
             return
-        self._flying_bytes -= flight.entry.size_bytes
-        position = self._position(body)
-        if position is None:
+        last = self._position(body, len(load.entries))
+        if last is None:
             return
-        self._outbox.acknowledge(flight.entry, position)
+        self._load = None
+        if self._again:
+            self._again.popleft()
+        first = last - len(load.entries) + 1
+        for position, entry in enumerate(load.entries, first):
+            self._outbox.acknowledge(entry, position)
         self._tell("")
-        self._trust()
-        if self._gathering is None:
-            self._send()
+        self._send_or_gather()
 
-    def _trust(self) -> None:
-        """The stream took one more."""
-        if self._doubts:
-            self._doubts -= 1
-            if not self._doubts:
-                self._outbox.turns.many_at_a_time()
-
-    def _position(self, body: bytes) -> int | None:
+    def _position(self, body: bytes, count: int) -> int | None:
+        """The position of the last of so many events; None when the load is lost."""
         try:
             ack = _ack.decode(body)
         except msgspec.MsgspecError:
             self._lose("no stream answers: a recorder makes it when it starts")
             return None
         if ack.error is not None:
-            self._doubts = WINDOW
             self._lose(f"JetStream refused an event: {ack.error.description}")
             return None
-        if not ack.seq:
-            self._lose("JetStream acknowledged an event without its position")
+        if not ack.seq or ack.count != count:
+            self._lose("JetStream acknowledged something else than was sent")
             return None
         return ack.seq
+
+    def _lose(self, why: str) -> None:
+        """What is on its way will not be answered any more."""
+        self._failure = LoadLost(why)
+        self._lost.set()
+
+    def _call_off(self) -> None:
+        """What was on its way goes again, one by one, before all else."""
+        load, self._load = self._load, None
+        if load is not None and not self._again:
+            self._again.extend(load.entries)
+
+    async def _trouble_comes(self) -> None:
+        """Wait until a load is lost or late, and raise LoadLost then."""
+        while self._failure is None:
+            patience = self._patience()
+            if patience <= 0:
+                raise LoadLost("JetStream does not acknowledge")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._lost.wait()
+        raise self._failure
+
+    def _patience(self) -> float:
+        """How many seconds the load may still take; one that is not sent yet has all of them."""
+        if self._load is None:
+            return self._deadline_seconds
+        return self._load.since + self._deadline_seconds - time.monotonic()
 
     def _tell(self, trouble: str) -> None:
         """Say what is wrong when it begins, changes or ends; not each time it is tried again."""
@@ -252,4 +279,4 @@ class Publisher:
 
 
 def _wait() -> None:
-    """There is no flight: what is put waits for the next."""
+    """Nothing is sent at the moment: what is put waits."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tests.support.worker_events import text_in
-from worker.publisher import LinkDown, Lost, Take
+from worker.publisher import LinkDown, Lost, Message, Take
 
 Answer = Callable[["ScriptedLink", str, str], bytes | None]
 
@@ -16,12 +16,14 @@ Answer = Callable[["ScriptedLink", str, str], bytes | None]
 class ScriptedLink:
     """A `publisher.Link` and the stream behind it, which tells copies by their id as JetStream does.
 
-    `script` says what becomes of an event: the answer's body, or None for none.
+    `script` says what becomes of an event: the answer's body, or None for none. Several events are an atomic batch: one
+    that is not stored keeps all the others out.
     """
 
     def __init__(self, script: Answer | None = None) -> None:
         self.stream: list[str] = []  # texts, in the order in which they were stored
         self.sent: list[str] = []  # texts, in the order in which they came, copies too
+        self.loads: list[int] = []  # how many events each load had
         self.in_flight: list[tuple[str, str]] = []  # sent and not answered: token, text
         self.away = False
         self.script = script or store
@@ -38,18 +40,39 @@ class ScriptedLink:
     async def close(self) -> None:
         """What is in flight may still be answered, later than anyone listens."""
 
-    def publish(self, subject: str, event_id: str, event: bytes, token: str) -> None:
-        assert subject.startswith("runs.")
+    def publish(self, messages: Sequence[Message], token: str) -> None:
+        assert all(message.subject.startswith("runs.") for message in messages)
         if self.away:
             raise LinkDown("NATS is away")
-        text = text_in(event)
-        self.sent.append(text)
+        texts = [text_in(message.event) for message in messages]
+        self.sent += texts
+        self.loads.append(len(texts))
         self.came.set()
-        answer = self.script(self, event_id, text)
+        answer = self._answer(messages) if len(messages) == 1 else self._answer_batch(messages)
         if answer is None:
-            self.in_flight.append((token, text))
+            self.in_flight.append((token, texts[0]))
         else:
             asyncio.get_running_loop().call_soon(self._take, token, answer)
+
+    def _answer(self, messages: Sequence[Message]) -> bytes | None:
+        return self.script(self, messages[0].event_id, text_in(messages[0].event))
+
+    def _answer_batch(self, messages: Sequence[Message]) -> bytes | None:
+        if any(message.event_id in self._positions for message in messages):
+            return refusal("batch publish contains duplicate message id")
+        stream, positions = [*self.stream], {**self._positions}
+        for message in messages:
+            answer = self._answer([message])
+            stored = message.event_id in self._positions
+            if not stored:
+                self.stream[:], self._positions = stream, positions
+                return answer
+            if answer is None:
+                for each in messages:
+                    self.keep(each.event_id, text_in(each.event))
+                return None
+        ack = {"stream": "RUNS", "seq": len(self.stream), "batch": "b", "count": len(messages)}
+        return msgspec.json.encode(ack)
 
     def keep(self, event_id: str, text: str) -> bytes:
         """Store an event once; the acknowledgement."""
