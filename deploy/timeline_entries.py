@@ -104,7 +104,7 @@ class Exchange(Entry):
         return isinstance(self.end, NetworkFailed) and not self.end.canceled
 
     def segments(self) -> Iterator[Segment]:
-        yield Segment(self.hops[0].method if self.hops else "?", "dim")
+        yield Segment((self.hops and self.hops[0].method) or "?", "dim")
         for at, hop in enumerate(self.hops):
             if at:
                 yield Segment("→", "yellow")
