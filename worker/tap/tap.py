@@ -96,9 +96,7 @@ class Tap:
         self._sessions: dict[str, bytes] = {}
         self._spare: dict[bytes, str] = {}  # of targets that another session tells of
         self._awaited: dict[int, Callable[[Raw], None]] = {}
-        self._bound: dict[
-            str, str
-        ] = {}  # pages that are not listened to yet, and where they shall go
+        self._bound: dict[str, str] = {}  # where pages shall go that are not listened to yet
         self._newest_page = ""
         self._last_id = 0
         self._dialogs = Dialogs(answerable, self._dismiss)
