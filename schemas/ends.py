@@ -20,9 +20,22 @@ LAUNCH_FAILED = End("failed", "browser.launch_failed", "The browser could not be
 HOST_RESTARTED = End(
     "failed", "runtime.host_restarted", "The worker died and came back; its browser is gone."
 )
+HOST_LOST = End(
+    "failed",
+    "runtime.host_lost",
+    "The worker host was out of reach for too long; the run was ended.",
+)
 SPOOL_FULL = End("failed", "runtime.spool_full", "The worker's disk took no more events.")
 
 ENDS = {
     end.code: end
-    for end in (REQUESTED, HOST_DRAINED, BROWSER_CRASHED, LAUNCH_FAILED, HOST_RESTARTED, SPOOL_FULL)
+    for end in (
+        REQUESTED,
+        HOST_DRAINED,
+        BROWSER_CRASHED,
+        LAUNCH_FAILED,
+        HOST_RESTARTED,
+        HOST_LOST,
+        SPOOL_FULL,
+    )
 }

@@ -63,7 +63,9 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `beat` grows by one each time, so that a recorder judges by change and never by another host's clock.
     `sandbox` tells whether Chromium's own sandbox is on, and why not. `clock_skew_ms` is how far the host's clock is
-    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured.
+    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured. `spool_bytes` are the events
+    on its disk that the stream does not have yet, `spool_full` that it takes no new runs for that; `set_aside` counts
+    what could not be read or published and waits in files of its own for a person.
     """
 
     worker_id: str
@@ -79,8 +81,12 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     backlog: int = 0
     clock_skew_ms: int | None = None
     clock_uncertainty_ms: int | None = None
+    spool_bytes: int = 0
+    spool_limit_bytes: int = 0
+    spool_full: bool = False
+    set_aside: int = 0
 
     @property
     def free(self) -> int:
         """How many more runtimes it would start now."""
-        return 0 if self.draining else max(0, self.capacity - self.active)
+        return 0 if self.draining or self.spool_full else max(0, self.capacity - self.active)
