@@ -63,9 +63,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `beat` grows by one each time, so that a recorder judges by change and never by another host's clock.
     `sandbox` tells whether Chromium's own sandbox is on, and why not. `clock_skew_ms` is how far the host's clock is
-    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured. `spool_bytes` are the events
-    on its disk that the stream does not have yet, `spool_full` that it takes no new runs for that; `set_aside` counts
-    what could not be read or published and waits in files of its own for a person.
+    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured.
+
+    `spool_bytes` are the events on its disk that the stream does not have yet, `spool_full` that it takes no new runs
+    for that; `set_aside` counts what could not be read or published and waits in files of its own for a person.
     """
 
     worker_id: str
