@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from recorder import bus as buses
+from recorder.admin import open_admin
 from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
@@ -61,7 +62,8 @@ async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
         jobs = {f"consumer-{each.stream}": each.run() for each in recorder.consumers}
         async with _in_background({**jobs, "fleet-watch": recorder.fleet.watch()}):
             await _make_default_space(recorder)
-            yield recorder
+            async with open_admin(recorder):
+                yield recorder
 
 
 async def _serve(
