@@ -20,6 +20,7 @@ from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.fleet import Fleet
 from recorder.news import News
+from recorder.ops.scratch import clear_away_leftovers
 from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
@@ -53,10 +54,12 @@ async def serve(
 @asynccontextmanager
 async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
     """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart."""
+    database = Path(settings.database)
     async with (
-        open_store(Path(settings.database), PROJECTIONS) as store,
+        open_store(database, PROJECTIONS) as store,
         buses.connect(settings.nats_url, f"runreel-recorder-{settings.recorder_id}") as bus,
     ):
+        clear_away_leftovers(database)
         await _prepare(bus, settings)
         recorder = _assemble(settings, bus, store)
         jobs = {f"consumer-{each.stream}": each.run() for each in recorder.consumers}
