@@ -18,6 +18,8 @@ from tests.support import recorder_spec as spec
 from tests.support.faults.statements import Counter
 from tests.support.recorder_streams import cut, repeated, streams
 
+Rows = list[list[tuple[object, ...]]]
+
 EACH = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda each: each.name)
 SETTINGS = settings(
     max_examples=25,
@@ -69,9 +71,7 @@ def _copy_as_a_crash_leaves_it(live: Path, crashed: Path) -> None:
         shutil.copy(f"{live}{suffix}", f"{crashed}{suffix}")
 
 
-async def _rows(
-    file: Path, projection: Projection, batches: Sequence[Sequence[Message]]
-) -> list[list[object]]:
+async def _rows(file: Path, projection: Projection, batches: Sequence[Sequence[Message]]) -> Rows:
     """The projection's tables once all is applied, from the file's checkpoint on."""
     async with open_store(file, (projection,)) as store:
         await _apply(store, projection, batches)
@@ -87,7 +87,7 @@ async def _apply(
         await spec.apply(store, [each for each in batch if each.position > position], (projection,))
 
 
-async def _dump(store: Store, projection: Projection) -> list[list[object]]:
+async def _dump(store: Store, projection: Projection) -> Rows:
     return [
         sorted(tuple(row) for row in await store.rows(f"SELECT * FROM {table}"))
         for table in projection.tables

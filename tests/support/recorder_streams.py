@@ -26,7 +26,7 @@ NAMES = ("one", "two", "three")  # of runs and of resources
 TIMES = tuple(f"2026-01-01T00:00:0{second}.000Z" for second in range(5))
 # What changes more than a count.
 OFTEN = {subjects.RUNS: ("runtime.lifecycle",), subjects.CONTROL: ("space.", "runtime.", "run.")}
-STATUSES = ("started", "stopped", "failed", msgspec.UNSET)
+STATUSES: tuple[Any, ...] = ("started", "stopped", "failed", msgspec.UNSET)
 
 
 @st.composite
