@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from recorder import bus as buses
+from recorder.admin import open_admin
 from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
@@ -20,6 +21,7 @@ from recorder.facts import Facts
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.news import News
+from recorder.ops.scratch import clear_away_leftovers
 from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
@@ -54,15 +56,18 @@ async def serve(
 @asynccontextmanager
 async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
     """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart."""
+    database = Path(settings.database)
     async with (
-        open_store(Path(settings.database), PROJECTIONS) as store,
+        open_store(database, PROJECTIONS) as store,
         buses.connect(settings.nats_url, f"runreel-recorder-{settings.recorder_id}") as bus,
     ):
+        clear_away_leftovers(database)
         await _prepare(bus, settings)
         recorder = _assemble(settings, bus, store)
         async with _in_background(_jobs(recorder)):
             await _make_default_space(recorder)
-            yield recorder
+            async with open_admin(recorder):
+                yield recorder
 
 
 def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:

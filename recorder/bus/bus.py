@@ -30,6 +30,7 @@ from recorder.bus.configs import (
     bucket_config,
     consumer_config,
     differences,
+    reader_config,
     starting_at,
     stream_config,
 )
@@ -157,6 +158,20 @@ class Bus:
         with suppress(js_errors.NotFoundError):
             await self._js.delete_consumer(stream, str(config.durable_name))
         await self._js.add_consumer(stream, config)
+
+    @asynccontextmanager
+    async def reader(self, stream: str, start: int) -> AsyncIterator[str]:
+        """The name of a consumer for this block only, from `start` on; nothing is acknowledged to it."""
+        config = reader_config(start)
+        with reaching():
+            info = await self._js.add_consumer(stream, config)
+        try:
+            yield info.name
+        finally:
+            with suppress(
+                *DOWN
+            ):  # else it goes by itself, for nobody asks it for messages any more
+                await self._js.delete_consumer(stream, info.name)
 
     @asynccontextmanager
     async def inbox(self, arrived: Arrival, lost: Callable[[], None]) -> AsyncIterator[str]:
