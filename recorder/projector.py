@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
-
 from recorder.checkpoint import Checkpoint
-from recorder.entries import Entry, Message, read
+from recorder.entries import Entry, Message, fresh, read
 from recorder.news import News
+from recorder.parking import (
+    NOTHING_STANDS,
+    Culprit,
+    Sorted,
+    Standing,
+    is_of_the_message,
+    sort_out,
+)
 from recorder.projections.projection import Change, Projection
 from recorder.store import Batch, LogRow, Store, Transaction
-
-log = structlog.get_logger()
+from recorder.store.parked import Projecting, projections_of, standing_of, tell_parked
 
 
 class BatchBeforeFailed(Exception):
@@ -39,11 +44,11 @@ class Projector:
         last = messages[-1]
         async with self._turn(last.stream) as before:
             entries = [read(message) for message in messages]
-            _log_unreadable(entries)
             job = self._job(entries)
             if before is not None:
                 await before
-            await self._store.write(job)
+            culprits = await self._store.write(job)
+        tell_parked(culprits)
         runs = {entry.run_id for entry in entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
 
@@ -64,46 +69,95 @@ class Projector:
             if self._newest[stream] is mine:
                 del self._newest[stream]
 
-    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
-        """Planned here and now, in the hope that all events are new, as they mostly are."""
+    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], Sequence[Culprit]]:
+        """Planned here and now, in the hope that all events are new and nobody parked, as mostly."""
         event_ids = [entry.event_id for entry in entries if entry.event_id]
-        batch = plan(entries, (), self._projections)
+        hoped = self._find_plan(entries)
 
-        def job(transaction: Transaction) -> None:
+        def job(transaction: Transaction) -> Sequence[Culprit]:
             known = transaction.known_ids(event_ids)
-            transaction.apply(plan(entries, known, self._projections) if known else batch)
+            standing = standing_of(transaction, entries)
+            as_hoped = not known and standing is NOTHING_STANDS
+            batch = hoped if as_hoped else self._find_plan(entries, known, standing)
+            if batch is None or not _fits(transaction, batch):
+                batch = self._taken_apart(transaction, entries, known, standing)
+            return batch.culprits
 
         return job
 
+    def _find_plan(
+        self,
+        entries: Sequence[Entry],
+        known: Collection[str] = (),
+        standing: Standing = NOTHING_STANDS,
+    ) -> Batch | None:
+        """What the entries change together; None if they must be projected one by one."""
+        if standing.skipped:
+            return None
+        try:
+            return plan(entries, known, self._projections, standing.parked)
+        except Exception as error:
+            if not is_of_the_message(error):
+                raise
+            return None
+
+    def _taken_apart(
+        self,
+        transaction: Transaction,
+        entries: Sequence[Entry],
+        known: Collection[str],
+        standing: Standing,
+    ) -> Batch:
+        new = tuple(fresh(entries, known))
+        fed = projections_of(entries[0].message.stream, self._projections)
+        found = Projecting(transaction, fed).one_by_one(new, standing)
+        batch = _batch(entries, new, (), found)
+        transaction.apply(batch)
+        return batch
+
 
 def plan(
-    entries: Sequence[Entry], known: Collection[str], projections: Sequence[Projection]
+    entries: Sequence[Entry],
+    known: Collection[str],
+    projections: Sequence[Projection],
+    parked: Collection[str] = (),
 ) -> Batch:
-    """What entries of one stream change, given the event ids that the log holds already."""
+    """What entries of one stream change, given the event ids that the log holds already, and who is
+    parked. Raises what a projection raises.
+    """
     new = tuple(fresh(entries, known))
+    found = sort_out(new, parked)
+    return _batch(entries, new, tuple(_changes(found.good, projections)), found)
+
+
+def _batch(
+    entries: Sequence[Entry], new: Sequence[Entry], changes: Sequence[Change], found: Sorted
+) -> Batch:
     last = entries[-1].message
     return Batch(
         log=[_log_row(entry) for entry in new],
-        changes=tuple(_changes(new, projections)),
+        changes=changes,
         checkpoint=Checkpoint(
             stream=last.stream,
             epoch=last.epoch,
             position=last.position,
             message_id=last.message_id,
         ),
+        waiting=found.waiting,
+        culprits=found.culprits,
     )
 
 
-def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
-    """Entries whose event is seen for the first time; what cannot be read is always kept."""
-    seen = set(known)
-    for entry in entries:
-        event_id = entry.event_id
-        if event_id is None:
-            yield entry
-        elif event_id not in seen:
-            seen.add(event_id)
-            yield entry
+def _fits(transaction: Transaction, batch: Batch) -> bool:
+    """Apply it, unless the database refuses what a message says; then nothing is done."""
+    try:
+        transaction.apply(batch)
+    except Exception as error:
+        if not is_of_the_message(error):
+            raise
+        transaction.begin_anew()
+        return False
+    return True
 
 
 def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Change]:
@@ -122,17 +176,4 @@ def _log_row(entry: Entry) -> LogRow:
         entry.run_id,
         message.subject,
         message.body,
-        entry.error,
     )
-
-
-def _log_unreadable(entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if entry.error:
-            log.warning(
-                "projector.unreadable",
-                stream=entry.message.stream,
-                position=entry.message.position,
-                subject=entry.message.subject,
-                reason=entry.error,
-            )

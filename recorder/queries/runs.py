@@ -30,7 +30,11 @@ WHERE sequence > previous + 1 ORDER BY 1 LIMIT ?
 """
 
 
-_ONE = "SELECT * FROM runs WHERE id = ?"
+_ONE = """
+SELECT runs.*, code AS parked_code, position AS parked_at, reason AS parked_reason FROM runs
+LEFT JOIN quarantine INDEXED BY quarantine_parked ON stream = 'RUNS' AND owner = id AND NOT skipped
+WHERE id = ?
+"""
 
 
 class RunFilter(Struct, frozen=True):
@@ -65,6 +69,11 @@ def summary(rows: Sequence[sqlite3.Row]) -> RunSummary:
     return RunSummary(**_summary(_only(rows)))
 
 
+def is_parked(rows: Sequence[sqlite3.Row]) -> bool:
+    """Whether events of that run wait, whose places lie before what is shown of others already."""
+    return bool(rows) and rows[0]["parked_code"] is not None
+
+
 async def find_course(store: Store, run_id: str) -> Course | None:
     """How far a run has come, or None."""
     row = await store.find_row(*one_run(run_id))
@@ -88,6 +97,7 @@ async def get_run(store: Store, run_id: str) -> Run:
         last_sequence=row["last_sequence"],
         missing=[] if whole else await _gaps(store, run_id),
         late=row["late"],
+        parked=_parked(row),
     )
 
 
@@ -186,3 +196,12 @@ def _failure(row: sqlite3.Row) -> Failure | None:
     if row["status"] != "failed":
         return None
     return Failure(code=row["end_code"], message=row["end_message"])
+
+
+def _parked(row: sqlite3.Row) -> Failure | None:
+    if row["parked_code"] is None:
+        return None
+    reason = (
+        f"What happened from position {row['parked_at']} on is not shown: {row['parked_reason']}"
+    )
+    return Failure(code=row["parked_code"], message=reason)

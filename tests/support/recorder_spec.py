@@ -72,16 +72,18 @@ def given(directory: Path, *before: Message) -> Spec:
 async def apply(store: Store, batch: Sequence[Message]) -> None:
     """One batch through the real projector."""
     if batch:
-        await Projector(store, News(), PROJECTIONS).apply(batch)
+        await Projector(store, News(), store.projections).apply(batch)
 
 
 async def dump(store: Store) -> str:
-    """Everything in the projections' tables and the checkpoints, in a canonical form."""
-    tables = [table for projection in PROJECTIONS for table in projection.tables]
+    """Everything in the projections' tables, the quarantine and the checkpoints, in a canonical form."""
+    tables = [table for each in store.projections for table in each.tables]
     found = {}
-    for table in (*tables, "checkpoints"):
+    for table in (*tables, "quarantine", "checkpoints"):
         rows = [list(row) for row in await store.rows(f"SELECT * FROM {table}")]
         found[table] = sorted(json.dumps(row, default=repr) for row in rows)
+    parked = await store.rows("SELECT stream, epoch, position, owner FROM log WHERE parked")
+    found["parked"] = sorted(json.dumps(list(row)) for row in parked)
     return json.dumps(found, indent=1)
 
 
