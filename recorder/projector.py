@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Entry, Message, fresh, read
@@ -71,49 +72,59 @@ class Projector:
 
     def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], Sequence[Culprit]]:
         """Planned here and now, in the hope that all events are new and nobody parked, as mostly."""
-        event_ids = [entry.event_id for entry in entries if entry.event_id]
-        hoped = self._find_plan(entries)
+        hoped = _find_plan(entries, self._projections)
+        return partial(project, entries=entries, projections=self._projections, hoped=hoped)
 
-        def job(transaction: Transaction) -> Sequence[Culprit]:
-            known = transaction.known_ids(event_ids)
-            standing = standing_of(transaction, entries)
-            as_hoped = not known and standing is NOTHING_STANDS
-            batch = hoped if as_hoped else self._find_plan(entries, known, standing)
-            if batch is None or not _fits(transaction, batch):
-                batch = self._taken_apart(transaction, entries, known, standing)
-            return batch.culprits
 
-        return job
+def project(
+    transaction: Transaction,
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    hoped: Batch | None = None,
+) -> Sequence[Culprit]:
+    """Write what entries of one stream change; the messages that parked their owner.
 
-    def _find_plan(
-        self,
-        entries: Sequence[Entry],
-        known: Collection[str] = (),
-        standing: Standing = NOTHING_STANDS,
-    ) -> Batch | None:
-        """What the entries change together; None if they must be projected one by one."""
-        if standing.skipped:
-            return None
-        try:
-            return plan(entries, known, self._projections, standing.parked)
-        except Exception as error:
-            if not is_of_the_message(error):
-                raise
-            return None
+    `hoped` is what they change if the log knows none of them and nobody was parked before. A batch that cannot
+    be projected as a whole is taken apart; only there it costs more.
+    """
+    known = transaction.known_ids([entry.event_id for entry in entries if entry.event_id])
+    standing = standing_of(transaction, entries)
+    if known or standing is not NOTHING_STANDS or hoped is None:
+        hoped = _find_plan(entries, projections, known, standing)
+    if hoped is not None and _fits(transaction, hoped):
+        return hoped.culprits
+    return _take_apart(transaction, entries, projections, known, standing)
 
-    def _taken_apart(
-        self,
-        transaction: Transaction,
-        entries: Sequence[Entry],
-        known: Collection[str],
-        standing: Standing,
-    ) -> Batch:
-        new = tuple(fresh(entries, known))
-        fed = projections_of(entries[0].message.stream, self._projections)
-        found = Projecting(transaction, fed).one_by_one(new, standing)
-        batch = _batch(entries, new, (), found)
-        transaction.apply(batch)
-        return batch
+
+def _find_plan(
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    known: Collection[str] = (),
+    standing: Standing = NOTHING_STANDS,
+) -> Batch | None:
+    """What the entries change together; None if they must be projected one by one."""
+    if standing.skipped:
+        return None
+    try:
+        return plan(entries, known, projections, standing.parked)
+    except Exception as error:
+        if not is_of_the_message(error):
+            raise
+        return None
+
+
+def _take_apart(
+    transaction: Transaction,
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    known: Collection[str],
+    standing: Standing,
+) -> Sequence[Culprit]:
+    new = tuple(fresh(entries, known))
+    fed = projections_of(entries[0].message.stream, projections)
+    found = Projecting(transaction, fed).one_by_one(new, standing)
+    transaction.apply(_batch(entries, new, (), found))
+    return found.culprits
 
 
 def plan(

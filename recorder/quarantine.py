@@ -25,7 +25,7 @@ SELECT quarantine.stream, quarantine.epoch, quarantine.position, quarantine.owne
   reason, skipped, subject, event_id, length(raw),
   CASE WHEN skipped THEN 0 ELSE (
     SELECT count(*) FROM log AS waiting
-    WHERE waiting.parked AND waiting.owner = quarantine.owner
+    WHERE waiting.parked AND waiting.parked_owner = quarantine.owner
       AND waiting.stream = quarantine.stream) END
 FROM quarantine LEFT JOIN log ON log.stream = quarantine.stream
   AND log.epoch = quarantine.epoch AND log.position = quarantine.position

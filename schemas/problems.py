@@ -8,6 +8,7 @@ Problem
 ├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
 └── ServerError
 CannotStart: a process of ours refuses to start; one sentence for the terminal
+└── CannotReach: what a command needs is not there now
 """
 
 from __future__ import annotations
@@ -168,3 +169,7 @@ class CannotStart(Exception):
         self.message = message
         self.hint = hint
         super().__init__(f"{message} {hint}")
+
+
+class CannotReach(CannotStart):
+    """What a command needs is not there now: no server answers, or a file is missing."""

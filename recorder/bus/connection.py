@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from recorder.bus.bus import Bus, server_version
 from recorder.bus.errors import DOWN, words
-from schemas.problems import CannotStart
+from schemas.problems import CannotReach, CannotStart
 
 log = structlog.get_logger()
 
@@ -43,10 +43,10 @@ class _Callbacks:
 
 
 @asynccontextmanager
-async def connect(url: str, name: str) -> AsyncIterator[Bus]:
-    """A bus; tries for 30 s. Raises CannotStart."""
+async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> AsyncIterator[Bus]:
+    """A bus; tries for so many seconds. Raises CannotStart, CannotReach where nobody answers."""
     callbacks = _Callbacks()
-    client = await _connect(url, name, callbacks)
+    client = await _connect(url, name, callbacks, seconds)
     try:
         _check_version(client)
         callbacks.bus = Bus(client)
@@ -56,9 +56,9 @@ async def connect(url: str, name: str) -> AsyncIterator[Bus]:
         await client.close()
 
 
-async def _connect(url: str, name: str, callbacks: _Callbacks) -> Client:
+async def _connect(url: str, name: str, callbacks: _Callbacks, seconds: float) -> Client:
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(seconds):
             return await nats.connect(
                 url,
                 name=name,
@@ -72,7 +72,7 @@ async def _connect(url: str, name: str, callbacks: _Callbacks) -> Client:
             )
     except DOWN as error:
         why = callbacks.last_error or words(error)
-        raise CannotStart(
+        raise CannotReach(
             f"The NATS server at {_without_password(url)} cannot be reached: {why}.",
             "Start it, or set RUNREEL_NATS_URL.",
         ) from error

@@ -39,6 +39,7 @@ CREATE TABLE runs (
 _BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
 _BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
+_OPEN = "CREATE INDEX runs_open ON runs (created_at, id) WHERE finished_at IS NULL"
 
 _BEFORE = """
 INSERT INTO runs
@@ -178,9 +179,9 @@ def _usual_status(known: ends.End | None) -> str:
 
 RUNS = Projection(
     name="runs",
-    version=1,
+    version=2,
     stream=subjects.RUNS,
     tables=("runs",),
-    ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE),
+    ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE, _OPEN),
     project=project,
 )

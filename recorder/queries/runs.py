@@ -35,6 +35,7 @@ SELECT runs.*, code AS parked_code, position AS parked_at, reason AS parked_reas
 LEFT JOIN quarantine INDEXED BY quarantine_parked ON stream = 'RUNS' AND owner = id AND NOT skipped
 WHERE id = ?
 """
+OPEN = "SELECT id, runtime_id, space_id FROM runs WHERE finished_at IS NULL"
 
 
 class RunFilter(Struct, frozen=True):
@@ -43,6 +44,14 @@ class RunFilter(Struct, frozen=True):
     space_id: str | None = None
     runtime_id: str | None = None
     status: Sequence[str] = ()
+
+
+class OpenRun(Struct, frozen=True):
+    """A run that has not ended."""
+
+    id: str
+    runtime_id: str
+    space_id: str
 
 
 class Course(Struct, frozen=True):
@@ -85,6 +94,11 @@ async def find_course(store: Store, run_id: str) -> Course | None:
         end_code=row["end_code"],
         end_message=row["end_message"],
     )
+
+
+async def list_open(store: Store) -> list[OpenRun]:
+    """Every run that has not ended."""
+    return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 
 async def get_run(store: Store, run_id: str) -> Run:

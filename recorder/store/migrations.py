@@ -37,10 +37,10 @@ CREATE TABLE projections (
 ) WITHOUT ROWID
 """
 
-# A parked row waits for its owner: it is in the log and in no projection. `owner` is set while it waits.
+# A parked row waits for its owner, `parked_owner`: it is in the log and in no projection.
 _PARKED = "ALTER TABLE log ADD COLUMN parked INTEGER NOT NULL DEFAULT 0"
-_OWNER = "ALTER TABLE log ADD COLUMN owner TEXT"
-_BY_OWNER = "CREATE INDEX log_parked ON log (owner, stream, epoch, position) WHERE parked"
+_OWNER = "ALTER TABLE log ADD COLUMN parked_owner TEXT"
+_BY_OWNER = "CREATE INDEX log_parked ON log (parked_owner, stream, epoch, position) WHERE parked"
 # No time of ours: but for `skipped`, an operator's decision, the table is made of the stream.
 _QUARANTINE = """
 CREATE TABLE quarantine (

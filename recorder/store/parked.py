@@ -40,9 +40,9 @@ WHERE stream = ? AND (epoch, position) >= (?, ?) AND (epoch, position) <= (?, ?)
 """
 _WAITING = """
 SELECT id, stream, epoch, position, subject, raw, event_id FROM log
-WHERE parked AND owner = ? AND stream = ? ORDER BY epoch, position LIMIT ?
+WHERE parked AND parked_owner = ? AND stream = ? ORDER BY epoch, position LIMIT ?
 """
-_GO_ON = "UPDATE log SET parked = 0, owner = NULL, event_id = ?, run_id = ? WHERE id = ?"
+_GO_ON = "UPDATE log SET parked = 0, parked_owner = NULL, event_id = ?, run_id = ? WHERE id = ?"
 _FORGET = "DELETE FROM log WHERE id = ?"
 _UNPARK = "DELETE FROM quarantine WHERE NOT skipped AND stream = ? AND owner = ?"
 

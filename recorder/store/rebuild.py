@@ -28,7 +28,7 @@ SELECT stream, epoch, position, subject, raw FROM log
 WHERE stream = ? AND (epoch, position) > (?, ?) AND NOT parked
 ORDER BY epoch, position LIMIT ?
 """
-_UNPARK_ALL = "UPDATE log SET parked = 0, owner = NULL WHERE parked AND stream = ?"
+_UNPARK_ALL = "UPDATE log SET parked = 0, parked_owner = NULL WHERE parked AND stream = ?"
 _EMPTY_QUARANTINE = "DELETE FROM quarantine WHERE NOT skipped AND stream = ?"
 _MARK = """
 INSERT INTO projections (name, version) VALUES (?, ?)

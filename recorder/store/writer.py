@@ -60,7 +60,7 @@ INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw) VALUES
 """
 _LOG_ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _WAIT = """
-UPDATE log SET parked = 1, owner = ? WHERE stream = ? AND epoch = ? AND position = ?
+UPDATE log SET parked = 1, parked_owner = ? WHERE stream = ? AND epoch = ? AND position = ?
 """
 _QUARANTINE = """
 INSERT INTO quarantine (stream, epoch, position, owner, code, projection, reason)

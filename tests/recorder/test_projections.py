@@ -118,10 +118,14 @@ async def test_unreadable_message_is_kept_at_its_position_and_parks_its_run(
     rows = await (
         spec.given(tmp_path, spec.raw_message(1, subject, body))
         .when([good], times=times)
-        .then("SELECT position, raw, parked, owner, run_id FROM log ORDER BY position")
+        .then("SELECT position, raw, parked, parked_owner, run_id FROM log ORDER BY position")
     )
     assert [(row["position"], row["parked"]) for row in rows] == [(1, 1), (2, 1)]
-    assert (rows[0]["raw"], rows[0]["run_id"], rows[0]["owner"]) == (body, run.run_id, run.run_id)
+    assert (rows[0]["raw"], rows[0]["run_id"], rows[0]["parked_owner"]) == (
+        body,
+        run.run_id,
+        run.run_id,
+    )
 
 
 @pytest.mark.parametrize(

@@ -38,22 +38,24 @@ def watchful(raises: bool, version: int = 1) -> Projection:
             if raises and entry.event.type == "bad.disk":
                 yield Statement("SELECT * FROM no_such_table", {})
             number = None if raises and entry.event.type == "bad.sql" else entry.event.number
-            rows.append((entry.event.runid, number))
-        yield Rows("INSERT INTO seen VALUES", "(?, ?)", "", rows)
+            rows.append((entry.event.id, entry.event.runid, number))
+        yield Rows("INSERT INTO seen VALUES", "(?, ?, ?)", "", rows)
 
     return Projection(
         name="seen",
         version=version,
         stream=subjects.RUNS,
         tables=("seen",),
-        ddl=("CREATE TABLE seen (run_id TEXT NOT NULL, number INTEGER NOT NULL)",),
+        ddl=(
+            "CREATE TABLE seen (id TEXT PRIMARY KEY, run_id TEXT NOT NULL, number INTEGER NOT NULL)",
+        ),
         project=project,
     )
 
 
 STRICT = (*PROJECTIONS, watchful(raises=True))
 LENIENT = (*PROJECTIONS, watchful(raises=False, version=2))
-SEEN = "SELECT number FROM seen WHERE run_id = ? ORDER BY rowid"
+SEEN = "SELECT number FROM seen WHERE run_id = ? ORDER BY number"
 
 
 class World:
@@ -195,7 +197,9 @@ async def test_many_go_on_in_several_transactions(
     await world.happen(world.a.launching(), b"?", *(world.a.event("x.y") for _ in range(6)))
     assert (await world.skip(2)).went_on == 7
     assert await world.seen(world.a) == [1, 2, 3, 4, 5, 6, 7]
-    assert await world.store.rows("SELECT * FROM log WHERE parked OR owner IS NOT NULL") == []
+    assert (
+        await world.store.rows("SELECT * FROM log WHERE parked OR parked_owner IS NOT NULL") == []
+    )
     assert await quarantine.count_parked(world.store) == 0
 
 
