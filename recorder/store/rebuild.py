@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from recorder.entries import Message, read
-from recorder.parking import Culprit, Place
+from recorder.parking import Culprit, Place, Standing
 from recorder.projections.projection import Projection
 from recorder.store.migrations import FileFromTheFuture
 from recorder.store.parked import Projecting, projections_of, standing_of, tell_parked
@@ -108,7 +108,10 @@ def _fill_some(
     ]
     if not entries:
         return None, ()
-    found = Projecting(transaction, projections).project(entries, standing_of(transaction, entries))
+    standing = standing_of(transaction, entries)
+    if not parks:  # what comes before the message that an owner is parked at is in its tables
+        standing = Standing(skipped=standing.skipped)
+    found = Projecting(transaction, projections).project(entries, standing)
     if parks:
         transaction.park(found.waiting, found.culprits)
     return entries[-1].place, found.culprits

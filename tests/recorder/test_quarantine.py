@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,8 @@ import msgspec
 import pytest
 
 from recorder import quarantine
-from recorder.entries import Entry, Message
+from recorder.entries import Message
 from recorder.news import News
-from recorder.projections import PROJECTIONS
-from recorder.projections.projection import Change, Projection, Rows, Statement
 from recorder.projector import Projector
 from recorder.quarantine import NotQuarantined
 from recorder.store import Store, open_store, parked
@@ -22,40 +20,8 @@ from schemas import subjects
 from schemas.envelope import Event
 from schemas.events.page import PageOpened
 from tests.support import recorder_spec as spec
+from tests.support.recorder_watchful import LENIENT, SEEN, STRICT
 from tests.support.recorder_worker import FakeRun, new_id
-
-
-def watchful(raises: bool, version: int = 1) -> Projection:
-    """Counts events a run; as long as it `raises` it cannot take a `bad.python` or a `bad.sql`."""
-
-    def project(entries: Sequence[Entry]) -> Iterator[Change]:
-        rows = []
-        for entry in entries:
-            if entry.event is None:
-                continue
-            if raises and entry.event.type == "bad.python":
-                raise KeyError("bad.python")
-            if raises and entry.event.type == "bad.disk":
-                yield Statement("SELECT * FROM no_such_table", {})
-            number = None if raises and entry.event.type == "bad.sql" else entry.event.number
-            rows.append((entry.event.id, entry.event.runid, number))
-        yield Rows("INSERT INTO seen VALUES", "(?, ?, ?)", "", rows)
-
-    return Projection(
-        name="seen",
-        version=version,
-        stream=subjects.RUNS,
-        tables=("seen",),
-        ddl=(
-            "CREATE TABLE seen (id TEXT PRIMARY KEY, run_id TEXT NOT NULL, number INTEGER NOT NULL)",
-        ),
-        project=project,
-    )
-
-
-STRICT = (*PROJECTIONS, watchful(raises=True))
-LENIENT = (*PROJECTIONS, watchful(raises=False, version=2))
-SEEN = "SELECT number FROM seen WHERE run_id = ? ORDER BY number"
 
 
 class World:
