@@ -36,11 +36,15 @@ class News:
             self._ring(run_id)
         self._release(stream, position)
 
+    def wake(self) -> None:
+        """Whatever was read may be otherwise now: everyone reads again."""
+        for run_id in tuple(self._bells):
+            self._ring(run_id)
+
     def close(self) -> None:
         """Wake everyone for the last time: who follows looks at `closed` and ends."""
         self.closed = True
-        for run_id in tuple(self._bells):
-            self._ring(run_id)
+        self.wake()
 
     def position(self, stream: str) -> int:
         """Up to where the tables show a stream; 0 before its first message."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ import aiosqlite
 from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
+from recorder.store.exchange import exchange
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
 from recorder.store.readers import Query, Readers, Values
@@ -33,7 +36,8 @@ SWITCH_SECONDS = 0.0005
 class Store:
     """One SQLite file: `write` for transactions, `rows` for queries."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, file: Path, writer: Writer, readers: Readers) -> None:
+        self.file = file
         self._writer = writer
         self._readers = readers
 
@@ -63,6 +67,21 @@ class Store:
         row = await self.find_row("SELECT * FROM checkpoints WHERE stream = ?", (stream,))
         return Checkpoint(**dict(row)) if row else None
 
+    async def adopt(self, new: Path, bring_up: Callable[[], None]) -> None:
+        """Take the file `new` as the database. Writers and then readers wait; none of them fails.
+
+        `bring_up` is called in a thread when nothing more is written, to complete `new`. Raises what it
+        raises, and FileInUse; then all is as before.
+        """
+        async with self._writer.held():
+            await asyncio.to_thread(bring_up)
+            async with self._readers.closed():
+                await self._writer.reopen(partial(exchange, new, self.file), self._open_again)
+
+    async def _open_again(self) -> tuple[aiosqlite.Connection, Checkpoints]:
+        connection = await _open_for_writing(self.file)
+        return connection, Checkpoints(connection, self.file)
+
 
 @asynccontextmanager
 async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIterator[Store]:
@@ -80,7 +99,7 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
             await rebuild_changed(writer, projections)
             readers = await Readers.open(file, READERS)
             try:
-                yield Store(writer, readers)
+                yield Store(file, writer, readers)
             finally:
                 await readers.close()
         finally:
