@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 MOST_REQUEST_BYTES = 64 * 1024
@@ -47,7 +49,7 @@ class ConsumerState(Struct, frozen=True, kw_only=True, rename="camel"):
     """How far one stream is read. `lag` counts messages, None before the first one is known."""
 
     stream: str
-    state: str
+    state: Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
     position: int
     lag: int | None
     failing_seconds: float

@@ -56,6 +56,19 @@ async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> A
         await client.close()
 
 
+@asynccontextmanager
+async def connected(url: str, name: str, *, seconds: float) -> AsyncIterator[Client]:
+    """A connection for one look around. Raises CannotStart and CannotReach as `connect` does."""
+    callbacks = _Callbacks()
+    client = await _connect(url, name, callbacks, seconds)
+    try:
+        _check_version(client)
+        yield client
+    finally:
+        callbacks.closing = True
+        await client.close()
+
+
 async def _connect(url: str, name: str, callbacks: _Callbacks, seconds: float) -> Client:
     try:
         async with asyncio.timeout(seconds):
