@@ -10,7 +10,7 @@ from recorder.checkpoint import Checkpoint
 from recorder.entries import Message
 from recorder.news import News
 from recorder.ops.dump import lines
-from recorder.projections import PROJECTIONS
+from recorder.projections import PROJECTIONS, Projection
 from recorder.projector import Projector
 from recorder.store import Store, Transaction, open_store
 from schemas import codec, subjects
@@ -69,10 +69,12 @@ def given(directory: Path, *before: Message) -> Spec:
     return Spec(directory, before)
 
 
-async def apply(store: Store, batch: Sequence[Message]) -> None:
+async def apply(
+    store: Store, batch: Sequence[Message], projections: Sequence[Projection] = PROJECTIONS
+) -> None:
     """One batch through the real projector."""
     if batch:
-        await Projector(store, News(), PROJECTIONS).apply(batch)
+        await Projector(store, News(), projections).apply(batch)
 
 
 async def dump(store: Store) -> str:

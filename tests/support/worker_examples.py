@@ -59,6 +59,8 @@ def _value(info: inspect.Type, *, full: bool) -> Any:
             return _made(info.cls, full=full)
         case inspect.ListType():
             return [_value(info.item_type, full=full)]
+        case inspect.TupleType():
+            return tuple(_value(each, full=full) for each in info.item_types)
         case inspect.DictType():
             return {"a-name": _value(info.value_type, full=full)}
         case inspect.LiteralType():
