@@ -18,17 +18,15 @@ from rich.console import Console
 
 from deploy import logs
 from deploy.environment import read_environment, secrets_in, with_machine_defaults
-from deploy.help import Group, Port
+from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
+from deploy.help import Command, Group, Port
+from deploy.ops.status import status
+from deploy.ops.target import NoTarget
 from deploy.screen import Screen, Terminal
 from deploy.stack import UpOptions
 from deploy.version import version
-from schemas.problems import CannotStart
+from schemas.problems import CannotReach, CannotStart
 from schemas.settings import RecorderSettings, Settings, WorkerSettings, load
-
-USAGE_ERROR = 2
-REFUSED = 1
-FAILED = 70  # EX_SOFTWARE: our own fault
-INTERRUPTED = 130
 
 S = TypeVar("S", bound=Settings)
 Run = Callable[[S], Coroutine[Any, Any, None]]
@@ -39,17 +37,19 @@ Run = Callable[[S], Coroutine[Any, Any, None]]
     help="Records what browsers do: attach over CDP, read over HTTP what happened.",
     invoke_without_command=True,
     subcommand_metavar="COMMAND",
-    epilog="Start with `runreel up`; it prints what to paste next.",
+    epilog="Start with `runreel up`; it prints what to paste next. Is something wrong? `runreel status`.",
 )
 @click.version_option(version(), prog_name="runreel", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """The root; each command below stands for a process."""
+    """The root."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-@cli.command(short_help="Everything on this machine: NATS server, recorder and worker.")
+@click.command(
+    cls=Command, short_help="Everything on this machine: NATS server, recorder and worker."
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -100,8 +100,10 @@ def up(data: Path, host: str, port: int, first_run: bool | None, behind_proxy: s
     asyncio.run(local.up(options, Screen(Terminal())))
 
 
-@cli.command(
-    settings=WorkerSettings, short_help="One worker host: drives Chromium, publishes events."
+@click.command(
+    cls=Command,
+    settings=WorkerSettings,
+    short_help="One worker host: drives Chromium, publishes events.",
 )
 def worker() -> None:
     """Drive Chromium on this host and publish every event to NATS JetStream.
@@ -111,8 +113,10 @@ def worker() -> None:
     _serve("worker", WorkerSettings, _worker)
 
 
-@cli.command(
-    settings=RecorderSettings, short_help="One recorder: keeps the tables, serves the API."
+@click.command(
+    cls=Command,
+    settings=RecorderSettings,
+    short_help="One recorder: keeps the tables, serves the API.",
 )
 def recorder() -> None:
     """Project the event stream into SQLite and serve the HTTP API.
@@ -146,23 +150,39 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
         stream=sys.stderr,
         secrets=secrets_in(environment),
     )
-    uvloop.run(find_run()(settings))
+    try:
+        uvloop.run(find_run()(settings))
+    except CannotReach as problem:  # of a process it is a refusal like any other
+        raise CannotStart(problem.message, problem.hint) from problem
+
+
+cli.add_under("Processes", up, worker, recorder)
+cli.add_under("Operations", status)
 
 
 def main() -> None:
     """What `runreel` starts: turns what goes wrong into one sentence and an exit code."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without UTF-8
     try:
-        cli(prog_name="runreel", standalone_mode=False)
+        code = cli(prog_name="runreel", standalone_mode=False)
     except CannotStart as problem:
-        _refuse(problem, REFUSED)
+        _refuse(problem, code_of(problem))
     except click.ClickException as error:
-        _refuse(_usage(error), USAGE_ERROR)
+        _refuse(_usage(error), USAGE)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
     except Exception as error:  # nobody is left to: a person gets a sentence, the log the rest
         refusal = refusal_in(error)
-        _refuse(refusal or _unforeseen(error), REFUSED if refusal else FAILED)
+        _refuse(refusal or _unforeseen(error), code_of(refusal) if refusal else FAILED)
+    else:
+        sys.exit(code if isinstance(code, int) else FINE)
+
+
+def code_of(problem: CannotStart) -> int:
+    """The exit code of a refusal."""
+    if isinstance(problem, NoTarget):
+        return USAGE
+    return UNREACHABLE if isinstance(problem, CannotReach) else FOUND
 
 
 def refusal_in(error: BaseException) -> CannotStart | None:

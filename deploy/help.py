@@ -66,13 +66,41 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The root command."""
+    """Commands of commands; those of the root stand under headings."""
 
     context_class = Context
     command_class = Command
 
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._headings: dict[str, str] = {}
+
+    def add_under(self, heading: str, *commands: click.Command) -> None:
+        """Commands that `--help` lists together."""
+        for command in commands:
+            self.add_command(command)
+            self._headings[str(command.name)] = heading
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # as they are written, the most wanted first
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            heading = self._headings.get(name, "Commands")
+            rows.setdefault(heading, []).extend(_rows(name, command))
+        for heading, listed in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl(listed)
+
+
+def _rows(name: str, command: click.Command) -> list[tuple[str, str]]:
+    """A command's line; of a group, those of its own."""
+    if isinstance(command, click.Group):
+        return [
+            row for each, sub in command.commands.items() for row in _rows(f"{name} {each}", sub)
+        ]
+    return [(name, command.get_short_help_str(limit=WIDTH))]
 
 
 class Port(click.ParamType[int]):

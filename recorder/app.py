@@ -13,15 +13,19 @@ from typing import Any
 import structlog
 
 from recorder import bus as buses
+from recorder.admin import open_admin
 from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.news import News
+from recorder.ops.scratch import clear_away_leftovers
 from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
+from recorder.reaper import Reaper
 from recorder.store import Store, open_store
 from recorder.tails import Tails
 from schemas import streams, subjects
@@ -52,16 +56,28 @@ async def serve(
 @asynccontextmanager
 async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
     """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart."""
+    database = Path(settings.database)
     async with (
-        open_store(Path(settings.database), PROJECTIONS) as store,
+        open_store(database, PROJECTIONS) as store,
         buses.connect(settings.nats_url, f"runreel-recorder-{settings.recorder_id}") as bus,
     ):
+        clear_away_leftovers(database)
         await _prepare(bus, settings)
         recorder = _assemble(settings, bus, store)
-        jobs = {f"consumer-{each.stream}": each.run() for each in recorder.consumers}
-        async with _in_background({**jobs, "fleet-watch": recorder.fleet.watch()}):
+        async with _in_background(_jobs(recorder)):
             await _make_default_space(recorder)
-            yield recorder
+            async with open_admin(recorder):
+                yield recorder
+
+
+def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
+    return {
+        **{f"consumer-{each.stream}": each.run() for each in recorder.consumers},
+        "fleet-watch": recorder.fleet.watch(),
+        "probe": recorder.reaper.probe(),
+        "reaper": recorder.reaper.run(),
+        "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
+    }
 
 
 async def _serve(
@@ -93,19 +109,22 @@ async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event
 def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
     news = News()
     projector = Projector(store, news, PROJECTIONS)
-    durable = settings.recorder_id
+    name = settings.recorder_id
+    control, runs = (
+        Consumer(bus, store, projector, news, stream=stream, durable=name)
+        for stream in (subjects.CONTROL, subjects.RUNS)
+    )
+    facts, fleet = Facts(bus, news, name), Fleet(bus, store, news)
     return Recorder(
         settings=settings,
         bus=bus,
         store=store,
         news=news,
         tails=Tails(store, news),
-        facts=Facts(bus, news, settings.recorder_id),
-        fleet=Fleet(bus, store, news),
-        consumers=tuple(
-            Consumer(bus, store, projector, news, stream=stream, durable=durable)
-            for stream in (subjects.CONTROL, subjects.RUNS)
-        ),
+        facts=facts,
+        fleet=fleet,
+        reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
+        consumers=(control, runs),
     )
 
 

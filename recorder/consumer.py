@@ -10,154 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
-from recorder.bus import Bus, Delivery, Notice, StreamUnreachable
-from recorder.checkpoint import SENTENCES, Checkpoint, Verdict, judge
+from recorder.bus import Bus, Delivery, StreamUnreachable
+from recorder.checkpoint import SENTENCES, Checkpoint, StreamFacts, Verdict, judge
 from recorder.entries import Message
 from recorder.news import News
 from recorder.projector import Projector
+from recorder.pull import PullLost, Session
 from recorder.store import Store
 
 log = structlog.get_logger()
 
-BATCH = 1000  # messages that one transaction takes at most
-AHEAD = 2 * BATCH  # so that the next batch comes in while one is being written
-EXPIRES_SECONDS = 30.0
-HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 PAUSE_SECONDS = 1.0
-HEARTBEAT = 100  # the status of a server's heartbeat
+JUDGE_AGAIN_SECONDS = 3.0
 
 State = Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
 
 
-class PullLost(Exception):
-    """Messages may be missing from this pull; the next session asks for them again."""
-
-
-class Pull:
-    """What one session has been sent and not yet taken, and how much more may come.
-
-    Decides; `Consumer` does the sending. `room` is how many messages to ask for now: nothing until
-    half a batch has been taken, and never more than fits beside what waits here.
-    """
-
-    def __init__(self, ahead: int = AHEAD, batch: int = BATCH) -> None:
-        self._ahead = ahead
-        self._batch = batch
-        self._arrived: deque[Delivery] = deque()
-        self._under_way = 0
-        self._number = 0
-        self._lost: str | None = None
-        self.idle = False  # the server's last word was that there is nothing to send
-        self.stirred = asyncio.Event()
-
-    def arrive(self, arrival: Delivery | Notice) -> None:
-        """Take in what the server sent; stirs when there is something to do."""
-        self.idle = isinstance(arrival, Notice) and arrival.status == HEARTBEAT
-        if isinstance(arrival, Delivery):
-            self._deliver(arrival)
-        elif not self.idle:
-            self._note(arrival)
-        if self.idle or self.room or not self._gathers:
-            self.stirred.set()
-
-    def lose(self, reason: str) -> None:
-        """Give this pull up."""
-        self._lost = self._lost or reason
-        self.stirred.set()
-
-    def asked(self, count: int) -> None:
-        """Messages were asked for."""
-        self._under_way += count
-
-    @property
-    def room(self) -> int:
-        """How many messages to ask for now."""
-        expected = self._under_way + len(self._arrived)
-        return self._ahead - expected if expected <= self._ahead - self._batch // 2 else 0
-
-    def take(self) -> list[Delivery]:
-        """All that has come, at most a batch; of a backlog at least half of one.
-
-        Raises PullLost, once nothing good is left to take.
-        """
-        if self._gathers:
-            return []
-        count = min(len(self._arrived), self._batch)
-        if not count and self._lost:
-            raise PullLost(self._lost)
-        return [self._arrived.popleft() for _ in range(count)]
-
-    @property
-    def _gathers(self) -> bool:
-        """Whether more is on its way that is worth waiting for: a transaction has a price of its own."""
-        return (
-            self._lost is None
-            and not self.idle
-            and self._under_way > 0
-            and 0 < len(self._arrived) < self._batch // 2
-            and self._arrived[-1].pending > 0
-        )
-
-    def _deliver(self, delivery: Delivery) -> None:
-        self._under_way -= 1
-        self._number += 1
-        if self._lost is None and delivery.number != self._number:
-            self.lose(f"delivery {self._number} is missing")
-        if self._lost is None:
-            self._arrived.append(delivery)
-
-    def _note(self, notice: Notice) -> None:
-        if notice.undelivered is None:
-            self.lose(f"{notice.status} {notice.text}")
-        else:
-            self._under_way -= notice.undelivered
-
-
-class _Batches:
-    """Two at most: one that SQLite writes, and one that is read in the meantime."""
-
-    def __init__(self) -> None:
-        self._newest: asyncio.Task[None] | None = None
-
-    @property
-    def under_way(self) -> bool:
-        """Whether one is being read or written."""
-        return self._newest is not None
-
-    async def begin(self, applying: Coroutine[Any, Any, None]) -> None:
-        """Begin with a batch, then wait for the one before. Raises what that one raised."""
-        before, self._newest = self._newest, asyncio.create_task(applying)
-        if before is not None:
-            await asyncio.wait((before,))
-            before.result()
-
-    async def finish(self) -> None:
-        """Wait for the newest. Raises what it raised."""
-        if self._newest is not None:
-            await asyncio.wait((self._newest,))
-            newest, self._newest = self._newest, None
-            newest.result()
-
-    async def __aenter__(self) -> _Batches:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Whatever went wrong, the next session reads a checkpoint that nobody is moving."""
-        if self._newest is not None:
-            await asyncio.wait((self._newest,))
-            self._newest.exception()  # it failed with the one before it, which has been told
-
-
 class Consumer:
-    """Follows one stream for as long as it runs. `state`, `lag` and `failing_seconds` are for people
-    and readiness.
+    """Follows one stream for as long as it runs. `state`, `lag`, `failing_seconds` and `never_read` are
+    for people and readiness.
     """
 
     def __init__(
@@ -171,102 +46,99 @@ class Consumer:
         self.stream = stream
         self.state: State = "starting"
         self.lag: int | None = None
+        self.never_read = 0  # messages that the stream dropped by age before we had read them
         self._failing_since: float | None = None
+        self._judged: tuple[Verdict, Checkpoint] | None = None
+        self._session: asyncio.Task[None] | None = None
+        self._go_on = asyncio.Event()
+        self._go_on.set()
 
     @property
     def failing_seconds(self) -> float:
         """For how long sessions have ended, one after another, with no message applied."""
         return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
+    async def pause(self) -> None:
+        """End the session; when this returns nothing is being written, until `resume`."""
+        self._go_on.clear()
+        if self._session is not None:
+            self._session.cancel()
+            await asyncio.wait((self._session,))
+
+    def resume(self) -> None:
+        """Begin a session again, at the checkpoint there is then."""
+        self._go_on.set()
+
     async def run(self) -> None:
         """Session after session, until cancelled."""
         while True:
+            while not self._go_on.is_set():  # it may be cleared again before we are woken
+                await self._go_on.wait()
+            self._session = asyncio.create_task(self._next_session())
             try:
-                await self._session()
-            except (PullLost, StreamUnreachable) as error:
-                log.warning("consumer.interrupted", stream=self.stream, reason=str(error))
-            except (
-                Exception
-            ):  # a batch that cannot be applied: nothing is skipped, it is tried again
-                log.exception("consumer.failed", stream=self.stream)
-            if self.state == "following":
-                self.state = "reconnecting"
-            if self._failing_since is None:
-                self._failing_since = time.monotonic()
-            await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.wait((self._session,))
+            finally:
+                self._session.cancel()
+                await asyncio.wait((self._session,))
 
-    async def _session(self) -> None:
+    async def _next_session(self) -> None:
+        """A session and the pause after it. Cancelled, it leaves whole batches behind."""
+        try:
+            await self._follow()
+        except (PullLost, StreamUnreachable) as error:
+            log.warning("consumer.interrupted", stream=self.stream, reason=str(error))
+        except Exception:  # a batch that cannot be applied: nothing is skipped, it is tried again
+            log.exception("consumer.failed", stream=self.stream)
+        if self.state == "following":
+            self.state = "reconnecting"
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _follow(self) -> None:
         checkpoint = await self._store.find_checkpoint(self.stream)
         position = checkpoint.position if checkpoint else 0
         if checkpoint is not None:
             self._news.announce(self.stream, checkpoint.epoch, position)
         facts = await self._bus.stream_facts(self.stream, position)
         verdict = judge(checkpoint, facts)
-        self._tell(verdict, checkpoint)
-        if not verdict.may_consume:
-            await asyncio.Event().wait()  # an operator decides, and starts the recorder anew
+        self._tell(verdict, checkpoint, facts)
+        if not verdict.may_consume:  # an operator repairs it, or brings the stream back
+            await asyncio.sleep(JUDGE_AGAIN_SECONDS)
+            return
         self._news.announce(self.stream, facts.epoch, position)
         self.lag = max(0, facts.last - position)
         await self._bus.place_consumer(self.stream, self._durable, position + 1)
-        await self._follow(facts.epoch)
 
-    async def _follow(self, epoch: int) -> None:
-        pull = Pull()
-        inbox = self._bus.inbox(pull.arrive, lambda: pull.lose("reconnected"))
-        async with _Batches() as batches, inbox as subject:
-            while True:
-                pull.stirred.clear()
-                await self._refill(pull, subject)
-                self.state = "following"
-                if deliveries := pull.take():
-                    await batches.begin(self._apply(deliveries, epoch))
-                elif batches.under_way:
-                    await batches.finish()
-                else:
-                    await self._wait(pull)
+        async def apply(deliveries: list[Delivery]) -> None:
+            await self._apply(deliveries, facts.epoch)
 
-    async def _refill(self, pull: Pull, inbox: str) -> None:
-        if not (room := pull.room):
-            return
-        await self._bus.ask_for_messages(
-            self.stream,
-            self._durable,
-            inbox,
-            batch=room,
-            expires_seconds=EXPIRES_SECONDS,
-            heartbeat_seconds=HEARTBEAT_SECONDS,
-        )
-        pull.asked(room)
+        session = Session(self._bus, stream=self.stream, consumer=self._durable, apply=apply)
+        self.state = "following"
+        await session.run(self._nothing_waits)
 
     async def _apply(self, deliveries: list[Delivery], epoch: int) -> None:
-        await self._projector.apply([self._message(delivery, epoch) for delivery in deliveries])
+        await self._projector.apply([message(self.stream, epoch, each) for each in deliveries])
         self.lag = deliveries[-1].pending
         self._failing_since = None
         await self._bus.acknowledge(deliveries[-1])
 
-    async def _wait(self, pull: Pull) -> None:
-        try:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                await pull.stirred.wait()
-        except TimeoutError:
-            log.warning("consumer.stalled", stream=self.stream, seconds=SILENCE_SECONDS)
-            raise PullLost("neither message nor heartbeat came") from None
-        if pull.idle:
-            self._failing_since = None
+    def _nothing_waits(self) -> None:
+        self._failing_since = None
 
-    def _message(self, delivery: Delivery, epoch: int) -> Message:
-        return Message(
-            stream=self.stream,
-            epoch=epoch,
-            position=delivery.position,
-            subject=delivery.subject,
-            body=delivery.body,
-            message_id=delivery.message_id,
-        )
-
-    def _tell(self, verdict: Verdict, checkpoint: Checkpoint | None) -> None:
+    def _tell(self, verdict: Verdict, checkpoint: Checkpoint | None, facts: StreamFacts) -> None:
         if verdict is Verdict.RESUME or checkpoint is None:
+            self._judged = None
             return
+        if verdict is Verdict.ROLLED_BACK:
+            self.state = "rolled_back"
+        elif verdict is Verdict.MADE_ANEW:
+            self.state = "made_anew"
+        if self._judged == (verdict, checkpoint):
+            return  # it has been told
+        self._judged = (verdict, checkpoint)
+        lost = facts.first - checkpoint.position - 1 if verdict is Verdict.EXPIRED else 0
+        self.never_read += lost
         say = log.warning if verdict.may_consume else log.error
         say(
             f"consumer.{verdict.value}",
@@ -275,8 +147,17 @@ class Consumer:
             epoch=checkpoint.epoch,
             position=checkpoint.position,
             message=SENTENCES[verdict],
+            never_read=lost,
         )
-        if verdict is Verdict.ROLLED_BACK:
-            self.state = "rolled_back"
-        elif verdict is Verdict.MADE_ANEW:
-            self.state = "made_anew"
+
+
+def message(stream: str, epoch: int, delivery: Delivery) -> Message:
+    """What a pull brought, as the projector takes it."""
+    return Message(
+        stream=stream,
+        epoch=epoch,
+        position=delivery.position,
+        subject=delivery.subject,
+        body=delivery.body,
+        message_id=delivery.message_id,
+    )

@@ -1,6 +1,7 @@
-"""What a recorder writes itself: facts about what was set up, on CONTROL.
+"""What a recorder writes itself: what was set up, on CONTROL, and the end of a run that nobody else can end.
 
-Each fact is fenced: it is stored only if nobody has written about its resource since we looked.
+What is on CONTROL is fenced: it is stored only if nobody has written about its resource since we looked.
+What any recorder may write has an id derived from what it is about, so that many writers make one event.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from contextlib import suppress
 
 import msgspec
 import uuid_utils
+from msgspec import structs
 
 from recorder.bus import Bus, FactConflict
 from recorder.news import News
+from recorder.queries.runs import OpenRun
 from schemas import codec, subjects
-from schemas.envelope import Event, recorder_source
+from schemas.ends import End
+from schemas.envelope import Event, recorder_source, sequence_text
 from schemas.events import EventData, type_of
-from schemas.events.runtime import RuntimeCreated
+from schemas.events.run import RunFinalised
+from schemas.events.runtime import RuntimeCreated, RuntimeLifecycle
 from schemas.events.space import SpaceCreated
 from schemas.ids import DEFAULT_SPACE_ID, fact_id
 from schemas.problems import RequestInvalid
@@ -67,6 +72,30 @@ class Facts:
         await self._write(event, "runtime", runtime_id)
         return runtime_id
 
+    async def end_run(self, run: OpenRun, end: End) -> int:
+        """End a run whose worker cannot; the position of its end. Raises StorageUnavailable."""
+        data = RuntimeLifecycle(phase="ended", code=end.code, message=end.message)
+        event = structs.replace(
+            self._event(data, space_id=run.space_id, event_id=_end_id(run.id, end)),
+            runid=run.id,
+            runtimeid=run.runtime_id,
+            sequence=sequence_text(1),  # it is the only one that a recorder writes about a run
+            status=end.status,
+        )
+        subject = subjects.run_event(run.space_id, run.id, subjects.RECORDER, event.type)
+        return await self._bus.publish_agreed_fact(subject, event)
+
+    async def finalise_run(self, digest: RunFinalised, space_id: str) -> None:
+        """Put the digest of a run that has ended on CONTROL. Raises StorageUnavailable."""
+        run_id = digest.run_id
+        event = structs.replace(
+            self._event(digest, space_id=space_id, event_id=fact_id("run", run_id, "finalised")),
+            runid=run_id,
+            runtimeid=digest.runtime_id,
+        )
+        subject = subjects.control_event(space_id, "run", run_id, "finalised")
+        await self._bus.publish_agreed_fact(subject, event)
+
     def _event(self, data: EventData, *, space_id: str, event_id: str) -> Event:
         kind = type_of(data)
         return Event(
@@ -91,3 +120,7 @@ class Facts:
             fence=subjects.control_events_of(event.spaceid, resource, resource_id),
         )
         await self._news.wait_until_shown(subjects.CONTROL, position, shown_seconds)
+
+
+def _end_id(run_id: str, end: End) -> str:
+    return fact_id("run", run_id, end.code.rpartition(".")[2])

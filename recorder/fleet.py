@@ -1,22 +1,17 @@
-"""Asks a worker to do something, and waits until the log shows it.
-
-Which workers there are is known from their heartbeats, judged by change on this process's own
-monotonic clock: neither another host's clock nor a key's TTL says who is alive.
-"""
+"""Asks a worker to do something, and waits until the log shows it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from msgspec import Struct
 
-from recorder.bus import AnswerTimedOut, Beat, Bus, NobodyAnswered
+from recorder.bus import AnswerTimedOut, Bus, NobodyAnswered
+from recorder.liveness import Liveness
 from recorder.news import News
 from recorder.queries.runs import Course, find_course
+from recorder.roster import Roster
 from recorder.store import Store
 from schemas import codec, subjects
 from schemas.problems import (
@@ -26,74 +21,15 @@ from schemas.problems import (
     RuntimeStartFailed,
     StorageUnavailable,
 )
-from schemas.requests import (
-    Answer,
-    Claim,
-    Heartbeat,
-    Refused,
-    RunStarted,
-    StartRun,
-    StopRun,
-)
+from schemas.requests import Answer, Claim, Refused, RunStarted, StartRun, StopRun
 from schemas.resources import Runtime
 
 log = structlog.get_logger()
 
-LIVE_SECONDS = 15.0
-FORGET_SECONDS = 60.0
 START_SECONDS = 35.0
 STOP_SECONDS = 30.0
 SHOWN_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
-
-
-class Seen(Struct, frozen=True):
-    """A worker's newest heartbeat, and when it last gave a sign of life (seconds, monotonic).
-
-    One that was there when the watch began is no such sign, however it differs from the last one: until
-    the next comes, `at` is when it was found and `alive` is False.
-    """
-
-    heartbeat: Heartbeat
-    at: float
-    alive: bool
-
-
-class Roster:
-    """Who is there. Pure but for its clock."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._seen: dict[str, Seen] = {}
-
-    def read(self, beat: Beat) -> None:
-        """A heartbeat was read, or its worker has taken itself off."""
-        known = self._seen.get(beat.worker_id)
-        if beat.heartbeat is None:
-            self._seen.pop(beat.worker_id, None)
-        elif known is None or known.heartbeat != beat.heartbeat:
-            self._seen[beat.worker_id] = self._changed(known, beat.heartbeat, beat.fresh)
-
-    def _changed(self, known: Seen | None, heartbeat: Heartbeat, fresh: bool) -> Seen:
-        if fresh or known is None:
-            return Seen(heartbeat, self._clock(), alive=fresh)
-        return Seen(heartbeat, known.at, known.alive)
-
-    def live(self) -> list[Heartbeat]:
-        """Workers that beat within 15 s, those with the most free places first."""
-        self._forget()
-        since = self._clock() - LIVE_SECONDS
-        live = [seen.heartbeat for seen in self._seen.values() if seen.alive and seen.at > since]
-        return sorted(live, key=lambda heartbeat: (-heartbeat.free, heartbeat.worker_id))
-
-    def with_room(self) -> list[Heartbeat]:
-        """Live workers that would start one more runtime."""
-        return [heartbeat for heartbeat in self.live() if heartbeat.free]
-
-    def _forget(self) -> None:
-        """Drop those that have been silent for a minute."""
-        since = self._clock() - FORGET_SECONDS
-        self._seen = {name: seen for name, seen in self._seen.items() if seen.at > since}
 
 
 class Fleet:
@@ -104,13 +40,15 @@ class Fleet:
         self._store = store
         self._news = news
         self.roster = Roster()
+        self.liveness = Liveness()
 
     async def watch(self) -> None:
-        """Keep the roster, until cancelled; whatever goes wrong, watching begins again."""
+        """Read every heartbeat, until cancelled; whatever goes wrong, watching begins again."""
         while True:
             try:
                 async for beat in self._bus.heartbeats():
                     self.roster.read(beat)
+                    self.liveness.read(beat)
             except Exception:  # a fleet that nobody watches starts nothing, until somebody looks
                 log.exception("fleet.watch_failed")
             await asyncio.sleep(PAUSE_SECONDS)

@@ -9,6 +9,7 @@ from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.fleet import Fleet
 from recorder.news import News
+from recorder.reaper import Reaper
 from recorder.store import Store
 from recorder.tails import Tails
 from schemas.settings import RecorderSettings
@@ -24,4 +25,5 @@ class Recorder(Struct, frozen=True, kw_only=True):
     tails: Tails
     facts: Facts
     fleet: Fleet
+    reaper: Reaper
     consumers: tuple[Consumer, ...]

@@ -5,9 +5,11 @@ Problem
 ├── AuthRequired, AuthForbidden
 ├── SpaceNotFound, RuntimeNotFound, RunNotFound, RouteNotFound, MethodNotAllowed
 ├── RuntimeNotActive
+├── CursorExpired, EventsGone
 ├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
 └── ServerError
 CannotStart: a process of ours refuses to start; one sentence for the terminal
+└── CannotReach: what a command needs is not there now
 """
 
 from __future__ import annotations
@@ -123,6 +125,24 @@ class RuntimeNotActive(Problem):
     default_hint = "Start it first: POST /v1/runtimes/{id}/start."
 
 
+class CursorExpired(Problem):
+    """Events after this cursor were removed by retention."""
+
+    code = "cursor.expired"
+    status = 410
+    reason_class = "not_found"
+    default_hint = "Go on from details.firstCursor, the first place there is."
+
+
+class EventsGone(CursorExpired):
+    """The events of this run were removed by retention."""
+
+    default_hint = "The run itself can still be read: GET /v1/runs/{runId}."
+
+    def __init__(self) -> None:
+        super().__init__(details={"firstCursor": None})
+
+
 class RequestTooLarge(Problem):
     """The body is larger than 10 MB."""
 
@@ -168,3 +188,7 @@ class CannotStart(Exception):
         self.message = message
         self.hint = hint
         super().__init__(f"{message} {hint}")
+
+
+class CannotReach(CannotStart):
+    """What a command needs is not there now: no server answers, or a file is missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recorder.bus.arrivals import Beat, Delivery, Notice
+from recorder.bus.buckets import Held
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
@@ -13,6 +14,7 @@ __all__ = [
     "Bus",
     "Delivery",
     "FactConflict",
+    "Held",
     "NobodyAnswered",
     "Notice",
     "StreamUnreachable",

@@ -74,12 +74,14 @@ def arrival(message: Msg) -> Delivery | Notice:
 class Beat(Struct, frozen=True, kw_only=True):
     """A worker's heartbeat; None: it has taken itself off.
 
-    `fresh`: it came while we were watching. One that was there already may be of any age.
+    `fresh`: it came while we were watching. One that was there already may be of any age. `revision` is
+    that of the key's value, another one with every beat.
     """
 
     worker_id: str
     heartbeat: Heartbeat | None
     fresh: bool
+    revision: int
 
 
 def beat(entry: KeyValue.Entry, *, fresh: bool) -> Beat | None:
@@ -91,14 +93,16 @@ def beat(entry: KeyValue.Entry, *, fresh: bool) -> Beat | None:
         except UNREADABLE as error:
             log.warning("bus.heartbeat_unreadable", worker=entry.key, reason=str(error))
             return None
-    return Beat(worker_id=entry.key, heartbeat=found, fresh=fresh)
+    return Beat(
+        worker_id=entry.key, heartbeat=found, fresh=fresh, revision=int(entry.revision or 0)
+    )
 
 
-def claim(entry: KeyValue.Entry) -> Claim | None:
+def claim(runtime_id: str, value: bytes) -> Claim | None:
     """Who a key of the bucket says has a runtime; None where it cannot be read, which is logged."""
     try:
-        found: Claim = msgspec.json.decode(entry.value or b"", type=Claim)
+        found: Claim = msgspec.json.decode(value, type=Claim)
     except UNREADABLE as error:
-        log.warning("bus.claim_unreadable", runtime=entry.key, reason=str(error))
+        log.warning("bus.claim_unreadable", runtime=runtime_id, reason=str(error))
         return None
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import msgspec
 import nats.errors
@@ -25,14 +25,25 @@ from recorder.bus.arrivals import (
     beat,
     claim,
 )
+from recorder.bus.buckets import Claims, Keys
 from recorder.bus.configs import (
     bucket_config,
     consumer_config,
     differences,
+    reader_config,
     starting_at,
     stream_config,
 )
-from recorder.bus.errors import DOWN, AnswerTimedOut, FactConflict, NobodyAnswered, reaching, words
+from recorder.bus.errors import (
+    DOWN,
+    WRONG_LAST_SEQUENCE,
+    AnswerTimedOut,
+    FactConflict,
+    NobodyAnswered,
+    StreamUnreachable,
+    reaching,
+    words,
+)
 from recorder.checkpoint import StreamFacts
 from schemas import codec, envelope, subjects
 from schemas.envelope import Event
@@ -47,7 +58,6 @@ API_SECONDS = 5.0
 SILENT_WATCH_SECONDS = 20.0
 # While a stream's leader is elected nobody answers; the Go client waits as long.
 PAUSES_SECONDS = (0.25, 0.25, 0.0)
-WRONG_LAST_SEQUENCE = 10071
 NANOSECONDS = 1_000_000_000
 
 
@@ -58,6 +68,8 @@ class Bus:
         self._client = client
         self._js: JetStreamContext = client.jetstream(timeout=API_SECONDS)
         self._on_reconnect: set[Callable[[], None]] = set()
+        self.keys = Keys(self._js)
+        self.claims = Claims(client)
 
     @property
     def is_connected(self) -> bool:
@@ -68,6 +80,15 @@ class Bus:
         """Tell all who asked that deliveries may have been lost."""
         for tell in tuple(self._on_reconnect):
             tell()
+
+    @contextmanager
+    def reconnects_told(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Call `tell` at each reconnect within the block."""
+        self._on_reconnect.add(tell)
+        try:
+            yield
+        finally:
+            self._on_reconnect.discard(tell)
 
     # ── streams and buckets ──────────────────────────────────────────────────────────────────────
 
@@ -139,6 +160,20 @@ class Bus:
         await self._js.add_consumer(stream, config)
 
     @asynccontextmanager
+    async def reader(self, stream: str, start: int) -> AsyncIterator[str]:
+        """The name of a consumer for this block only, from `start` on; nothing is acknowledged to it."""
+        config = reader_config(start)
+        with reaching():
+            info = await self._js.add_consumer(stream, config)
+        try:
+            yield info.name
+        finally:
+            with suppress(
+                *DOWN
+            ):  # else it goes by itself, for nobody asks it for messages any more
+                await self._js.delete_consumer(stream, info.name)
+
+    @asynccontextmanager
     async def inbox(self, arrived: Arrival, lost: Callable[[], None]) -> AsyncIterator[str]:
         """A subject to have messages sent to; `lost` is called when some may have gone missing."""
 
@@ -150,11 +185,10 @@ class Bus:
         subscription = await self._client.subscribe(
             name, cb=on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
-        self._on_reconnect.add(lost)
         try:
-            yield name
+            with self.reconnects_told(lost):
+                yield name
         finally:
-            self._on_reconnect.discard(lost)
             with suppress(nats.errors.Error):  # closed already: then nothing is sent to it either
                 await subscription.unsubscribe()
 
@@ -194,27 +228,37 @@ class Bus:
         FactConflict when it is another event's, StorageUnavailable when it is not known whether the
         fact was stored; with the same event id it may then be tried again.
         """
-        if not self.is_connected:
-            raise StorageUnavailable
-        headers = {
-            MESSAGE_ID: event.id,
-            "Content-Type": envelope.CONTENT_TYPE,
+        expected = {
             "Nats-Expected-Last-Subject-Sequence": str(last),
             "Nats-Expected-Last-Subject-Sequence-Subject": fence,
         }
+        try:
+            return await self._publish(subject, event, expected)
+        except FactConflict:
+            return await self._position_of(event.id, fence)
+
+    async def publish_agreed_fact(self, subject: str, event: Event) -> int:
+        """Put a fact on the stream that any recorder may write; its position, or that of another's copy.
+
+        Nobody is fenced off, for all give it one id, and the first in the stream counts. Raises
+        StorageUnavailable as `publish_fact` does.
+        """
+        return await self._publish(subject, event, {})
+
+    async def _publish(self, subject: str, event: Event, expected: dict[str, str]) -> int:
+        if not self.is_connected:
+            raise StorageUnavailable
+        headers = {MESSAGE_ID: event.id, "Content-Type": envelope.CONTENT_TYPE, **expected}
+        body = codec.encode_event(event)
         for pause in PAUSES_SECONDS:
             try:
-                return await self._publish(subject, codec.encode_event(event), headers)
+                return int((await self._js.publish(subject, body, headers=dict(headers))).seq)
             except DOWN as error:
-                if getattr(error, "err_code", None) == WRONG_LAST_SEQUENCE:
-                    return await self._position_of(event.id, fence)
+                if getattr(error, "err_code", None) in WRONG_LAST_SEQUENCE:
+                    raise FactConflict from error
                 log.warning("bus.publish_failed", subject=subject, reason=words(error))
             await asyncio.sleep(pause)
         raise StorageUnavailable
-
-    async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> int:
-        ack = await self._js.publish(subject, body, headers=dict(headers))
-        return int(ack.seq)
 
     async def _position_of(self, event_id: str, fence: str) -> int:
         """Where our earlier try stands: a retry that expects a sequence is answered as a conflict."""
@@ -250,7 +294,7 @@ class Bus:
             return None
         except DOWN as error:
             raise StorageUnavailable from error
-        if (found := claim(entry)) is None:
+        if (found := claim(runtime_id, entry.value or b"")) is None:
             raise StorageUnavailable(
                 "The claim on this runtime cannot be read.",
                 hint="A newer worker may have written it; the recorder's log says what is wrong.",
@@ -262,12 +306,12 @@ class Bus:
         try:
             claims = await self._js.key_value(CLAIMS.name)
             entry = await claims.get(runtime_id)
-            found = claim(entry)
+            found = claim(runtime_id, entry.value or b"")
             if found is not None and found.run_id == run_id:
-                await claims.delete(runtime_id, last=entry.revision)
-        except (js_errors.KeyNotFoundError, js_errors.KeyWrongLastSequenceError):
-            return  # its worker was faster, or the runtime has its next run by now
-        except DOWN as error:
+                await self.keys.release(runtime_id, int(entry.revision or 0))
+        except js_errors.KeyNotFoundError:
+            return  # its worker was faster
+        except (*DOWN, StreamUnreachable) as error:
             raise StorageUnavailable from error
 
     async def heartbeats(self) -> AsyncIterator[Beat]:
@@ -278,7 +322,7 @@ class Bus:
         """
         try:
             workers = await self._js.key_value(WORKERS.name)
-            watch = await workers.watchall()
+            watch = await workers.watch("*")  # not what recorders put there to probe
         except DOWN as error:
             log.warning("bus.watch_failed", reason=words(error))
             return

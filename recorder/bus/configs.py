@@ -9,6 +9,7 @@ from nats.js import api
 from schemas.streams import Bucket, Stream
 
 ACK_WAIT_SECONDS = 300.0
+READER_SECONDS = 60.0  # a reader that nobody asks for messages is gone after this
 
 
 def stream_config(stream: Stream, replicas: int) -> api.StreamConfig:
@@ -75,3 +76,11 @@ def starting_at(config: api.ConsumerConfig, start: int) -> api.ConsumerConfig:
     return config.evolve(
         deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(1, start)
     )
+
+
+def reader_config(start: int) -> api.ConsumerConfig:
+    """A consumer that leaves no trace: the server forgets it with its reader."""
+    config = api.ConsumerConfig(
+        ack_policy=api.AckPolicy.NONE, inactive_threshold=READER_SECONDS, mem_storage=True
+    )
+    return starting_at(config, start)

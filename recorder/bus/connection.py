@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import nats
 import structlog
@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from recorder.bus.bus import Bus, server_version
 from recorder.bus.errors import DOWN, words
-from schemas.problems import CannotStart
+from schemas.problems import CannotReach, CannotStart
 
 log = structlog.get_logger()
 
@@ -43,25 +43,46 @@ class _Callbacks:
 
 
 @asynccontextmanager
-async def connect(url: str, name: str) -> AsyncIterator[Bus]:
-    """A bus; tries for 30 s. Raises CannotStart."""
+async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> AsyncIterator[Bus]:
+    """A bus; tries for so many seconds. Raises CannotStart, CannotReach where nobody answers."""
     callbacks = _Callbacks()
-    client = await _connect(url, name, callbacks)
+    client = await _connect(url, name, callbacks, seconds)
     try:
         _check_version(client)
         callbacks.bus = Bus(client)
         yield callbacks.bus
     finally:
         callbacks.closing = True
+        await _close(client)
+
+
+@asynccontextmanager
+async def connected(url: str, name: str, *, seconds: float) -> AsyncIterator[Client]:
+    """A connection for one look around, tried once. Raises as `connect` does."""
+    callbacks = _Callbacks()
+    client = await _connect(url, name, callbacks, seconds, comes_back=False)
+    try:
+        _check_version(client)
+        yield client
+    finally:
+        callbacks.closing = True
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    with suppress(*DOWN):  # the server has just gone: then nothing is left to be sent to it
         await client.close()
 
 
-async def _connect(url: str, name: str, callbacks: _Callbacks) -> Client:
+async def _connect(
+    url: str, name: str, callbacks: _Callbacks, seconds: float, *, comes_back: bool = True
+) -> Client:
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(seconds):
             return await nats.connect(
                 url,
                 name=name,
+                allow_reconnect=comes_back,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.5,
                 ping_interval=10,
@@ -72,7 +93,7 @@ async def _connect(url: str, name: str, callbacks: _Callbacks) -> Client:
             )
     except DOWN as error:
         why = callbacks.last_error or words(error)
-        raise CannotStart(
+        raise CannotReach(
             f"The NATS server at {_without_password(url)} cannot be reached: {why}.",
             "Start it, or set RUNREEL_NATS_URL.",
         ) from error

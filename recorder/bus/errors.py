@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import nats.errors
 
 DOWN = (nats.errors.Error, OSError, TimeoutError)
+WRONG_LAST_SEQUENCE = (10071, 10164)  # the server's codes for "someone was faster"
 
 
 class StreamUnreachable(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recorder.bus import Delivery, Notice
-from recorder.consumer import Pull, PullLost
+from recorder.pull import Pull, PullLost
 from schemas import subjects
 from schemas.events.page import PageOpened
 from tests.support.nats_server import NatsServer

@@ -84,8 +84,8 @@ async def test_raised_version_is_rebuilt_and_comes_back_the_same(tmp_path: Path)
     raised = [msgspec.structs.replace(each, version=each.version + 1) for each in PROJECTIONS]
     async with open_store(file, raised) as store:
         assert await spec.dump(store) == before
-        versions = await store.rows("SELECT version FROM projections")
-        assert {row["version"] for row in versions} == {2}
+        versions = await store.rows("SELECT name, version FROM projections")
+        assert dict(map(tuple, versions)) == {each.name: each.version for each in raised}
 
 
 def _forget(transaction: Transaction) -> None:

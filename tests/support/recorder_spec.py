@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message
 from recorder.news import News
+from recorder.ops.dump import lines
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
-from recorder.store import Store, open_store
+from recorder.store import Store, Transaction, open_store
 from schemas import codec, subjects
 from schemas.envelope import Event
 
@@ -72,17 +72,17 @@ def given(directory: Path, *before: Message) -> Spec:
 async def apply(store: Store, batch: Sequence[Message]) -> None:
     """One batch through the real projector."""
     if batch:
-        await Projector(store, News(), PROJECTIONS).apply(batch)
+        await Projector(store, News(), store.projections).apply(batch)
 
 
 async def dump(store: Store) -> str:
-    """Everything in the projections' tables and the checkpoints, in a canonical form."""
-    tables = [table for projection in PROJECTIONS for table in projection.tables]
-    found = {}
-    for table in (*tables, "checkpoints"):
-        rows = [list(row) for row in await store.rows(f"SELECT * FROM {table}")]
-        found[table] = sorted(json.dumps(row, default=repr) for row in rows)
-    return json.dumps(found, indent=1)
+    """Everything in the tables that count, and the checkpoints, in a canonical form."""
+
+    def read(transaction: Transaction) -> list[str]:
+        checkpoints = transaction.rows("SELECT * FROM checkpoints ORDER BY stream")
+        return [*lines(transaction.rows, store.projections), *map(repr, checkpoints)]
+
+    return "\n".join(await store.write(read))
 
 
 async def checkpoint(store: Store, stream: str = subjects.RUNS) -> Checkpoint | None:

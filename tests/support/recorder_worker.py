@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import nats
+import nats.errors
 import uuid_utils
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -88,7 +89,7 @@ class FakeRun:
 
 
 class FakeWorker:
-    """One worker. `refuse_with` makes it refuse starts."""
+    """One worker. `refuse_with` makes it refuse starts; `silent` is one whose host is gone."""
 
     def __init__(self, client: Client, worker_id: str, capacity: int) -> None:
         self.client = client
@@ -97,6 +98,7 @@ class FakeWorker:
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
         self.requests: list[Subscription] = []
+        self.silent = False
         self._js = client.jetstream()
         self._beats = 0
 
@@ -112,6 +114,25 @@ class FakeWorker:
     async def publish_raw(self, subject: str, body: bytes, message_id: str) -> int:
         ack = await self._js.publish(subject, body, headers={"Nats-Msg-Id": message_id})
         return int(ack.seq)
+
+    async def claim(self, run: FakeRun) -> None:
+        """Take the runtime of a run that nobody asked for."""
+        claim = Claim(
+            worker_id=self.worker_id,
+            run_id=run.run_id,
+            space_id=run.space_id,
+            gateway_url=GATEWAY,
+        )
+        claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
+        await claims.create(run.runtime_id, codec.encode(claim))
+
+    async def open(self) -> FakeRun:
+        """A run of its own accord, claimed and ready."""
+        run = FakeRun(self.worker_id, new_id(), new_id())
+        await self.claim(run)
+        await self.publish(run, run.launching(), run.ready())
+        self.runs[run.run_id] = run
+        return run
 
     async def beat(self) -> None:
         self._beats += 1
@@ -137,15 +158,9 @@ class FakeWorker:
         if self.refuse_with is not None:
             return self.refuse_with
         run = FakeRun(self.worker_id, request.space_id, request.runtime_id)
-        claim = Claim(
-            worker_id=self.worker_id,
-            run_id=run.run_id,
-            space_id=run.space_id,
-            gateway_url=GATEWAY,
-        )
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
         try:
-            await claims.create(run.runtime_id, codec.encode(claim))
+            await self.claim(run)
         except KeyWrongLastSequenceError:
             entry = await claims.get(run.runtime_id)
             stands = msgspec.json.decode(entry.value or b"", type=Claim)
@@ -185,9 +200,9 @@ class FakeWorker:
 
 @asynccontextmanager
 async def fake_worker(
-    nats_url: str, worker_id: str = "w1", capacity: int = 100
+    nats_url: str, worker_id: str = "w1", capacity: int = 100, beat_seconds: float = 1.0
 ) -> AsyncIterator[FakeWorker]:
-    """A worker that has beaten once and goes on."""
+    """A worker that has beaten once and goes on, unless it is made `silent`."""
     client = await nats.connect(nats_url)
     worker = FakeWorker(client, worker_id, capacity)
     worker.requests = [
@@ -195,17 +210,20 @@ async def fake_worker(
         await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop),
     ]
     await worker.beat()
-    beating = asyncio.create_task(_beat(worker))
+    beating = asyncio.create_task(_beat(worker, beat_seconds))
     try:
         yield worker
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
-        await worker.leave()
+        if not worker.silent:
+            await worker.leave()
         await client.close()
 
 
-async def _beat(worker: FakeWorker) -> None:
+async def _beat(worker: FakeWorker, seconds: float) -> None:
     while True:
-        await asyncio.sleep(1)
-        await worker.beat()
+        await asyncio.sleep(seconds)
+        with suppress(nats.errors.Error):  # NATS is away: the next one may come through
+            if not worker.silent:
+                await worker.beat()

@@ -182,13 +182,8 @@ class Stack:
         return [line for line in lines if any(mark in line for mark in marks)]
 
     def browser_of(self, run: Run) -> psutil.Process | None:
-        """The main process of a run's Chromium, found by its profile's directory."""
-        mark = f"{run_directory_name(run)}/profile"
-        for process in psutil.process_iter():
-            line = _command_line(process)
-            if "--remote-debugging-pipe" in line and any(mark in part for part in line):
-                return process
-        return None
+        """The main process of a run's Chromium."""
+        return find_browser(run)
 
     def directory_of(self, run: Run) -> Path | None:
         """Where a run's browser keeps its files, if it is there."""
@@ -199,6 +194,16 @@ class Stack:
     async def run(self) -> Run:
         """A new runtime, started."""
         return await start(self.http, await create_runtime(self.http))
+
+
+def find_browser(run: Run) -> psutil.Process | None:
+    """The main process of a run's Chromium, found by its profile's directory."""
+    mark = f"{run_directory_name(run)}/profile"
+    for process in psutil.process_iter():
+        line = _command_line(process)
+        if "--remote-debugging-pipe" in line and any(mark in part for part in line):
+            return process
+    return None
 
 
 def run_directory_name(run: Run) -> str:

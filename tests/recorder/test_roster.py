@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recorder.bus import Beat
-from recorder.fleet import FORGET_SECONDS, LIVE_SECONDS, Roster
+from recorder.roster import FORGET_SECONDS, LIVE_SECONDS, Roster
 from schemas.requests import Heartbeat
 
 
@@ -30,11 +30,11 @@ def heartbeat(worker_id: str, beat: int, active: int = 0, *, draining: bool = Fa
 
 
 def beat(heartbeat: Heartbeat, *, fresh: bool = True) -> Beat:
-    return Beat(worker_id=heartbeat.worker_id, heartbeat=heartbeat, fresh=fresh)
+    return Beat(worker_id=heartbeat.worker_id, heartbeat=heartbeat, fresh=fresh, revision=1)
 
 
 def gone(worker_id: str) -> Beat:
-    return Beat(worker_id=worker_id, heartbeat=None, fresh=True)
+    return Beat(worker_id=worker_id, heartbeat=None, fresh=True, revision=1)
 
 
 def names(heartbeats: list[Heartbeat]) -> list[str]:

@@ -1,0 +1,136 @@
+"""The buckets of claims and heartbeats, read and written around the library's watch, which may go deaf."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+from nats.js import errors as js_errors
+
+from recorder.bus.arrivals import Beat, claim
+from recorder.bus.errors import DOWN, WRONG_LAST_SEQUENCE, StreamUnreachable, reaching
+from schemas.requests import Claim
+from schemas.streams import CLAIMS, WORKERS
+
+READ_SECONDS = 5.0
+READ_AT_ONCE = 1000
+PROBE_SECONDS = 3.0
+PROBE = "probe."  # a dot, which no worker id has
+
+
+class Held(Struct, frozen=True):
+    """A runtime's claim and the revision of its key. None: there is one, which cannot be read."""
+
+    claim: Claim | None
+    revision: int
+
+
+class Claims:
+    """Every claim of the fleet. Only what has changed is read, as a bucket keeps a mark of each deleted key."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._stream = f"KV_{CLAIMS.name}"
+        self._prefix = f"$KV.{CLAIMS.name}."
+        self._held: dict[str, Held] = {}
+        self._revision = 0
+
+    async def read(self, *, afresh: bool = False) -> Mapping[str, Held]:
+        """Claims by runtime id. Raises StreamUnreachable.
+
+        `afresh` reads all of them: a bucket that was made anew counts its revisions from 1.
+        """
+        if afresh:
+            self._held, self._revision = {}, 0
+        with reaching():
+            async with asyncio.timeout(READ_SECONDS):
+                while await self._read_some():
+                    pass
+        return dict(self._held)
+
+    async def _read_some(self) -> bool:
+        """Read the next changes; whether there are more."""
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        wish = {
+            "batch": READ_AT_ONCE,
+            "seq": self._revision + 1,
+            "next_by_subj": f"{self._prefix}>",
+        }
+        try:
+            await self._client.publish(
+                f"$JS.API.DIRECT.GET.{self._stream}", json.dumps(wish).encode(), reply=inbox
+            )
+            while True:
+                message = await subscription.next_msg(READ_SECONDS)
+                headers = message.headers or {}
+                if "Status" in headers:
+                    return _is_more_after(headers)
+                self._take(headers, message.data)
+        finally:
+            await subscription.unsubscribe()
+
+    def _take(self, headers: Mapping[str, str], value: bytes) -> None:
+        runtime_id = headers["Nats-Subject"].removeprefix(self._prefix)
+        self._revision = int(headers["Nats-Sequence"])
+        if "KV-Operation" in headers or "Nats-Marker-Reason" in headers:
+            self._held.pop(runtime_id, None)
+        else:
+            self._held[runtime_id] = Held(claim(runtime_id, value), self._revision)
+
+
+def _is_more_after(headers: Mapping[str, str]) -> bool:
+    status = headers["Status"]
+    if status == "404":  # nothing is newer
+        return False
+    if status != "204":
+        raise StreamUnreachable(f"claims cannot be read: {status} {headers.get('Description', '')}")
+    return int(headers.get("Nats-Num-Pending", 0)) > 0
+
+
+class Keys:
+    """Single keys."""
+
+    def __init__(self, js: JetStreamContext) -> None:
+        self._js = js
+
+    async def probe(self, recorder_id: str) -> bool:
+        """Whether the bucket of heartbeats takes a value now: only then silence means something."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._js.publish(f"$KV.{WORKERS.name}.{PROBE}{recorder_id}", b"")
+        except DOWN:
+            return False
+        return True
+
+    async def find_beat(self, worker_id: str) -> Beat:
+        """What a worker's key holds now, by its stream's leader; revision 0: nothing.
+
+        Raises StreamUnreachable. The heartbeat itself is not read, for any change is a sign of life.
+        """
+        with reaching():
+            try:
+                found = await self._js.get_msg(
+                    f"KV_{WORKERS.name}", subject=f"$KV.{WORKERS.name}.{worker_id}"
+                )
+            except js_errors.NotFoundError:
+                return Beat(worker_id=worker_id, heartbeat=None, fresh=True, revision=0)
+        return Beat(worker_id=worker_id, heartbeat=None, fresh=True, revision=int(found.seq or 0))
+
+    async def release(self, runtime_id: str, revision: int) -> None:
+        """Take a claim back, if it is still that one. Raises StreamUnreachable."""
+        headers = {
+            "KV-Operation": "DEL",
+            api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE: str(revision),
+        }
+        with reaching():
+            try:
+                await self._js.publish(f"$KV.{CLAIMS.name}.{runtime_id}", b"", headers=headers)
+            except js_errors.APIError as error:
+                if error.err_code not in WRONG_LAST_SEQUENCE:
+                    raise
+                # Its worker was faster, or the runtime has its next run by now.

@@ -1,0 +1,162 @@
+"""Filling a scratch in a process of its own: one core reads the stream, another one projects.
+
+What goes over to it is one frame a batch, MessagePack after a length of four bytes; what comes back is one
+frame a batch, empty or saying why that one failed. It ends with its input, however its parent ends.
+
+python -m recorder.ops.filling FILE
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import PIPE
+from typing import IO, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from recorder.entries import Message
+from recorder.ops.scratch import Scratch, make_scratch
+from recorder.projections import PROJECTIONS
+
+T = TypeVar("T")
+
+LENGTH_BYTES = 4
+
+
+class FillingFailed(Exception):
+    """The scratch could not be filled."""
+
+
+class _Batch(Struct, array_like=True):
+    stream: str
+    epoch: int
+    messages: list[tuple[int, str, bytes, str]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Batch)
+
+
+class Filling:
+    """The parent's side. Batches are projected in the order of the calls.
+
+    A thread writes and waits: on the event loop a frame would go over in pieces of a pipe's size, each
+    after a turn of a loop that is busy with the next messages.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], thread: Executor) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._batches = process.stdin
+        self._answers = process.stdout
+        self._thread = thread
+
+    async def apply(self, messages: Sequence[Message]) -> None:
+        """Project one stream's messages; done when this returns. Raises FillingFailed."""
+        first = messages[0]
+        rows = [(each.position, each.subject, each.body, each.message_id) for each in messages]
+        batch = _encoder.encode(_Batch(first.stream, first.epoch, rows))
+        answer = await self._on_thread(self._exchange, batch)
+        if answer:
+            raise FillingFailed(answer.decode())
+
+    async def finish(self) -> None:
+        """Close the file; others may read it then. Raises FillingFailed."""
+        await self._on_thread(self._end)
+        if self._process.returncode:
+            raise FillingFailed("The scratch database could not be closed.")
+
+    async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def _exchange(self, batch: bytes) -> bytes:
+        try:
+            self._batches.write(_frame(batch))
+            self._batches.flush()
+            return _read_frame(self._answers)
+        except (EOFError, OSError) as error:
+            raise FillingFailed("The process that fills the scratch database ended.") from error
+
+    def _end(self) -> None:
+        self._batches.close()
+        self._process.wait()
+
+
+@asynccontextmanager
+async def filling(file: Path) -> AsyncIterator[Filling]:
+    """A new scratch, and the process that fills it, which is gone after the block."""
+    command = [sys.executable, "-m", "recorder.ops.filling", str(file)]
+    with (
+        ThreadPoolExecutor(1, "filling") as thread,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
+    ):
+        try:
+            yield Filling(process, thread)
+        finally:
+            process.kill()  # does nothing to one that has finished
+
+
+def _read_frame(source: IO[bytes]) -> bytes:
+    """The next one. Raises EOFError where there is none."""
+    length = source.read(LENGTH_BYTES)
+    if len(length) < LENGTH_BYTES:
+        raise EOFError
+    return source.read(int.from_bytes(length))
+
+
+def _frame(body: bytes) -> bytes:
+    return len(body).to_bytes(LENGTH_BYTES) + body
+
+
+def _fill(scratch: Scratch, batches: IO[bytes], answers: IO[bytes]) -> None:
+    """The child's side, until there are no more batches."""
+    while True:
+        try:
+            batch = _decoder.decode(_read_frame(batches))
+        except EOFError:
+            return
+        try:
+            scratch.apply(_messages(batch))
+            answer = b""
+        except Exception as error:  # told to the parent, who gives up
+            answer = f"{type(error).__name__}: {error}".encode()
+        answers.write(_frame(answer))
+        answers.flush()
+
+
+def _messages(batch: _Batch) -> list[Message]:
+    return [
+        Message(
+            stream=batch.stream,
+            epoch=batch.epoch,
+            position=position,
+            subject=subject,
+            body=body,
+            message_id=message_id,
+        )
+        for position, subject, body, message_id in batch.messages
+    ]
+
+
+def main(file: Path) -> None:
+    """Fill a new scratch from standard input. What is wrong with single messages the recorder has told."""
+    silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(
+        wrapper_class=silent, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
+    with make_scratch(file, PROJECTIONS) as scratch:
+        _fill(scratch, sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,227 @@
+"""A fleet that a test breaks: NATS server, recorders and workers, each a process of its own, under load.
+
+async with Scene(directory) as scene:
+    await scene.start_runs()
+    …                               # the misfortune
+    await everything_is_there(scene)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from schemas.settings import variable
+from tests.support.eventually import eventually
+from tests.support.faults.children import Child
+from tests.support.faults.ledger import numbered
+from tests.support.faults.proxy import Proxy
+from tests.support.nats_server import NatsServer, free_port
+from tests.support.run import Run, create_runtime, start
+
+KEY = "key-for-faults-0123456789"
+SECRET = "secret-for-faults-0123456789"
+MIB = 1024 * 1024
+READY_SECONDS = 60.0
+RUNS = 4
+# Of all runs together; the least that a fault has to be borne at is 300.
+EVENTS_PER_SECOND = 340
+RECORDER = "tests.support.faults.recorder_process"
+WORKER = "tests.support.faults.worker_process"
+
+
+class Recorder:
+    """A recorder's process, its file, and its API."""
+
+    def __init__(self, name: str, directory: Path, nats_url: str) -> None:
+        self.name = name
+        self.database = directory / name / "runreel.db"
+        self.port = free_port()
+        environment = shared_settings(nats_url) | {
+            "recorder_id": name,
+            "database": str(self.database),
+            "port": str(self.port),
+            "api_key": KEY,
+        }
+        self.process = Child(RECORDER, variables(environment), directory / f"{name}.log")
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"authorization": f"Bearer {KEY}"},
+            timeout=60,
+            trust_env=False,
+        )
+
+    async def is_ready(self, purpose: str = "history") -> bool:
+        """Whether it serves history; for `start`, whether a runtime could be started."""
+        try:
+            answer = await self.http.get("/readyz", params={"for": purpose})
+        except httpx.TransportError:
+            return False
+        return answer.status_code == 200
+
+
+class Worker:
+    """A worker's process, what it keeps, and its ledger. Without a rate it drives real browsers."""
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        nats_url: str,
+        run_dir: Path,
+        rate: float | None,
+        **settings: str,
+    ) -> None:
+        self.name = name
+        self.state_dir = directory / name
+        self.ledger = directory / f"{name}.ledger"
+        environment = shared_settings(nats_url) | {
+            "worker_id": name,
+            "state_dir": str(self.state_dir),
+            "run_dir": str(run_dir / name),
+            "chromium_sandbox": "off" if rate else "auto",
+        }
+        self.process = Child(WORKER, variables(environment | settings), directory / f"{name}.log")
+        self.process.arguments = [str(self.ledger), *([str(rate)] if rate else [])]
+
+
+class Scene:
+    """What a test breaks. `recorders` and `workers` say how many; leaving it ends every process."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        recorders: int = 1,
+        workers: int = 1,
+        real_browsers: bool = False,
+        **worker_settings: str,
+    ) -> None:
+        directory.mkdir(exist_ok=True)
+        self.directory = directory
+        self.nats = NatsServer(directory / "nats")
+        self.runs: list[Run] = []
+        # Other uids must reach it, and Chromium wants a short path: not below pytest's directories.
+        self._run_dir = Path(tempfile.mkdtemp(prefix="rrf-"))
+        self._run_dir.chmod(0o711)
+        rate = None if real_browsers else EVENTS_PER_SECOND / RUNS
+        self.way_to_nats = Proxy(self.nats.port)  # the workers' way
+        self.recorders = [
+            Recorder(f"r{number}", directory, self.nats.url) for number in range(1, recorders + 1)
+        ]
+        self.workers = [
+            Worker(
+                f"w{number}",
+                directory,
+                self.way_to_nats.url,
+                self._run_dir,
+                rate,
+                **worker_settings,
+            )
+            for number in range(1, workers + 1)
+        ]
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.recorders[0]
+
+    @property
+    def worker(self) -> Worker:
+        return self.workers[0]
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        return self.recorder.http
+
+    @property
+    def processes(self) -> list[Child]:
+        return [
+            *(each.process for each in self.workers),
+            *(each.process for each in self.recorders),
+        ]
+
+    # life
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.nats.start()
+            await self.way_to_nats.open()
+            for process in self.processes:
+                await process.start()
+            for recorder in self.recorders:
+                await self.is_ready(recorder)
+        except BaseException:  # cancelled too: nothing may be left running
+            await self._clear_away()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                for process in self.processes:
+                    await process.end()
+        finally:
+            await self._clear_away()
+
+    async def _clear_away(self) -> None:
+        for process in self.processes:
+            if process.is_running:
+                await process.kill()
+        await self.way_to_nats.close()
+        await self.nats.kill()
+        for recorder in self.recorders:
+            await recorder.http.aclose()
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+
+    async def is_ready(self, recorder: Recorder, purpose: str = "start") -> None:
+        """Wait until a recorder would start a runtime."""
+        await eventually(lambda: recorder.is_ready(purpose), READY_SECONDS, explain=self.said)
+
+    async def start_runs(self, count: int = RUNS) -> list[Run]:
+        """Start that many runtimes, which all write at once."""
+        runtimes = [await create_runtime(self.http) for _ in range(count)]
+        runs = await asyncio.gather(*(start(self.http, runtime) for runtime in runtimes))
+        self.runs += runs
+        return list(runs)
+
+    def numbered(self) -> dict[str, dict[int, str]]:
+        """By the workers' own ledgers: of each run event id by number."""
+        return numbered(worker.ledger for worker in self.workers)
+
+    async def goes_on(self, events: int = 300, limit_s: float = 30.0) -> None:
+        """Wait until the workers have numbered so many more events."""
+        before = self._count()
+        await eventually(lambda: self._count() >= before + events, limit_s, explain=self.said)
+
+    def _count(self) -> int:
+        return sum(len(events) for events in self.numbered().values())
+
+    def said(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"{process.log.name}:\n{process.said()}" for process in self.processes)
+
+
+def shared_settings(nats_url: str) -> dict[str, str]:
+    """What every process of a scene is told."""
+    return {
+        "nats_url": nats_url,
+        "secret": SECRET,
+        "runs_max_bytes": str(256 * MIB),
+        "control_max_bytes": str(16 * MIB),
+    }
+
+
+def variables(settings: dict[str, str]) -> dict[str, str]:
+    """Settings as environment variables."""
+    return {variable(field): value for field, value in settings.items()}
