@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.processes import SOURCES, python, python_environment, tethered
+from deploy.processes import SOURCES, python_environment, tethered
 from tests.support.worker_host import WORKER
 from worker.chromium import directory
 
 END_SECONDS = 30.0
+MAIN = "from deploy.cli import main; main()"
 
 
 class WorkerProcess:
@@ -35,9 +37,12 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def worker_process(
-    nats_url: str, place: Path, **settings: str
+    nats_url: str, place: Path, *, before: str = "", **settings: str
 ) -> AsyncIterator[WorkerProcess]:
-    """Start it in that directory; told to end afterwards, if it has not ended by then."""
+    """Start it in that directory; told to end afterwards, if it has not ended by then.
+
+    `before` is Python that runs in it first: what breaks a part of it.
+    """
     log = place / "worker.log"
     given = {
         "RUNREEL_NATS_URL": nats_url,
@@ -48,7 +53,7 @@ async def worker_process(
     ours = {name: value for name, value in os.environ.items() if name[:8] != "RUNREEL_"}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *tethered(python("deploy.cli", "worker")),
+            *tethered((sys.executable, "-c", f"{before}\n{MAIN}", "worker")),
             cwd=SOURCES,
             env=python_environment(ours | given | settings),
             stdout=output,
