@@ -18,6 +18,7 @@ from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.news import News
 from recorder.ops.scratch import clear_away_leftovers
@@ -75,6 +76,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "fleet-watch": recorder.fleet.watch(),
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
+        "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
 
 

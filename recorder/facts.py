@@ -20,6 +20,7 @@ from schemas import codec, subjects
 from schemas.ends import End
 from schemas.envelope import Event, recorder_source, sequence_text
 from schemas.events import EventData, type_of
+from schemas.events.run import RunFinalised
 from schemas.events.runtime import RuntimeCreated, RuntimeLifecycle
 from schemas.events.space import SpaceCreated
 from schemas.ids import DEFAULT_SPACE_ID, fact_id
@@ -82,7 +83,18 @@ class Facts:
             status=end.status,
         )
         subject = subjects.run_event(run.space_id, run.id, subjects.RECORDER, event.type)
-        return await self._bus.publish_run_fact(subject, event)
+        return await self._bus.publish_agreed_fact(subject, event)
+
+    async def finalise_run(self, digest: RunFinalised, space_id: str) -> None:
+        """Put the digest of a run that has ended on CONTROL. Raises StorageUnavailable."""
+        run_id = digest.run_id
+        event = structs.replace(
+            self._event(digest, space_id=space_id, event_id=fact_id("run", run_id, "finalised")),
+            runid=run_id,
+            runtimeid=digest.runtime_id,
+        )
+        subject = subjects.control_event(space_id, "run", run_id, "finalised")
+        await self._bus.publish_agreed_fact(subject, event)
 
     def _event(self, data: EventData, *, space_id: str, event_id: str) -> Event:
         kind = type_of(data)

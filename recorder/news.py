@@ -43,11 +43,15 @@ class News:
             for bell in bells:
                 bell.set()
 
+    def wake(self) -> None:
+        """Whatever was read may be otherwise now: everyone reads again."""
+        for run_id in tuple(self._bells):
+            self.ring(run_id)
+
     def close(self) -> None:
         """Wake everyone for the last time: who follows looks at `closed` and ends."""
         self.closed = True
-        for run_id in tuple(self._bells):
-            self.ring(run_id)
+        self.wake()
 
     def position(self, stream: str) -> int:
         """Up to where the tables show a stream; 0 before its first message."""

@@ -5,6 +5,7 @@ Problem
 ├── AuthRequired, AuthForbidden
 ├── SpaceNotFound, RuntimeNotFound, RunNotFound, RouteNotFound, MethodNotAllowed
 ├── RuntimeNotActive
+├── CursorExpired, EventsGone
 ├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
 └── ServerError
 CannotStart: a process of ours refuses to start; one sentence for the terminal
@@ -122,6 +123,24 @@ class RuntimeNotActive(Problem):
     status = 409
     reason_class = "conflict"
     default_hint = "Start it first: POST /v1/runtimes/{id}/start."
+
+
+class CursorExpired(Problem):
+    """Events after this cursor were removed by retention."""
+
+    code = "cursor.expired"
+    status = 410
+    reason_class = "not_found"
+    default_hint = "Go on from details.firstCursor, the first place there is."
+
+
+class EventsGone(CursorExpired):
+    """The events of this run were removed by retention."""
+
+    default_hint = "The run itself can still be read: GET /v1/runs/{runId}."
+
+    def __init__(self) -> None:
+        super().__init__(details={"firstCursor": None})
 
 
 class RequestTooLarge(Problem):

@@ -34,7 +34,7 @@ LAST_EVENTS_SECONDS = 3
 async def run(settings: WorkerSettings) -> None:
     """Be a worker until SIGTERM or SIGINT. Raises CannotStart for whatever can be explained."""
     lock = _only_worker_of(Path(settings.state_dir))
-    outbox = _open_outbox(Path(settings.state_dir))
+    outbox = _open_outbox(settings)
     setup = _browser_setup(settings)
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
     async with asyncio.TaskGroup() as group:
@@ -96,11 +96,15 @@ def _cannot_write(state_dir: Path, error: OSError) -> CannotStart:
     )
 
 
-def _open_outbox(state_dir: Path) -> Outbox:
+def _open_outbox(settings: WorkerSettings) -> Outbox:
     try:
-        return Outbox.open(state_dir / "outbox")
+        return Outbox.open(
+            Path(settings.state_dir) / "outbox",
+            limit_bytes=settings.spool_max_bytes,
+            places=settings.capacity,
+        )
     except OSError as error:
-        raise _cannot_write(state_dir, error) from error
+        raise _cannot_write(Path(settings.state_dir), error) from error
 
 
 def _browser_setup(settings: WorkerSettings) -> BrowserSetup:

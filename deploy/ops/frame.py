@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import uvloop
 from rich.console import Console
 
 from deploy import logs
-from deploy.environment import read_environment, secrets_in, with_machine_defaults
+from deploy.environment import read_environment, secrets_in
 from deploy.exit_codes import FAILED, FINE, FOUND, UNREACHABLE, USAGE
 from deploy.help import Command
 from deploy.ops.target import Target, find_target
@@ -42,8 +41,13 @@ class Call:
         """The answer: `answer` as JSON, or as `show` shows it to people."""
         if self.as_json:
             self.console.file.write(_json(answer) + "\n")
-        else:
+        elif self.console.is_terminal:
             show(self.console)
+        else:
+            with self.console.capture() as captured:
+                show(self.console)
+            lines = captured.get().splitlines()  # tables fill their lines with spaces
+            self.console.file.write("".join(line.rstrip() + "\n" for line in lines))
 
 
 def operation(
@@ -107,7 +111,7 @@ _EXITS = {
 
 
 def _call(data: Path | None, as_json: bool, dry_run: bool) -> Call:
-    environment = with_machine_defaults(read_environment(os.environ), socket.gethostname())
+    environment = read_environment(os.environ)
     target = find_target(data, environment)
     logs.configure(
         process="ops",

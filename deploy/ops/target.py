@@ -6,6 +6,7 @@ its recorder has.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import msgspec
 
 from deploy.data_dir import DataDir
 from deploy.disk import Store
-from deploy.environment import FILE_SUFFIX
+from deploy.environment import FILE_SUFFIX, with_machine_defaults
+from deploy.stack import LOCAL_ID
 from schemas.problems import CannotReach, CannotStart
 from schemas.settings import RecorderSettings, load, variable
 
@@ -35,10 +37,16 @@ class NoTarget(CannotStart):
 
 @dataclass(frozen=True)
 class Target:
-    """`settings` are those of the recorder, without its secrets. `data` is None in a fleet."""
+    """`settings` are those of the recorder, without its secrets. `data` is None in a fleet.
+
+    `database_expected`: it is said that one is here. `store_limit_bytes` is what the NATS server may
+    keep, where that is known.
+    """
 
     settings: RecorderSettings
     data: DataDir | None
+    database_expected: bool = True
+    store_limit_bytes: int | None = None
 
     @property
     def database(self) -> Path:
@@ -65,7 +73,9 @@ def find_target(data: Path | None, environment: Mapping[str, str]) -> Target:
     if data is not None:
         return _of_directory(data, environment)
     if environment.keys() & {variable("database"), variable("nats_url")}:
-        return Target(_settings(environment), None)
+        expected = variable("database") in environment
+        named = with_machine_defaults(environment, socket.gethostname())
+        return Target(_settings(named), None, database_expected=expected)
     if DEFAULT_DATA.is_dir():
         return _of_directory(DEFAULT_DATA, environment)
     raise NoTarget(
@@ -99,17 +109,22 @@ def _of_directory(path: Path, environment: Mapping[str, str]) -> Target:
             f"{data.root} is no directory of `runreel up`.",
             "Name the one that was given to it with --data.",
         )
-    theirs = {variable("nats_url"): _first_line(data.nats / "url"), **_sizes(data)}
+    store = _store(data)
+    theirs = {
+        variable("nats_url"): _first_line(data.nats / "url"),
+        variable("database"): str(data.database),
+        variable("stream_replicas"): "1",
+    }
+    if store is not None:  # how large the streams were made: a setting of today does not change it
+        theirs |= {
+            variable("runs_max_bytes"): str(store.runs_max_bytes),
+            variable("control_max_bytes"): str(store.control_max_bytes),
+        }
+    local = {variable("recorder_id"): LOCAL_ID}  # as `up` has it, where nothing else is set
     return Target(
-        _settings(
-            {
-                variable("recorder_id"): "local",
-                **environment,
-                **theirs,
-                variable("database"): str(data.database),
-            }
-        ),
+        _settings({**local, **environment, **theirs}),
         data,
+        store_limit_bytes=store.max_file_store if store else None,
     )
 
 
@@ -124,13 +139,6 @@ def _first_line(file: Path) -> str:
     return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
 
 
-def _sizes(data: DataDir) -> dict[str, str]:
-    """How large the streams were made, which a setting of today does not change."""
+def _store(data: DataDir) -> Store | None:
     limits = data.nats / "limits.json"
-    if not limits.is_file():
-        return {}
-    store = msgspec.json.decode(limits.read_bytes(), type=Store)
-    return {
-        variable("runs_max_bytes"): str(store.runs_max_bytes),
-        variable("control_max_bytes"): str(store.control_max_bytes),
-    }
+    return msgspec.json.decode(limits.read_bytes(), type=Store) if limits.is_file() else None

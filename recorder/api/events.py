@@ -17,9 +17,9 @@ from recorder.api.waiting import seconds_of
 from recorder.follow import Ended, Follower, Silence, Told
 from recorder.queries import events as queries
 from recorder.queries import runs
-from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor, place_of
+from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor
 from schemas import subjects
-from schemas.problems import RunNotFound
+from schemas.problems import CursorExpired, EventsGone, RunNotFound
 from schemas.resources import Page, RunEnded, RunEvent, WaitedEvent, WaitForEvent
 from schemas.times import rfc3339
 
@@ -54,17 +54,24 @@ async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent]:
 async def stream_events(call: Call[EventsQuery, None]) -> EventStream:
     """Events of a run from the beginning or after a cursor, then as they happen, then its end."""
     run_id = call.path["runId"]
-    await runs.get_summary(call.recorder.store, run_id)
-    cursor = call.headers.get("last-event-id") or call.query.cursor
-    place = place_of(run_id, cursor) if cursor else BEGINNING
+    if await runs.has_gone(call.recorder.store, run_id):
+        raise EventsGone
+    cursor = call.headers.get("last-event-id") or call.query.cursor or None
+    place = await queries.find_place(call.recorder.store, run_id, cursor) or BEGINNING
     return EventStream(_frames(_follower(call, run_id, _filter(call.query), place), run_id))
 
 
 async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
     """The first event that matches, after `cursor` or after the moment of the request."""
-    run_id, body = call.path["runId"], call.body
-    await runs.get_summary(call.recorder.store, run_id)
-    place = place_of(run_id, body.cursor) if body.cursor else _now(call)
+    run_id, body, store = call.path["runId"], call.body, call.recorder.store
+    gone = await runs.has_gone(store, run_id)
+    place = await queries.find_place(store, run_id, body.cursor or None)
+    if gone and place is not None:
+        raise EventsGone
+    place = place or _now(call)
+    if gone:  # so it ended long ago
+        cursor = event_cursor(run_id, place)
+        return WaitedEvent(event=None, timed_out=False, cursor=cursor, run_ended=True)
     follower = _follower(call, run_id, _filter_of_wait(body), place)
     told = await _first(follower.tell_now())  # so that also a wait of 0 looks once
     with suppress(TimeoutError):
@@ -96,6 +103,14 @@ def _waited(told: Happened | Ended | None, run_id: str, place: Place) -> WaitedE
 
 
 async def _frames(follower: Follower, run_id: str) -> AsyncIterator[bytes]:
+    """Breaks off where a reader is so slow that the events leave before it: it is told when it comes again."""
+    with suppress(CursorExpired):
+        async with aclosing(_told(follower, run_id)) as frames:
+            async for frame in frames:
+                yield frame
+
+
+async def _told(follower: Follower, run_id: str) -> AsyncGenerator[bytes, None]:
     async with aclosing(follower.tell()) as tellings:
         async for told in tellings:
             if isinstance(told, Silence | Ended):
@@ -174,7 +189,7 @@ ENDPOINTS = (
         handler=list_events,
         query=EventsQuery,
         answer=Page[RunEvent],
-        problems=(RunNotFound,),
+        problems=(RunNotFound, CursorExpired),
     ),
     Endpoint(
         method="GET",
@@ -185,7 +200,7 @@ ENDPOINTS = (
         handler=stream_events,
         query=EventsQuery,
         answer=None,
-        problems=(RunNotFound,),
+        problems=(RunNotFound, CursorExpired),
     ),
     Endpoint(
         method="POST",
@@ -196,6 +211,6 @@ ENDPOINTS = (
         handler=wait_for_event,
         body=WaitForEvent,
         answer=WaitedEvent,
-        problems=(RunNotFound,),
+        problems=(RunNotFound, CursorExpired),
     ),
 )

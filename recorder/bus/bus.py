@@ -237,10 +237,11 @@ class Bus:
         except FactConflict:
             return await self._position_of(event.id, fence)
 
-    async def publish_run_fact(self, subject: str, event: Event) -> int:
-        """Put a fact on RUNS; its position. Raises StorageUnavailable as `publish_fact` does.
+    async def publish_agreed_fact(self, subject: str, event: Event) -> int:
+        """Put a fact on the stream that any recorder may write; its position, or that of another's copy.
 
-        Nobody is fenced off: writers of one fact give it one id, and the first in the stream counts.
+        Nobody is fenced off, for all give it one id, and the first in the stream counts. Raises
+        StorageUnavailable as `publish_fact` does.
         """
         return await self._publish(subject, event, {})
 

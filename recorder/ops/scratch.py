@@ -126,9 +126,14 @@ def alone(database: Path) -> Iterator[Path]:
             )
         _remove_leftovers(database)
         try:
-            yield database.with_name(f"{database.name}{SUFFIX}")
+            yield _scratch_of(database)
         finally:
             _remove_leftovers(database)
+
+
+def is_scratch_of(file: Path, database: Path) -> bool:
+    """Whether that is the scratch that a command has made."""
+    return file.is_file() and file.resolve() == _scratch_of(database.resolve())
 
 
 def clear_away_leftovers(database: Path) -> None:
@@ -152,6 +157,10 @@ def _locked(database: Path) -> Iterator[bool]:
         yield mine
     finally:
         os.close(descriptor)
+
+
+def _scratch_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}{SUFFIX}")
 
 
 def _remove_leftovers(database: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from recorder.projections.digests import DIGESTS
 from recorder.projections.events import EVENTS
 from recorder.projections.projection import Change, Projection
 from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
 from recorder.projections.spaces import SPACES
 
-PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, RUNS, EVENTS)
+PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, DIGESTS, RUNS, EVENTS)
 
 __all__ = ["PROJECTIONS", "Change", "Projection"]

@@ -1,7 +1,8 @@
 """The table `runs`, from RUNS: one row a run, from whichever of its events comes first.
 
-The first terminal event in stream order wins. What comes after it is counted `late` and reopens
-nothing. `arrived` counts the worker's events; it differs from `last_sequence` while numbers miss.
+The first terminal event in stream order wins, and the row says where it stands. What comes after it is
+counted `late` and reopens nothing. `arrived` counts the worker's events; it differs from `last_sequence`
+while numbers miss.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from recorder.entries import Entry
+from recorder.entries import Entry, Message
 from recorder.projections.projection import Change, Projection, Rows, Statement
 from schemas import ends, subjects
 from schemas.envelope import Event
@@ -28,6 +29,8 @@ CREATE TABLE runs (
   finished_at      TEXT,
   end_code         TEXT,
   end_message      TEXT,
+  end_epoch        INTEGER,
+  end_position     INTEGER,
   gateway_url      TEXT,
   last_activity_at TEXT NOT NULL,
   events           INTEGER NOT NULL,
@@ -40,11 +43,13 @@ _BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
 _BY_RUNTIME = "CREATE INDEX runs_by_runtime ON runs (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX runs_by_space ON runs (space_id, created_at, id)"
 _OPEN = "CREATE INDEX runs_open ON runs (created_at, id) WHERE finished_at IS NULL"
+_BY_END = "CREATE INDEX runs_by_end ON runs (end_epoch, end_position) WHERE finished_at IS NOT NULL"
 
 _BEFORE = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
-   end_message, gateway_url, last_activity_at, events, last_sequence, arrived, late)
+   end_message, end_epoch, end_position, gateway_url, last_activity_at, events, last_sequence,
+   arrived, late)
 VALUES
 """
 _ADD_UP = """
@@ -56,12 +61,15 @@ ON CONFLICT (id) DO UPDATE SET
   arrived          = arrived + excluded.arrived
 """
 # What most events do. To name `created_at` would be to write the three indexes that hold it anew.
-_COUNT_ROW = "(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0)"
+_COUNT_ROW = """
+(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0)
+"""
 # In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
 # still open before this event.
 _MOVE = f"""{_BEFORE}
   (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
-   :end_message, :gateway_url, :last_at, :events, :last_sequence, :arrived, 0)
+   :end_message, :end_epoch, :end_position, :gateway_url, :last_at, :events, :last_sequence,
+   :arrived, 0)
 {_ADD_UP.rstrip()},
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
@@ -70,7 +78,9 @@ _MOVE = f"""{_BEFORE}
                           THEN coalesce(started_at, excluded.started_at) ELSE started_at END,
   end_code         = CASE WHEN finished_at IS NULL THEN excluded.end_code ELSE end_code END,
   end_message      = CASE WHEN finished_at IS NULL THEN excluded.end_message ELSE end_message END,
-  finished_at      = coalesce(finished_at, excluded.finished_at)
+  finished_at      = coalesce(finished_at, excluded.finished_at),
+  end_epoch        = coalesce(end_epoch, excluded.end_epoch),
+  end_position     = coalesce(end_position, excluded.end_position)
 """
 
 
@@ -108,7 +118,7 @@ def project(entries: Sequence[Entry]) -> Iterator[Change]:
             continue
         if tally is not None:
             yield _count({event.runid: tallies.pop(event.runid)})
-        yield _move(event, entry.data)
+        yield _move(entry.message, event, entry.data)
     yield _count(tallies)
 
 
@@ -133,11 +143,10 @@ def _count(tallies: Mapping[str, Tally]) -> Rows:
     return Rows(_BEFORE, _COUNT_ROW, _ADD_UP, rows)
 
 
-def _move(event: Event, data: RuntimeLifecycle) -> Statement:
-    tally = _nothing_before(event).count(event)
-    return Statement(
-        _MOVE, {"id": event.runid, **structs.asdict(tally), **_STILL, **_moved(event, data)}
-    )
+def _move(message: Message, event: Event, data: RuntimeLifecycle) -> Statement:
+    tally = structs.asdict(_nothing_before(event).count(event))
+    moved = _moved(message, event, data)
+    return Statement(_MOVE, {"id": event.runid, **tally, **_STILL, **moved})
 
 
 ENDED = ("stopped", "failed")
@@ -148,26 +157,30 @@ _STILL: dict[str, object] = {
     "ended_at": None,
     "end_code": None,
     "end_message": None,
+    "end_epoch": None,
+    "end_position": None,
     "gateway_url": None,
 }
 
 
-def _moved(event: Event, data: RuntimeLifecycle) -> dict[str, object]:
+def _moved(message: Message, event: Event, data: RuntimeLifecycle) -> dict[str, object]:
     moved: dict[str, object] = {"gateway_url": data.gateway_url or None}
     if data.phase == "launching":
         moved["opens"] = True
     elif data.phase == "ready":
         moved["ready_at"] = event.time
     else:
-        moved |= _ended(event, data)
+        moved |= _ended(message, event, data)
     return moved
 
 
-def _ended(event: Event, data: RuntimeLifecycle) -> dict[str, object]:
+def _ended(message: Message, event: Event, data: RuntimeLifecycle) -> dict[str, object]:
     known = ends.ENDS.get(data.code or "")
     return {
         "status": event.status if event.status in ENDED else _usual_status(known),
         "ended_at": event.time,
+        "end_epoch": message.epoch,
+        "end_position": message.position,
         "end_code": data.code or "server.error",
         "end_message": data.message or (known.message if known else "The run ended."),
     }
@@ -182,6 +195,6 @@ RUNS = Projection(
     version=2,
     stream=subjects.RUNS,
     tables=("runs",),
-    ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE, _OPEN),
+    ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE, _OPEN, _BY_END),
     project=project,
 )

@@ -13,6 +13,7 @@ from recorder.queries import runs
 from recorder.queries.cursors import cursor, place_key
 from recorder.queries.pages import Conditions, marks
 from recorder.store import Query, Store
+from schemas.problems import CursorExpired, EventsGone
 from schemas.resources import Page, RunEvent, RunSummary
 
 Order = Literal["asc", "desc"]
@@ -31,6 +32,14 @@ class Place(NamedTuple):
 
 
 BEGINNING = Place(0, 0)
+
+# Where a run's events begin and end, and what RUNS is read as now.
+_BOUNDS = """
+SELECT first.epoch, first.position, last.epoch, checkpoints.epoch
+FROM (SELECT epoch, position FROM events WHERE run_id = :id ORDER BY epoch, position LIMIT 1) AS first
+JOIN (SELECT epoch FROM events WHERE run_id = :id ORDER BY epoch DESC, position DESC LIMIT 1) AS last
+LEFT JOIN checkpoints ON stream = 'RUNS'
+"""
 
 
 class Happened(Struct):
@@ -105,8 +114,8 @@ async def list_events(
     limit: int,
     order: Order,
 ) -> Page[RunEvent]:
-    """A page of a run's events. Raises CursorInvalid, RunNotFound."""
-    place = place_of(run_id, after) if after is not None else None
+    """A page of a run's events. Raises CursorInvalid, CursorExpired, RunNotFound."""
+    place = await find_place(store, run_id, after)
     found = await _read(store, run_id, events_query(run_id, wanted, place, limit + 1, order))
     events = found.happened[:limit]
     more = len(found.happened) > limit
@@ -116,16 +125,37 @@ async def list_events(
     )
 
 
+async def find_place(store: Store, run_id: str, after: str | None) -> Place | None:
+    """The place that a cursor stands for, None without one.
+
+    Raises CursorInvalid, and CursorExpired where events after it have left.
+    """
+    if after is None:
+        return None
+    place = place_of(run_id, after)
+    for row in await store.rows(_BOUNDS, {"id": run_id}):
+        first, *epochs = Place(row[0], row[1]), row[0], row[2], row[3]
+        before_first = first._replace(position=first.position - 1)
+        if place < before_first or place.epoch not in epochs:
+            raise CursorExpired(details={"firstCursor": event_cursor(run_id, before_first)})
+    return place
+
+
 async def events_after(
     store: Store, run_id: str, wanted: EventFilter, place: Place, limit: int
 ) -> Reading:
-    """The run, and then the next events after a place, each with its own. Raises RunNotFound."""
+    """The run, and then the next events after a place, each with its own.
+
+    Raises RunNotFound, CursorExpired.
+    """
     return await _read(store, run_id, events_query(run_id, wanted, place, limit, "asc"))
 
 
 async def _read(store: Store, run_id: str, query: Query) -> Reading:
     """Both in one call to a reader's thread, which costs more than either."""
     run, events = await store.rows_of_each(runs.one_run(run_id), query)
+    if runs.is_gone(run):
+        raise EventsGone
     return Reading(runs.summary(run), runs.is_parked(run), [_happened(row) for row in events])
 
 

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 
-from recorder.queries.cursors import cursor, time_key
+from recorder.queries.cursors import TimeKey, cursor, time_key
 from recorder.queries.pages import Conditions, page
 from recorder.queries.spaces import space_id_of
 from recorder.store import Query, Store
@@ -30,12 +31,43 @@ WHERE sequence > previous + 1 ORDER BY 1 LIMIT ?
 """
 
 
-_ONE = """
-SELECT runs.*, code AS parked_code, position AS parked_at, reason AS parked_reason FROM runs
-LEFT JOIN quarantine INDEXED BY quarantine_parked ON stream = 'RUNS' AND owner = id AND NOT skipped
-WHERE id = ?
+# Once what happened in a run has left the stream, its digest is what there is. It is shown as soon as this
+# recorder has come to the run's end: before, the run may be on its way into the tables. (No checkpoint: there
+# is nothing on the stream.)
+DIGEST_SHOWN = """
+((digests.end_epoch, digests.end_position)
+  <= (SELECT epoch, position FROM checkpoints WHERE stream = 'RUNS')) IS NOT FALSE
 """
-OPEN = "SELECT id, runtime_id, space_id FROM runs WHERE finished_at IS NULL"
+# A run that seems open and has a digest is only what came late, after all before that had left.
+RUN_SHOWN = f"""
+(runs.finished_at IS NOT NULL
+  OR NOT EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id AND {DIGEST_SHOWN}))
+"""
+_COLUMNS = """
+id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, last_activity_at,
+end_code, end_message, events, last_sequence, arrived, late
+"""
+_RUNS = f"SELECT {_COLUMNS}, NULL AS missing, 0 AS gone FROM runs"
+_DIGESTS = f"SELECT {_COLUMNS}, missing, 1 AS gone FROM digests"
+_ONE = f"""
+SELECT one.*, code AS parked_code, position AS parked_at, reason AS parked_reason FROM (
+  {_RUNS} WHERE id = :id AND {RUN_SHOWN}
+  UNION ALL {_DIGESTS} WHERE id = :id AND {DIGEST_SHOWN}
+  ORDER BY gone LIMIT 1) AS one
+LEFT JOIN quarantine INDEXED BY quarantine_parked
+  ON stream = 'RUNS' AND owner = one.id AND NOT skipped
+"""
+_NOT_AMONG_RUNS = """
+NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = digests.id AND runs.finished_at IS NOT NULL)
+"""
+_ON_THE_PAGE = """
+created_at >= (SELECT CASE WHEN count(*) = ? THEN min(created_at) ELSE '' END FROM live)
+"""
+_NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT ?"
+OPEN = f"""
+SELECT id, runtime_id, space_id FROM runs INDEXED BY runs_open
+WHERE finished_at IS NULL AND {RUN_SHOWN}
+"""
 
 
 class RunFilter(Struct, frozen=True):
@@ -68,14 +100,24 @@ async def get_summary(store: Store, run_id: str) -> RunSummary:
     return summary(await store.rows(*one_run(run_id)))
 
 
+async def has_gone(store: Store, run_id: str) -> bool:
+    """Whether only the digest of a run is left. Raises RunNotFound."""
+    return bool(_only(await store.rows(*one_run(run_id)))["gone"])
+
+
 def one_run(run_id: str) -> Query:
     """The query for one run."""
-    return _ONE, (run_id,)
+    return _ONE, {"id": run_id}
 
 
 def summary(rows: Sequence[sqlite3.Row]) -> RunSummary:
     """What that query found, as lists show it. Raises RunNotFound."""
     return RunSummary(**_summary(_only(rows)))
+
+
+def is_gone(rows: Sequence[sqlite3.Row]) -> bool:
+    """Whether only the digest of that run is left."""
+    return bool(rows and rows[0]["gone"])
 
 
 def is_parked(rows: Sequence[sqlite3.Row]) -> bool:
@@ -103,13 +145,12 @@ async def list_open(store: Store) -> list[OpenRun]:
 
 async def get_run(store: Store, run_id: str) -> Run:
     """One run, with its counts and what is missing of it. Raises RunNotFound."""
-    row = await _get_row(store, run_id)
-    whole = row["arrived"] == row["last_sequence"]
+    row = _only(await store.rows(*one_run(run_id)))
     return Run(
         **_summary(row),
         counts=RunCounts(events=row["events"]),
         last_sequence=row["last_sequence"],
-        missing=[] if whole else await _gaps(store, run_id),
+        missing=await _missing(store, row),
         late=row["late"],
         parked=_parked(row),
     )
@@ -136,28 +177,44 @@ async def _list(
     limit: int,
     resource: Callable[[sqlite3.Row], T],
 ) -> Page[T]:
-    conditions = _conditions(wanted)
-    if after is not None:
-        conditions.add("(created_at, id) < (?, ?)", *time_key(LIST, after))
-    rows = await store.rows(
-        f"SELECT * FROM runs {conditions.where} ORDER BY created_at DESC, id DESC LIMIT ?",
-        (*conditions.values, limit + 1),
-    )
+    key = time_key(LIST, after) if after is not None else None
+    rows = await store.rows(*page_query(wanted, key, limit))
     return page(rows, limit, resource, lambda row: cursor(LIST, (row["created_at"], row["id"])))
 
 
-def _conditions(wanted: RunFilter) -> Conditions:
+def page_query(wanted: RunFilter, after: TimeKey | None, limit: int) -> Query:
+    """The query for a page and one row more: runs, and digests of those that have gone, along the same keys.
+
+    Of digests only those are looked at that could stand on the page.
+    """
+    more, only_open = limit + 1, set(wanted.status) == {"active"}
+    shown = [RUN_SHOWN, "finished_at IS NULL"] if only_open else [RUN_SHOWN]
+    runs = _conditions(wanted, after, shown)
+    live = f"{_RUNS} {runs.where} {_NEWEST_FIRST}"
+    if only_open:
+        return live, (*runs.values, more)
+    digests = _conditions(wanted, after, [DIGEST_SHOWN, _NOT_AMONG_RUNS])
+    digests.add(_ON_THE_PAGE, more)
+    gone = f"{_DIGESTS} {digests.where} {_NEWEST_FIRST}"
+    return (
+        f"WITH live AS MATERIALIZED ({live})"
+        f" SELECT * FROM live UNION ALL SELECT * FROM ({gone}) {_NEWEST_FIRST}",
+        (*runs.values, more, *digests.values, more, more),
+    )
+
+
+def _conditions(wanted: RunFilter, after: TimeKey | None, shown: Sequence[str]) -> Conditions:
     conditions = Conditions()
     if wanted.space_id is not None:
         conditions.add("space_id = ?", space_id_of(wanted.space_id))
     if wanted.runtime_id is not None:
         conditions.add("runtime_id = ?", wanted.runtime_id)
     conditions.one_of("status", wanted.status)
+    if after is not None:
+        conditions.add("(created_at, id) < (?, ?)", *after)
+    for text in shown:
+        conditions.add(text)
     return conditions
-
-
-async def _get_row(store: Store, run_id: str) -> sqlite3.Row:
-    return _only(await store.rows(*one_run(run_id)))
 
 
 def _only(rows: Sequence[sqlite3.Row]) -> sqlite3.Row:
@@ -166,8 +223,17 @@ def _only(rows: Sequence[sqlite3.Row]) -> sqlite3.Row:
     return rows[0]
 
 
-async def _gaps(store: Store, run_id: str) -> list[tuple[int, int]]:
-    return [(row[0], row[1]) for row in await store.rows(_GAPS, (run_id, MOST_GAPS))]
+async def _missing(store: Store, row: sqlite3.Row) -> list[tuple[int, int]]:
+    if row["gone"]:
+        return msgspec.json.decode(row["missing"], type=list[tuple[int, int]])
+    if row["arrived"] == row["last_sequence"]:
+        return []
+    return await find_gaps(store, row["id"], MOST_GAPS)
+
+
+async def find_gaps(store: Store, run_id: str, most: int) -> list[tuple[int, int]]:
+    """The first gaps in the numbers of a run's worker, as [first, last]."""
+    return [(row[0], row[1]) for row in await store.rows(_GAPS, (run_id, most))]
 
 
 def _summary(row: sqlite3.Row) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 
 from recorder.queries.cursors import cursor, time_key
 from recorder.queries.pages import Conditions, page
+from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
 from recorder.store import Store
 from schemas.events.runtime import RuntimeConfig
@@ -20,12 +21,17 @@ from schemas.types import Metadata
 
 LIST = "runtimes"
 
-_SELECT = """
-SELECT runtimes.*, run.id AS run_id, run.gateway_url, run.last_activity_at,
-       coalesce(run.status, 'stopped') AS status
-FROM runtimes LEFT JOIN runs AS run ON run.id = (
-  SELECT id FROM runs WHERE runtime_id = runtimes.id
+_SELECT = f"""
+SELECT runtimes.*, run.id AS run_id, run.gateway_url,
+       coalesce(run.last_activity_at, digest.last_activity_at) AS last_activity_at,
+       coalesce(run.status, digest.status, 'stopped') AS status
+FROM runtimes
+LEFT JOIN runs AS run ON run.id = (
+  SELECT id FROM runs WHERE runtime_id = runtimes.id AND {RUN_SHOWN}
   ORDER BY status = 'active' DESC, created_at DESC, id DESC LIMIT 1)
+LEFT JOIN digests AS digest ON run.id IS NULL AND digest.id = (
+  SELECT id FROM digests WHERE runtime_id = runtimes.id AND {DIGEST_SHOWN}
+  ORDER BY created_at DESC, id DESC LIMIT 1)
 """
 
 
@@ -51,7 +57,7 @@ async def list_runtimes(
     conditions = Conditions()
     if wanted.space_id is not None:
         conditions.add("runtimes.space_id = ?", space_id_of(wanted.space_id))
-    conditions.one_of("coalesce(run.status, 'stopped')", wanted.status)
+    conditions.one_of("coalesce(run.status, digest.status, 'stopped')", wanted.status)
     if after is not None:
         conditions.add("(runtimes.created_at, runtimes.id) < (?, ?)", *time_key(LIST, after))
     rows = await store.rows(

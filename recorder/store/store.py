@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ import aiosqlite
 from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
+from recorder.store.exchange import exchange
 from recorder.store.healing import heal
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
@@ -34,7 +37,10 @@ SWITCH_SECONDS = 0.0005
 class Store:
     """One SQLite file: `write` for transactions, `rows` for queries. `projections` make its tables."""
 
-    def __init__(self, writer: Writer, readers: Readers, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self, file: Path, writer: Writer, readers: Readers, projections: Sequence[Projection]
+    ) -> None:
+        self.file = file
         self._writer = writer
         self._readers = readers
         self.projections = projections
@@ -65,6 +71,21 @@ class Store:
         row = await self.find_row("SELECT * FROM checkpoints WHERE stream = ?", (stream,))
         return Checkpoint(**dict(row)) if row else None
 
+    async def adopt(self, new: Path, bring_up: Callable[[], None]) -> None:
+        """Take the file `new` as the database. Writers and then readers wait; none of them fails.
+
+        `bring_up` is called in a thread when nothing more is written, to complete `new`. Raises what it
+        raises, and FileInUse; then all is as before.
+        """
+        async with self._writer.held():
+            await asyncio.to_thread(bring_up)
+            async with self._readers.closed():
+                await self._writer.reopen(partial(exchange, new, self.file), self._open_again)
+
+    async def _open_again(self) -> tuple[aiosqlite.Connection, Checkpoints]:
+        connection = await _open_for_writing(self.file)
+        return connection, Checkpoints(connection, self.file)
+
 
 @asynccontextmanager
 async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIterator[Store]:
@@ -82,7 +103,7 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
             await _bring_up_to_date(file, writer, projections)
             readers = await Readers.open(file, READERS)
             try:
-                yield Store(writer, readers, projections)
+                yield Store(file, writer, readers, projections)
             finally:
                 await readers.close()
         finally:

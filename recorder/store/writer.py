@@ -6,9 +6,10 @@ whole transaction behind. Checkpoints of the WAL are calls of their own: see `ch
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -21,11 +22,13 @@ from recorder.entries import Entry
 from recorder.parking import Culprit
 from recorder.projections.projection import Change, Rows
 from recorder.store.checkpoints import Checkpoints
+from recorder.store.exchange import put_wal_away
 from recorder.store.thread import on_its_thread
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Job = Callable[["Transaction"], T]
+OpenAgain = Callable[[], Awaitable[tuple[aiosqlite.Connection, Checkpoints]]]
 
 # Many rows go in statements of so many each, one step of SQLite, during which the event loop runs; a
 # statement a row would ask for the interpreter a thousand times, and wait for the loop each time.
@@ -110,7 +113,10 @@ class Transaction:
         self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, "", batch.log))
         self.run(batch.changes)
         self.park(batch.waiting, batch.culprits)
-        at = batch.checkpoint
+        self.set_checkpoint(batch.checkpoint)
+
+    def set_checkpoint(self, at: Checkpoint) -> None:
+        """How far a stream is in this database."""
         self.execute(_SET_CHECKPOINT, (at.stream, at.epoch, at.position, at.message_id))
 
     def park(self, waiting: Iterable[Entry], culprits: Iterable[Culprit]) -> None:
@@ -157,12 +163,39 @@ class Writer:
     def __init__(self, connection: aiosqlite.Connection, checkpoints: Checkpoints) -> None:
         self._connection = connection
         self._checkpoints = checkpoints
+        self._may_write = asyncio.Event()
+        self._may_write.set()
 
     async def write(self, job: Job[T]) -> T:
         """Run `job` in a transaction of its own; it is committed when this returns."""
+        while not self._may_write.is_set():
+            await self._may_write.wait()
         result = await on_its_thread(self._connection, partial(_transact, job))
         self._checkpoints.written()
         return result
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is written in this block; who wants to waits until it is left."""
+        self._may_write.clear()
+        try:
+            await on_its_thread(self._connection, _nothing)  # what was asked for before is done
+            yield
+        finally:
+            self._may_write.set()
+
+    async def reopen(self, exchange: Callable[[], None], open_again: OpenAgain) -> None:
+        """Close the connection, let files be exchanged, and open another one. To be called while held.
+
+        Raises FileInUse; then nothing has changed.
+        """
+        await self._checkpoints.close()
+        await on_its_thread(self._connection, put_wal_away)
+        try:
+            await self._connection.close()
+            exchange()  # not in a thread, which would go on with it if we were cancelled
+        finally:
+            self._connection, self._checkpoints = await open_again()
 
     async def close(self) -> None:
         """Finish what was asked for, then close the connection."""
@@ -189,6 +222,10 @@ def _transact(job: Job[T], connection: sqlite3.Connection) -> T:
             connection.execute("ROLLBACK")
         raise
     return result
+
+
+def _nothing(_connection: sqlite3.Connection) -> None:
+    """Only takes its turn."""
 
 
 @lru_cache

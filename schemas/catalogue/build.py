@@ -16,7 +16,7 @@ EVENTS = "events"
 ASYNCAPI = "asyncapi.json"
 
 # Types that a recorder writes about resources; all others are about the course of a run.
-ON_CONTROL = ("space.", "runtime.created")
+ON_CONTROL = ("space.", "run.", "runtime.created")
 
 
 def catalogue() -> dict[str, bytes]:

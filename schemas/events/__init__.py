@@ -11,6 +11,7 @@ from . import (
     navigation,
     network,
     page,
+    run,
     runtime,
     space,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "navigation",
     "network",
     "page",
+    "run",
     "runtime",
     "space",
     "type_of",

@@ -1,0 +1,93 @@
+"""Writes the digest of each run that has ended: what of it outlives its events.
+
+Runs are taken in the order of their ends, each once; a digest that is there already, by whichever recorder, is
+passed over. Nothing is written while CONTROL is not read to its end, for it may have the digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import structlog
+
+from recorder.consumer import Consumer
+from recorder.facts import Facts
+from recorder.queries.runs import find_gaps
+from recorder.store import Store
+from schemas.events.run import MOST_MISSING, RunFinalised
+from schemas.problems import StorageUnavailable
+
+log = structlog.get_logger()
+
+ROUND_SECONDS = 1.0
+AT_ONCE = 100
+
+ENDED_AFTER = """
+SELECT *, EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AS has_digest
+FROM runs INDEXED BY runs_by_end
+WHERE finished_at IS NOT NULL AND (end_epoch, end_position) > (?, ?)
+ORDER BY end_epoch, end_position LIMIT ?
+"""
+
+
+class Finaliser:
+    """Begins with the first run there is, at every start."""
+
+    def __init__(self, store: Store, facts: Facts, control: Consumer) -> None:
+        self._store = store
+        self._facts = facts
+        self._control = control
+        self._after = (0, 0)
+
+    async def run(self) -> None:
+        """Round after round, until cancelled."""
+        while True:
+            try:
+                while await self._some():
+                    pass
+            except StorageUnavailable as problem:
+                log.warning("finaliser.interrupted", reason=problem.message)
+            except (
+                Exception
+            ):  # no run may leave without its digest, so none does until somebody looks
+                log.exception("finaliser.failed")
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _some(self) -> bool:
+        """The next runs; whether there may be more."""
+        if self._control.state != "following" or self._control.lag:
+            return False
+        rows = await self._store.rows(ENDED_AFTER, (*self._after, AT_ONCE))
+        for row in rows:
+            if not row["has_digest"]:
+                await self._facts.finalise_run(await self._digest(row), row["space_id"])
+            self._after = (row["end_epoch"], row["end_position"])
+        return len(rows) == AT_ONCE
+
+    async def _digest(self, row: sqlite3.Row) -> RunFinalised:
+        whole = row["arrived"] == row["last_sequence"]
+        return RunFinalised(
+            run_id=row["id"],
+            code=row["end_code"],
+            message=row["end_message"],
+            missing=[] if whole else await find_gaps(self._store, row["id"], MOST_MISSING),
+            **{name: row[name] for name in _AS_THEY_ARE},
+        )
+
+
+_AS_THEY_ARE = (
+    "runtime_id",
+    "runtime_type",
+    "status",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "last_activity_at",
+    "events",
+    "last_sequence",
+    "arrived",
+    "late",
+    "end_epoch",
+    "end_position",
+)
