@@ -79,7 +79,7 @@ async def take(told: AsyncIterator[Frame], count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("query", [{}, {"type": "x.*,runtime.*"}], ids=["all", "filtered"])
-async def test_followers_of_a_parked_run_see_the_rest(world: World, query: dict[str, str]) -> None:
+async def test_followers_of_a_parked_run_see_the_rest(world: World, query: dict[str, Any]) -> None:
     async with frames(world.http.http, f"{world.path}/events/stream", **query) as told:
         assert await take(told, 2) == [1, 2]
         await world.park()
