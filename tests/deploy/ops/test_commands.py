@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from asyncio.subprocess import PIPE
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deploy.processes import SOURCES
 from tests.support.eventually import eventually
+from tests.support.ops.commands import runreel
 from tests.support.stack import Stack
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def answer(self) -> Any:
-        return json.loads(self.out)
-
-
-async def runreel(*arguments: object, cwd: Path = SOURCES, **environ: str) -> Done:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("RUNREEL_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        *map(str, arguments),
-        cwd=cwd,
-        env={**ours, "PYTHONPATH": str(SOURCES), **environ},
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
 
 
 async def test_status_of_a_stack_that_is_well(stack: Stack) -> None:
