@@ -40,6 +40,7 @@ def state(recorder: Recorder) -> RecorderState:
         nats_connected=recorder.bus.is_connected,
         consumers=tuple(_consumer(recorder, consumer) for consumer in recorder.consumers),
         hosts=tuple(heartbeat.worker_id for heartbeat in recorder.fleet.roster.live()),
+        alarms=(alarm,) if (alarm := recorder.reaper.alarm) else (),
     )
 
 
@@ -50,4 +51,5 @@ def _consumer(recorder: Recorder, consumer: Consumer) -> ConsumerState:
         position=recorder.news.position(consumer.stream),
         lag=consumer.lag,
         failing_seconds=consumer.failing_seconds,
+        never_read=consumer.never_read,
     )

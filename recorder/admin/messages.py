@@ -46,13 +46,16 @@ Request = State | RetryParked | SkipParked | Adopt
 
 
 class ConsumerState(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How far one stream is read. `lag` counts messages, None before the first one is known."""
+    """How far one stream is read. `lag` counts messages, None before the first one is known; `never_read`
+    those that the stream dropped by age before this process came to them.
+    """
 
     stream: str
     state: Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
     position: int
     lag: int | None
     failing_seconds: float
+    never_read: int = 0
 
 
 class RecorderState(

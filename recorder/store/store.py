@@ -17,6 +17,7 @@ from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
 from recorder.store.exchange import exchange
+from recorder.store.healing import heal
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
 from recorder.store.readers import Query, Readers, Values
@@ -34,12 +35,15 @@ SWITCH_SECONDS = 0.0005
 
 
 class Store:
-    """One SQLite file: `write` for transactions, `rows` for queries."""
+    """One SQLite file: `write` for transactions, `rows` for queries. `projections` make its tables."""
 
-    def __init__(self, file: Path, writer: Writer, readers: Readers) -> None:
+    def __init__(
+        self, file: Path, writer: Writer, readers: Readers, projections: Sequence[Projection]
+    ) -> None:
         self.file = file
         self._writer = writer
         self._readers = readers
+        self.projections = projections
 
     async def write(self, job: Job[T]) -> T:
         """Run a job in a transaction, committed when this returns; it outlives its caller.
@@ -96,14 +100,22 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
         connection = await _open_for_writing(file)
         writer = Writer(connection, Checkpoints(connection, file))
         try:
-            await rebuild_changed(writer, projections)
+            await _bring_up_to_date(file, writer, projections)
             readers = await Readers.open(file, READERS)
             try:
-                yield Store(file, writer, readers)
+                yield Store(file, writer, readers, projections)
             finally:
                 await readers.close()
         finally:
             await writer.close()
+
+
+async def _bring_up_to_date(file: Path, writer: Writer, projections: Sequence[Projection]) -> None:
+    try:
+        await rebuild_changed(writer, projections)
+    except FileFromTheFuture as error:
+        raise _unusable(file, error) from error
+    await heal(writer, projections)
 
 
 async def _open_for_writing(file: Path) -> aiosqlite.Connection:
