@@ -18,7 +18,8 @@ from recorder.checkpoint import Checkpoint
 from recorder.entries import Message, read
 from recorder.projections.projection import Projection
 from recorder.projector import project
-from recorder.store import Transaction
+from recorder.store import Transaction, go_on
+from recorder.store.healing import fingerprint
 from recorder.store.migrations import MIGRATIONS
 from schemas.problems import CannotStart
 
@@ -45,6 +46,13 @@ class Scratch:
         entries = [read(message) for message in messages]
         with self.transaction() as transaction:
             project(transaction, entries, self._projections)
+
+    def go_on(self, stream: str, owner: str) -> None:
+        """Project all that waits for an owner, up to what parks it again."""
+        more = True
+        while more:
+            with self.transaction() as transaction:
+                more = go_on(transaction, self._projections, stream, owner).more
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -79,6 +87,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
             "INSERT INTO projections (name, version) VALUES (?, ?)",
             [(each.name, each.version) for each in projections],
         )
+        connection.execute("INSERT INTO program VALUES (?)", (fingerprint(projections),))
         connection.execute("COMMIT")
         yield Scratch(connection, projections)
 

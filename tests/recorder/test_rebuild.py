@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
+from recorder.news import News
 from recorder.ops.rebuild import Rebuilt, rebuild
 from recorder.ops.verify import verify
+from recorder.projections import PROJECTIONS
+from recorder.quarantine import find_all, skip
+from recorder.store import open_store
 from schemas.problems import CannotStart
+from tests.support import recorder_spec as spec
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
 from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
@@ -228,3 +233,28 @@ async def test_only_a_scratch_is_adopted(recorder: Running, tmp_path: Path) -> N
 async def test_needs_a_database(own_nats: NatsServer, tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="no database"):
         await rebuild(own_nats.url, tmp_path / "none.db")
+
+
+
+async def test_decisions_about_the_quarantine_hold(own_nats: NatsServer, tmp_path: Path) -> None:
+    """One message was skipped, one stays parked: so they are after a rebuild, and verify says equal."""
+    settings = settings_for(tmp_path, own_nats.url)
+    database = Path(settings.database)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        for _ in range(2):
+            run = new_run()
+            await worker.publish(run, run.launching())
+            await worker.publish_raw(run.subject(run.event("x.y")), b"not JSON", "")
+            await worker.publish(run, run.ready())
+        await shown(recorder, worker)
+    async with open_store(database, PROJECTIONS) as store:
+        [skipped, parked] = await find_all(store)
+        await skip(store, News(), skipped.stream, skipped.epoch, skipped.position)
+        before = await spec.dump(store)
+    assert (await verify(settings.nats_url, database)).equal
+    assert (await rebuild(settings.nats_url, database)).replaced
+    assert (await verify(settings.nats_url, database)).equal
+    async with open_store(database, PROJECTIONS) as store:
+        assert await spec.dump(store) == before
+        assert [each.skipped for each in await find_all(store)] == [True, False]
+        assert parked.position > skipped.position
