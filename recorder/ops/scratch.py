@@ -78,7 +78,7 @@ class Scratch:
 @contextmanager
 def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """A new one, with every table and nothing in them."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         connection.execute("BEGIN")
         for statement in _ddl(projections):
             connection.execute(statement)
@@ -95,7 +95,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
 @contextmanager
 def open_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """One that is there, to go on with it."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         yield Scratch(connection, projections)
 
 
@@ -185,7 +185,8 @@ def _ddl(projections: Sequence[Projection]) -> Iterable[str]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that a power cut may destroy."""
     with closing(
         sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     ) as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from recorder.news import News
 from recorder.ops.rebuild import Rebuilt, rebuild
+from recorder.ops.rebuild_projection import rebuild_projection
 from recorder.ops.verify import verify
 from recorder.projections import PROJECTIONS
 from recorder.quarantine import find_all, skip
@@ -157,10 +158,9 @@ async def test_repairs_damaged_tables_without_a_recorder(
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         run = await finished_run(worker)
         await shown(recorder, worker)
-    damaged = sqlite3.connect(settings.database)
-    damaged.execute("DELETE FROM runs")
-    damaged.commit()
-    damaged.close()
+    with closing(sqlite3.connect(settings.database)) as damaged:
+        damaged.execute("DELETE FROM runs")
+        damaged.commit()
     found = await rebuild(settings.nats_url, Path(settings.database))
     assert (found.replaced, found.events) == (True, 24)
     async with running(settings) as recorder:
@@ -235,7 +235,6 @@ async def test_needs_a_database(own_nats: NatsServer, tmp_path: Path) -> None:
         await rebuild(own_nats.url, tmp_path / "none.db")
 
 
-
 async def test_decisions_about_the_quarantine_hold(own_nats: NatsServer, tmp_path: Path) -> None:
     """One message was skipped, one stays parked: so they are after a rebuild, and verify says equal."""
     settings = settings_for(tmp_path, own_nats.url)
@@ -258,3 +257,25 @@ async def test_decisions_about_the_quarantine_hold(own_nats: NatsServer, tmp_pat
         assert await spec.dump(store) == before
         assert [each.skipped for each in await find_all(store)] == [True, False]
         assert parked.position > skipped.position
+
+
+async def test_one_projection_alone(recorder: Running, worker: FakeWorker) -> None:
+    """Its tables are made of the log: neither the stream nor the other tables are looked at."""
+    run = await finished_run(worker)
+    await shown(recorder, worker)
+    with closing(sqlite3.connect(database_of(recorder))) as damaged:
+        damaged.execute("UPDATE runs SET events = 7")
+        damaged.execute("UPDATE spaces SET name = 'mine'")
+        damaged.commit()
+    found = await rebuild_projection(database_of(recorder), "runs")
+    assert (found.replaced, found.kept) == (True, 23)
+    assert (await recorder.get(f"/v1/runs/{run.run_id}"))["counts"]["events"] == 23
+    assert [each["name"] for each in (await recorder.get("/v1/spaces"))["data"]] == ["mine"]
+    await finished_run(worker)
+    await shown(recorder, worker)
+    assert len((await recorder.get("/v1/runs"))["data"]) == 2
+
+
+async def test_projection_that_there_is_not(recorder: Running) -> None:
+    with pytest.raises(CannotStart, match="No projection is named 'run'"):
+        await rebuild_projection(database_of(recorder), "run")
