@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from recorder.admin.messages import Answer, ConsumerState, RecorderState, Request, State
+from recorder.admin.messages import (
+    Adopt,
+    Adopted,
+    Answer,
+    ConsumerState,
+    RecorderState,
+    Request,
+    State,
+)
+from recorder.adoption import adopt
 from recorder.consumer import Consumer
 from recorder.parts import Recorder
 from schemas.problems import RequestInvalid
@@ -15,6 +25,9 @@ async def answer(recorder: Recorder, request: Request) -> Answer:
     match request:
         case State():
             return state(recorder)
+        case Adopt():
+            brought, seconds = await adopt(recorder, Path(request.file), request.streams)
+            return Adopted(brought=brought, paused_seconds=seconds)
         case _:
             raise RequestInvalid("This recorder does not know how to do that.")
 
@@ -27,6 +40,7 @@ def state(recorder: Recorder) -> RecorderState:
         nats_connected=recorder.bus.is_connected,
         consumers=tuple(_consumer(recorder, consumer) for consumer in recorder.consumers),
         hosts=tuple(heartbeat.worker_id for heartbeat in recorder.fleet.roster.live()),
+        alarms=(alarm,) if (alarm := recorder.reaper.alarm) else (),
     )
 
 
@@ -37,4 +51,5 @@ def _consumer(recorder: Recorder, consumer: Consumer) -> ConsumerState:
         position=recorder.news.position(consumer.stream),
         lag=consumer.lag,
         failing_seconds=consumer.failing_seconds,
+        never_read=consumer.never_read,
     )

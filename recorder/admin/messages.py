@@ -33,22 +33,29 @@ class SkipParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="a
 
 
 class Adopt(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="adopt"):
-    """Take this file, made anew beside the database, as the database. Answered with `Done`."""
+    """Take this file, made anew beside the database, as the database. Answered with `Adopted`.
+
+    Before, it is completed by what the tables have beyond it of these streams.
+    """
 
     file: str
+    streams: tuple[str, ...]
 
 
 Request = State | RetryParked | SkipParked | Adopt
 
 
 class ConsumerState(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How far one stream is read. `lag` counts messages, None before the first one is known."""
+    """How far one stream is read. `lag` counts messages, None before the first one is known; `never_read`
+    those that the stream dropped by age before this process came to them.
+    """
 
     stream: str
     state: Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
     position: int
     lag: int | None
     failing_seconds: float
+    never_read: int = 0
 
 
 class RecorderState(
@@ -81,4 +88,14 @@ class Done(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer"
     messages: int = 0
 
 
-Answer = RecorderState | Done | Refused
+class Adopted(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="adopted"):
+    """It goes on with the file. `brought` is how many messages had been committed while it was made.
+
+    `paused_seconds`: for so long nothing was committed; readers waited for a part of it.
+    """
+
+    brought: int
+    paused_seconds: float
+
+
+Answer = RecorderState | Adopted | Done | Refused

@@ -9,6 +9,7 @@ from msgspec import Struct
 from recorder.api.endpoint import Answer, Call, Endpoint
 from recorder.consumer import Consumer
 from recorder.parts import Recorder
+from recorder.quarantine import count_parked
 from schemas.requests import Heartbeat
 from schemas.resources import Health
 
@@ -32,7 +33,7 @@ async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
     """History can be served; with `for=start`, a worker with a free place is there too."""
     recorder = call.recorder
     reason = why_no_history(recorder.consumers)
-    checks = _stream_checks(recorder)
+    checks = _stream_checks(recorder) | {"parked": await count_parked(recorder.store)}
     if recorder.reaper.alarm:
         checks["alarms"] = [recorder.reaper.alarm]
     if call.query.purpose == "start":

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.js import api
 
 from recorder.bus.arrivals import UNREADABLE
+from recorder.bus.buckets import PROBE
 from recorder.bus.configs import differences, stream_config
 from recorder.bus.connection import connected
 from recorder.bus.errors import StreamUnreachable, reaching
@@ -160,12 +161,13 @@ class Survey:
 
     async def facts(self, found: StreamFound, stream: str, position: int) -> StreamFacts:
         """What a checkpoint at `position` is judged by."""
-        message = await self._find(f"STREAM.MSG.GET.{stream}", {"seq": position}, _Got)
+        subject, wish = f"STREAM.MSG.GET.{stream}", {"seq": position}
+        message = await self._find(subject, wish, _Got) if position else None
         return StreamFacts(
             epoch=found.epoch,
             first=found.first,
             last=found.last,
-            message_id=_message_id(message.message.hdrs) if message and position else None,
+            message_id=_message_id(message.message.hdrs) if message else None,
         )
 
     async def find_time_after(self, stream: str, position: int) -> datetime | None:
@@ -192,7 +194,11 @@ class Survey:
     async def heartbeats(self) -> list[tuple[str, float, Heartbeat | None]]:
         """Each worker, how many seconds ago it beat, and its heartbeat; None: it cannot be read."""
         keys = await self._keys(WORKERS.name)
-        return [(found.key, found.age_seconds, _read(found, Heartbeat)) for found in keys]
+        return [
+            (found.key, found.age_seconds, _read(found, Heartbeat))
+            for found in keys
+            if not found.key.startswith(PROBE)
+        ]
 
     async def claims(self) -> list[tuple[str, Claim | None]]:
         """Each claimed runtime, and who says that he runs it; None: it cannot be read."""

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import IO, TypeVar
 
 import msgspec
@@ -97,7 +98,7 @@ async def filling(file: Path) -> AsyncIterator[Filling]:
     command = [sys.executable, "-m", "recorder.ops.filling", str(file)]
     with (
         ThreadPoolExecutor(1, "filling") as thread,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
     ):
         try:
             yield Filling(process, thread)

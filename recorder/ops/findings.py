@@ -65,10 +65,9 @@ def _notice(code: str, message: str, hint: str = "") -> Finding:
 
 def _nats(facts: Facts) -> Found:
     if not facts.nats.reachable:
-        why = facts.nats.why.rstrip(".")
         yield _problem(
             "nats.unreachable",
-            f"NATS cannot be reached: {why}." if why else "NATS cannot be reached.",
+            facts.nats.why,
             "Workers keep events on their disks and runs go on. Start the server again, or check RUNREEL_NATS_URL.",
         )
 
@@ -78,8 +77,18 @@ def _streams(facts: Facts) -> Found:
         if stream.state in _OF_STATE:
             code, sentence, hint = _OF_STATE[stream.state]
             yield _problem(code, sentence.format(stream=stream), hint)
+        if stream.never_read:
+            yield _problem(
+                "stream.expired",
+                f"{stream.name} dropped {_count(stream.never_read, 'message', 'messages')} by age before"
+                " this recorder came to them.",
+                _WHERE_EXPIRED,
+            )
 
 
+_WHERE_EXPIRED = (
+    "They are lost here; another recorder may hold them. The runs concerned show holes."
+)
 _OF_STATE = {
     "rolled_back": (
         "stream.rolled_back",
@@ -95,7 +104,7 @@ _OF_STATE = {
         "stream.expired",
         "{stream.name} dropped messages that were never read: it begins at {stream.first:,},"
         " the tables end at {stream.tables_last:,}.",
-        "They are lost here; another recorder may hold them. The runs concerned show holes.",
+        _WHERE_EXPIRED,
     ),
     "missing": (
         "stream.missing",

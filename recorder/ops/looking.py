@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from recorder.admin import RecorderNotRunning, ask
-from recorder.admin.messages import RecorderState, State
+from recorder.admin.messages import ConsumerState, RecorderState, State
 from recorder.bus import StreamUnreachable
 from recorder.bus.survey import ConsumerFound, StreamFound, Survey, survey
 from recorder.checkpoint import Verdict, judge
@@ -72,6 +72,11 @@ class _Here(Struct, frozen=True, kw_only=True):
     tables: Tables | None
     recorder: RecorderSeen
     state: RecorderState | None
+
+    @property
+    def consumers(self) -> tuple[ConsumerState, ...]:
+        """What the recorder says of its consumers; nothing where none answers."""
+        return self.state.consumers if self.state else ()
 
     def progress(self, stream: str) -> Progress | None:
         """How far a stream is in the tables."""
@@ -147,11 +152,12 @@ def _file(database: Path) -> RecorderSeen:
 async def _nats(here: _Here, store_limit_bytes: int | None) -> _Nats:
     try:
         if not here.settings.nats_url:
-            raise CannotReach("`runreel up` has not started it yet", "")
+            raise CannotReach("`runreel up` has not started a NATS server here yet.", "")
         async with survey(here.settings.nats_url, "runreel-status") as around:
             return await _survey(around, here, store_limit_bytes)
     except (CannotStart, StreamUnreachable) as error:
-        why = error.message if isinstance(error, CannotStart) else str(error)
+        unsaid = f"The NATS server does not answer as it should: {error}."
+        why = error.message if isinstance(error, CannotStart) else unsaid
         names = (stream.name for stream in wanted_streams(here.settings))
         return _Nats(
             seen=NatsSeen(reachable=False, why=why),
@@ -208,6 +214,7 @@ async def _stream(around: Survey, here: _Here, name: str, found: StreamFound) ->
     seen = StreamSeen(
         name=name,
         state=OF_VERDICT.get(verdict) or _state(name, here),
+        never_read=next((each.never_read for each in here.consumers if each.stream == name), 0),
         epoch=found.epoch,
         first=found.first,
         last=found.last,
@@ -226,7 +233,7 @@ async def _stream(around: Survey, here: _Here, name: str, found: StreamFound) ->
 def _state(name: str, here: _Here) -> StreamState:
     if here.state is None:
         return "starting" if here.recorder.running else "unread"
-    states = {each.stream: each.state for each in here.state.consumers}
+    states = {each.stream: each.state for each in here.consumers}
     return states.get(name, "starting")
 
 

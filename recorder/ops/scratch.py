@@ -17,7 +17,7 @@ from typing import Any
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message, read
 from recorder.projections.projection import Projection
-from recorder.projector import plan
+from recorder.projector import project
 from recorder.store import Transaction
 from recorder.store.migrations import MIGRATIONS
 from schemas.problems import CannotStart
@@ -43,10 +43,8 @@ class Scratch:
     def apply(self, messages: Sequence[Message]) -> None:
         """Project messages of one stream that are newer than its checkpoint, in one transaction."""
         entries = [read(message) for message in messages]
-        event_ids = [entry.event_id for entry in entries if entry.event_id]
         with self.transaction() as transaction:
-            known = transaction.known_ids(event_ids)
-            transaction.apply(plan(entries, known, self._projections))
+            project(transaction, entries, self._projections)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -128,9 +126,14 @@ def alone(database: Path) -> Iterator[Path]:
             )
         _remove_leftovers(database)
         try:
-            yield database.with_name(f"{database.name}{SUFFIX}")
+            yield _scratch_of(database)
         finally:
             _remove_leftovers(database)
+
+
+def is_scratch_of(file: Path, database: Path) -> bool:
+    """Whether that is the scratch that a command has made."""
+    return file.is_file() and file.resolve() == _scratch_of(database.resolve())
 
 
 def clear_away_leftovers(database: Path) -> None:
@@ -154,6 +157,10 @@ def _locked(database: Path) -> Iterator[bool]:
         yield mine
     finally:
         os.close(descriptor)
+
+
+def _scratch_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}{SUFFIX}")
 
 
 def _remove_leftovers(database: Path) -> None:

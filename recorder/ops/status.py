@@ -37,7 +37,7 @@ class Finding(Shape, frozen=True, kw_only=True):
 
 
 class NatsSeen(Shape, frozen=True, kw_only=True):
-    """The server, as far as it answers."""
+    """The server; `why` is a sentence where it cannot be reached."""
 
     reachable: bool
     version: str | None = None
@@ -59,7 +59,9 @@ class RecorderSeen(Shape, frozen=True, kw_only=True):
 
 
 class StreamSeen(Shape, frozen=True, kw_only=True):
-    """A stream and the tables' place in it. `lag` counts messages, `lag_seconds` is the age of the oldest."""
+    """A stream and the tables' place in it. `lag` counts messages, `lag_seconds` is the age of the oldest;
+    `never_read` were dropped by age before the recorder that runs came to them.
+    """
 
     name: str
     state: StreamState
@@ -75,6 +77,7 @@ class StreamSeen(Shape, frozen=True, kw_only=True):
     tables_last: int | None = None
     lag: int | None = None
     lag_seconds: float | None = None
+    never_read: int = 0
     differences: tuple[tuple[str, Any, Any], ...] = ()
 
 

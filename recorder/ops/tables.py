@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
 from recorder.checkpoint import Checkpoint
+from recorder.ops.scratch import checkpoints_of, reading
 from recorder.ops.status import Gap, Hole, Holes, Parked, ParkedMessage
-from recorder.store.look import looking_into
+from recorder.store.migrations import MIGRATIONS
+from schemas.problems import CannotReach, CannotStart
 
 SHOWN = 5  # of a list that may be long: the newest, and how many there are
 
@@ -53,12 +57,31 @@ class Tables(Struct, frozen=True, kw_only=True):
     parked: Parked
 
 
+@contextmanager
+def looking_into(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, beside a recorder or without one. Raises CannotReach, CannotStart."""
+    try:
+        with reading(database) as connection:
+            connection.row_factory = sqlite3.Row
+            [version] = connection.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise CannotStart(
+                    f"{database} was written by a newer Runreel.", "Use that version."
+                )
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise CannotReach(
+            f"{database} cannot be read as a database ({error}).",
+            "Has this user the right to, and is it the file of a recorder?",
+        ) from error
+
+
 def look_if_there(database: Path) -> Tables | None:
-    """Read it; None where there is no such file. Raises CannotReach, CannotStart."""
+    """Read it, all as of one commit; None where there is no such file. Raises as `looking_into`."""
     if not database.is_file():
         return None
     with looking_into(database) as connection:
-        connection.execute("BEGIN")  # all as of one commit
+        connection.execute("BEGIN")
         there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
         return Tables(
             progress=_progress(connection) if "checkpoints" in there else {},
@@ -77,9 +100,8 @@ def parked_in(connection: sqlite3.Connection, limit: int = SHOWN) -> Parked:
 
 
 def _progress(connection: sqlite3.Connection) -> dict[str, Progress]:
-    rows = connection.execute("SELECT stream, epoch, position, message_id FROM checkpoints")
-    checkpoints = [Checkpoint(**dict(row)) for row in rows.fetchall()]
-    return {at.stream: Progress(at, _first(connection, at)) for at in checkpoints}
+    checkpoints = checkpoints_of(connection)
+    return {name: Progress(at, _first(connection, at)) for name, at in checkpoints.items()}
 
 
 def _first(connection: sqlite3.Connection, at: Checkpoint) -> int | None:

@@ -84,7 +84,7 @@ async def _apply(
     for batch in batches:
         at = await store.find_checkpoint(batch[0].stream) if batch else None
         position = at.position if at else 0
-        await spec.apply(store, [each for each in batch if each.position > position], (projection,))
+        await spec.apply(store, [each for each in batch if each.position > position])
 
 
 async def _dump(store: Store, projection: Projection) -> Rows:

@@ -59,7 +59,10 @@ async def test_page_of_events(
 
 
 async def test_run(store: Store) -> None:
-    assert await plan(store, *one_run("r")) == ["SEARCH runs USING PRIMARY KEY (id=?)"]
+    assert await plan(store, *one_run("r")) == [
+        "SEARCH runs USING PRIMARY KEY (id=?)",
+        "SEARCH quarantine USING INDEX quarantine_parked (stream=? AND owner=?) LEFT-JOIN",
+    ]
 
 
 async def test_plan_is_not_left_to_statistics(tmp_path: Path) -> None:

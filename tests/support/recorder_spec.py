@@ -10,7 +10,7 @@ from recorder.checkpoint import Checkpoint
 from recorder.entries import Message
 from recorder.news import News
 from recorder.ops.dump import lines
-from recorder.projections import PROJECTIONS, Projection
+from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.store import Store, Transaction, open_store
 from schemas import codec, subjects
@@ -69,12 +69,10 @@ def given(directory: Path, *before: Message) -> Spec:
     return Spec(directory, before)
 
 
-async def apply(
-    store: Store, batch: Sequence[Message], projections: Sequence[Projection] = PROJECTIONS
-) -> None:
+async def apply(store: Store, batch: Sequence[Message]) -> None:
     """One batch through the real projector."""
     if batch:
-        await Projector(store, News(), projections).apply(batch)
+        await Projector(store, News(), store.projections).apply(batch)
 
 
 async def dump(store: Store) -> str:
@@ -82,7 +80,7 @@ async def dump(store: Store) -> str:
 
     def read(transaction: Transaction) -> list[str]:
         checkpoints = transaction.rows("SELECT * FROM checkpoints ORDER BY stream")
-        return [*lines(transaction.rows, PROJECTIONS), *map(repr, checkpoints)]
+        return [*lines(transaction.rows, store.projections), *map(repr, checkpoints)]
 
     return "\n".join(await store.write(read))
 
