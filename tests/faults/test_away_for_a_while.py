@@ -39,7 +39,7 @@ class Lane(NamedTuple):
     real_browsers: bool = False
 
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 async def nats_is_away(scene: Scene) -> None:
@@ -136,10 +136,9 @@ async def two_recorders_end_the_runs_of_a_dead_worker(scene: Scene) -> None:
 
 
 LANES: tuple[Lane, ...] = (
-    Lane((nats_is_away,)),
+    Lane((nats_is_away, two_recorders_end_the_runs_of_a_dead_worker), recorders=2),
     Lane((recorder_stands_still, nats_stands_still, worker_stands_still)),
     Lane((worker_is_cut_off, worker_is_not_heard, worker_does_not_hear), real_browsers=True),
-    Lane((two_recorders_end_the_runs_of_a_dead_worker,), recorders=2),
 )
 
 

@@ -39,7 +39,9 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
             await scene.goes_on()
             await scene.nats.kill()
             disk.fill(leave_kib=256)
-            await eventually(lambda: scene.worker.process.said().count("runtime.ended") >= len(runs), 60)
+            await eventually(
+                lambda: scene.worker.process.said().count("runtime.ended") >= len(runs), 60
+            )
             await scene.nats.start()
             for run in runs:
                 ended = await run.ended(60)

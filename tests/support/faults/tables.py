@@ -52,3 +52,10 @@ def ending_events(file: Path) -> list[tuple[str, str]]:
     sql = "SELECT run_id, id FROM events WHERE terminal ORDER BY epoch, position"
     with reading(file) as connection:
         return list(connection.execute(sql))
+
+
+def quarantined(file: Path) -> list[tuple[str, int, int, str]]:
+    """Stream, epoch, position and owner of each message that holds somebody up, or that names nobody."""
+    sql = "SELECT stream, epoch, position, owner FROM quarantine WHERE NOT skipped"
+    with reading(file) as connection:
+        return list(connection.execute(sql))
