@@ -66,7 +66,9 @@ created_at >= (SELECT CASE WHEN count(*) = ? THEN min(created_at) ELSE '' END FR
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT ?"
 OPEN = f"""
 SELECT id, runtime_id, space_id FROM runs INDEXED BY runs_open
-WHERE finished_at IS NULL AND {RUN_SHOWN}
+WHERE finished_at IS NULL AND {RUN_SHOWN} AND NOT EXISTS (
+  SELECT 1 FROM quarantine INDEXED BY quarantine_parked
+  WHERE NOT skipped AND stream = 'RUNS' AND owner = runs.id)
 """
 
 
@@ -139,7 +141,7 @@ async def find_course(store: Store, run_id: str) -> Course | None:
 
 
 async def list_open(store: Store) -> list[OpenRun]:
-    """Every run that has not ended."""
+    """Every run that has not ended; of one that is parked nobody knows."""
     return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 
