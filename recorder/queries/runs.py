@@ -64,12 +64,11 @@ _ON_THE_PAGE = """
 created_at >= (SELECT CASE WHEN count(*) = ? THEN min(created_at) ELSE '' END FROM live)
 """
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT ?"
-# The end of one that is parked may be among what waits.
 OPEN = f"""
 SELECT id, runtime_id, space_id FROM runs INDEXED BY runs_open
 WHERE finished_at IS NULL AND {RUN_SHOWN} AND NOT EXISTS (
   SELECT 1 FROM quarantine INDEXED BY quarantine_parked
-  WHERE stream = 'RUNS' AND owner = runs.id AND NOT skipped)
+  WHERE NOT skipped AND stream = 'RUNS' AND owner = runs.id)
 """
 
 
@@ -142,7 +141,7 @@ async def find_course(store: Store, run_id: str) -> Course | None:
 
 
 async def list_open(store: Store) -> list[OpenRun]:
-    """Every run that has not ended; of one that is parked that is not known."""
+    """Every run that has not ended; of one that is parked nobody knows."""
     return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 
