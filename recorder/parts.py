@@ -10,6 +10,7 @@ from recorder.facts import Facts
 from recorder.fleet import Fleet
 from recorder.news import News
 from recorder.reaper import Reaper
+from recorder.retention import Retention
 from recorder.store import Store
 from recorder.tails import Tails
 from schemas.settings import RecorderSettings
@@ -26,4 +27,5 @@ class Recorder(Struct, frozen=True, kw_only=True):
     facts: Facts
     fleet: Fleet
     reaper: Reaper
+    retention: Retention
     consumers: tuple[Consumer, ...]

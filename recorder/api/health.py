@@ -33,8 +33,8 @@ async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
     recorder = call.recorder
     reason = why_no_history(recorder.consumers)
     checks = _stream_checks(recorder)
-    if recorder.reaper.alarm:
-        checks["alarms"] = [recorder.reaper.alarm]
+    if alarms := [each for each in (recorder.reaper.alarm, recorder.retention.alarm) if each]:
+        checks["alarms"] = alarms
     if call.query.purpose == "start":
         reason = reason or _why_no_start(recorder)
         checks["workers"] = [_worker_check(worker) for worker in recorder.fleet.roster.live()]

@@ -9,13 +9,14 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from recorder import app, consumer, fleet
+from recorder import app, cancelling, consumer, fleet
 from recorder.api import health
 from recorder.bus import Beat, Bus, connection
 from recorder.entries import Message
@@ -216,6 +217,25 @@ async def test_background_job_that_dies_is_told_by_name() -> None:
     assert [(line["event"], line["job"]) for line in logs] == [
         ("recorder.background_job_died", "one")
     ]
+
+
+async def test_background_job_that_swallows_its_cancellation_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `asyncio.wait_for` does when its time comes in the same turn of the loop."""
+    monkeypatch.setattr(cancelling, "AGAIN_SECONDS", 0.01)
+    rounds = 0
+
+    async def deaf() -> None:
+        nonlocal rounds
+        while rounds < 3:
+            with suppress(asyncio.CancelledError):
+                rounds += 1
+                await asyncio.sleep(60)
+
+    async with asyncio.timeout(LIMIT_SECONDS), app._in_background({"deaf": deaf()}):
+        await asyncio.sleep(0.01)
+    assert rounds == 3
 
 
 async def test_heartbeat_of_a_dead_worker_is_no_readiness(

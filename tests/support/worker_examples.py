@@ -65,13 +65,14 @@ def _value(info: inspect.Type, *, full: bool) -> Any:
             return {"a-name": _value(info.value_type, full=full)}
         case inspect.LiteralType():
             return info.values[-1]
-        case inspect.BoolType():
-            return True
-        case inspect.IntType():
-            return 7
-        case inspect.FloatType():
-            return 7.5
-    return "some-text"
+    return _SCALARS.get(type(info), "some-text")
+
+
+_SCALARS: dict[type, Any] = {
+    inspect.BoolType: True,
+    inspect.IntType: 7,
+    inspect.FloatType: 7.5,
+}
 
 
 def _is_nothing(info: inspect.Type) -> bool:
