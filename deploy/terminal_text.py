@@ -40,8 +40,8 @@ def shorten_end(text: str, width: int) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people: `870 B`, `4.1 kB`, `2.3 MB`."""
-    for unit, factor in (("MB", 1000**2), ("kB", 1000)):
+    """Bytes for people: `870 B`, `4.1 kB`, `2.3 MB`, `8.6 GB`."""
+    for unit, factor in (("GB", 1000**3), ("MB", 1000**2), ("kB", 1000)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count:.0f} B"

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+from typing import Literal
+
 import msgspec
 from msgspec import UNSET, Struct
 
 from schemas import envelope, subjects
-from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data, decode_event
+from schemas.codec import (
+    EventFromTheFuture,
+    EventUnreadable,
+    decode_data,
+    decode_event,
+    is_text,
+)
 from schemas.envelope import Event
 from schemas.events import EventData
+
+Code = Literal[
+    "event.unreadable",
+    "event.misplaced",
+    "event.from_the_future",
+    "projection.failed",
+    "retry.interrupted",
+]
+UNREADABLE: Code = "event.unreadable"
+MISPLACED: Code = "event.misplaced"
+FROM_THE_FUTURE: Code = "event.from_the_future"
+PROJECTION_FAILED: Code = "projection.failed"
+INTERRUPTED: Code = "retry.interrupted"
 
 MOST_DIGITS = 18
 RUNS_PREFIX = subjects.ALL_RUNS.removesuffix(">")
@@ -33,13 +55,14 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """A message, read.
 
     `event` is None where the envelope could not be read, `data` where the body could not be or its
-    type is unknown; `error` says why, and is None where nothing is wrong.
+    type is unknown; `error` says why and `code` of which kind it is, both None where nothing is wrong.
     """
 
     message: Message
     event: Event | None = None
     data: EventData | None = None
     error: str | None = None
+    code: Code | None = None
 
     @property
     def event_id(self) -> str | None:
@@ -53,19 +76,61 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
             return self.event.runid or None
         return run_of(self.message.subject)
 
+    @property
+    def owner(self) -> str:
+        """Whose rows the message makes: a run's id, or `<resource>/<id>` on CONTROL; '' is nobody."""
+        return owner_of(self.message.subject)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Epoch and position."""
+        return self.message.epoch, self.message.position
+
 
 def read(message: Message) -> Entry:
     """Read a message as far as it can be read; never raises."""
     try:
         event = decode_event(message.body)
     except EventUnreadable as error:
-        return Entry(message=message, error=str(error))
-    if wrong := _misnumbered(event) or _misplaced(message.subject, event):
-        return Entry(message=message, error=wrong)
+        return Entry(message=message, error=str(error), code=UNREADABLE)
+    if wrong := _misnumbered(event):
+        return Entry(message=message, error=wrong, code=UNREADABLE)
+    if wrong := _misplaced(message.subject, event):
+        return Entry(message=message, error=wrong, code=MISPLACED)
     try:
         return Entry(message=message, event=event, data=decode_data(event))
-    except (EventUnreadable, EventFromTheFuture) as error:
-        return Entry(message=message, event=event, error=str(error))
+    except EventUnreadable as error:
+        return Entry(message=message, event=event, error=str(error), code=UNREADABLE)
+    except EventFromTheFuture as error:
+        return Entry(message=message, event=event, error=str(error), code=FROM_THE_FUTURE)
+
+
+def envelope_of(entry: Entry) -> Entry:
+    """The entry as if its type were unknown: what an operator lets pass is projected so. Where even its
+    envelope cannot be passed on, it has no event.
+    """
+    event = entry.event if entry.event is not None and is_text(entry.event.data) else None
+    return Entry(message=entry.message, event=event)
+
+
+def owner_of(subject: str) -> str:
+    """Whose rows a message on a subject makes: a run's id, or `<resource>/<id>`; '' where it names none."""
+    tokens = subject.split(".", 4)
+    if len(tokens) < 5:
+        return ""
+    return tokens[2] if tokens[0] == "runs" else f"{tokens[2]}/{tokens[3]}"
+
+
+def fresh(entries: Iterable[Entry], known: Collection[str]) -> Iterator[Entry]:
+    """Entries whose event is seen for the first time; what cannot be read is always kept."""
+    seen = set(known)
+    for entry in entries:
+        event_id = entry.event_id
+        if event_id is None:
+            yield entry
+        elif event_id not in seen:
+            seen.add(event_id)
+            yield entry
 
 
 def run_of(subject: str) -> str | None:

@@ -33,14 +33,25 @@ class News:
         """The tables now show the stream up to `position`; these runs have changed."""
         self._positions[stream], self._epochs[stream] = position, epoch
         for run_id in run_ids:
-            self._ring(run_id)
+            self.ring(run_id)
         self._release(stream, position)
+
+    def ring(self, run_id: str) -> None:
+        """This run has changed."""
+        if bells := self._bells.get(run_id):
+            self._editions[run_id] = self.edition(run_id) + 1
+            for bell in bells:
+                bell.set()
+
+    def wake(self) -> None:
+        """Whatever was read may be otherwise now: everyone reads again."""
+        for run_id in tuple(self._bells):
+            self.ring(run_id)
 
     def close(self) -> None:
         """Wake everyone for the last time: who follows looks at `closed` and ends."""
         self.closed = True
-        for run_id in tuple(self._bells):
-            self._ring(run_id)
+        self.wake()
 
     def position(self, stream: str) -> int:
         """Up to where the tables show a stream; 0 before its first message."""
@@ -94,12 +105,6 @@ class News:
                 "The change is stored, but the tables do not show it yet.",
                 hint="Read it again in a moment; /readyz tells how far behind the tables are.",
             )
-
-    def _ring(self, run_id: str) -> None:
-        if bells := self._bells.get(run_id):
-            self._editions[run_id] = self.edition(run_id) + 1
-            for bell in bells:
-                bell.set()
 
     def _release(self, stream: str, position: int) -> None:
         for waited_stream, waited, reached in self._waiting:

@@ -29,3 +29,9 @@ class Recorder(Struct, frozen=True, kw_only=True):
     reaper: Reaper
     retention: Retention
     consumers: tuple[Consumer, ...]
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Sentences, each about something that this recorder leaves to a person."""
+        found = (self.reaper.alarm, self.retention.alarm)
+        return tuple(alarm for alarm in found if alarm)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
-
-import structlog
+from functools import partial
 
 from recorder.checkpoint import Checkpoint
-from recorder.entries import Entry, Message, read
+from recorder.entries import Entry, Message, fresh, read
 from recorder.news import News
+from recorder.parking import (
+    NOTHING_STANDS,
+    Culprit,
+    Sorted,
+    Standing,
+    is_of_the_message,
+    sort_out,
+)
 from recorder.projections.projection import Change, Projection
 from recorder.store import Batch, LogRow, Store, Transaction
-
-log = structlog.get_logger()
+from recorder.store.parked import Projecting, projections_of, standing_of, tell_parked
 
 
 class BatchBeforeFailed(Exception):
@@ -39,11 +45,11 @@ class Projector:
         last = messages[-1]
         async with self._turn(last.stream) as before:
             entries = [read(message) for message in messages]
-            _log_unreadable(entries)
             job = self._job(entries)
             if before is not None:
                 await before
-            await self._store.write(job)
+            culprits = await self._store.write(job)
+        tell_parked(culprits)
         runs = {entry.run_id for entry in entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
 
@@ -64,46 +70,105 @@ class Projector:
             if self._newest[stream] is mine:
                 del self._newest[stream]
 
-    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
-        """Planned here and now, in the hope that all events are new, as they mostly are."""
-        event_ids = [entry.event_id for entry in entries if entry.event_id]
-        batch = plan(entries, (), self._projections)
+    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], Sequence[Culprit]]:
+        """Planned here and now, in the hope that all events are new and nobody parked, as mostly."""
+        hoped = _find_plan(entries, self._projections)
+        return partial(project, entries=entries, projections=self._projections, hoped=hoped)
 
-        def job(transaction: Transaction) -> None:
-            known = transaction.known_ids(event_ids)
-            transaction.apply(plan(entries, known, self._projections) if known else batch)
 
-        return job
+def project(
+    transaction: Transaction,
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    hoped: Batch | None = None,
+) -> Sequence[Culprit]:
+    """Write what entries of one stream change; the messages that parked their owner.
+
+    `hoped` is what they change if the log knows none of them and nobody was parked before. A batch that cannot
+    be projected as a whole is taken apart; only there it costs more.
+    """
+    known = transaction.known_ids([entry.event_id for entry in entries if entry.event_id])
+    standing = standing_of(transaction, entries)
+    if known or standing is not NOTHING_STANDS or hoped is None:
+        hoped = _find_plan(entries, projections, known, standing)
+    if hoped is not None and _fits(transaction, hoped):
+        return hoped.culprits
+    return _take_apart(transaction, entries, projections, known, standing)
+
+
+def _find_plan(
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    known: Collection[str] = (),
+    standing: Standing = NOTHING_STANDS,
+) -> Batch | None:
+    """What the entries change together; None if they must be projected one by one."""
+    if standing.skipped:
+        return None
+    try:
+        return plan(entries, known, projections, standing.parked)
+    except Exception as error:
+        if not is_of_the_message(error):
+            raise
+        return None
+
+
+def _take_apart(
+    transaction: Transaction,
+    entries: Sequence[Entry],
+    projections: Sequence[Projection],
+    known: Collection[str],
+    standing: Standing,
+) -> Sequence[Culprit]:
+    new = tuple(fresh(entries, known))
+    fed = projections_of(entries[0].message.stream, projections)
+    found = Projecting(transaction, fed).one_by_one(new, standing)
+    transaction.apply(_batch(entries, new, (), found))
+    return found.culprits
 
 
 def plan(
-    entries: Sequence[Entry], known: Collection[str], projections: Sequence[Projection]
+    entries: Sequence[Entry],
+    known: Collection[str],
+    projections: Sequence[Projection],
+    parked: Collection[str] = (),
 ) -> Batch:
-    """What entries of one stream change, given the event ids that the log holds already."""
+    """What entries of one stream change, given the event ids that the log holds already, and who is
+    parked. Raises what a projection raises.
+    """
     new = tuple(fresh(entries, known))
+    found = sort_out(new, parked)
+    return _batch(entries, new, tuple(_changes(found.good, projections)), found)
+
+
+def _batch(
+    entries: Sequence[Entry], new: Sequence[Entry], changes: Sequence[Change], found: Sorted
+) -> Batch:
     last = entries[-1].message
     return Batch(
         log=[_log_row(entry) for entry in new],
-        changes=tuple(_changes(new, projections)),
+        changes=changes,
         checkpoint=Checkpoint(
             stream=last.stream,
             epoch=last.epoch,
             position=last.position,
             message_id=last.message_id,
         ),
+        waiting=found.waiting,
+        culprits=found.culprits,
     )
 
 
-def fresh(entries: Sequence[Entry], known: Collection[str]) -> Iterator[Entry]:
-    """Entries whose event is seen for the first time; what cannot be read is always kept."""
-    seen = set(known)
-    for entry in entries:
-        event_id = entry.event_id
-        if event_id is None:
-            yield entry
-        elif event_id not in seen:
-            seen.add(event_id)
-            yield entry
+def _fits(transaction: Transaction, batch: Batch) -> bool:
+    """Apply it, unless the database refuses what a message says; then nothing is done."""
+    try:
+        transaction.apply(batch)
+    except Exception as error:
+        if not is_of_the_message(error):
+            raise
+        transaction.begin_anew()
+        return False
+    return True
 
 
 def _changes(entries: Sequence[Entry], projections: Sequence[Projection]) -> Iterator[Change]:
@@ -122,17 +187,4 @@ def _log_row(entry: Entry) -> LogRow:
         entry.run_id,
         message.subject,
         message.body,
-        entry.error,
     )
-
-
-def _log_unreadable(entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if entry.error:
-            log.warning(
-                "projector.unreadable",
-                stream=entry.message.stream,
-                position=entry.message.position,
-                subject=entry.message.subject,
-                reason=entry.error,
-            )

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from recorder.bus import Bus, Room, StreamUnreachable
 from recorder.consumer import Consumer
-from recorder.queries.runs import DIGEST_SHOWN
+from recorder.queries.runs import DIGEST_SHOWN, NOT_PARKED
 from recorder.store import Store, Transaction
 from schemas import subjects
 
@@ -35,7 +35,8 @@ NOT EXISTS (SELECT 1 FROM events
 ENDED = f"""
 SELECT id FROM runs INDEXED BY runs_by_end
 WHERE finished_at IS NOT NULL AND end_epoch = ?2 AND end_position < ?3
-  AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AND {_NOTHING_ON_STREAM}
+  AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id)
+  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM}
 ORDER BY end_position LIMIT ?4
 """
 # What came late, after all before it had left, and has left by now too.
@@ -43,7 +44,7 @@ LATE_ONLY = f"""
 SELECT id FROM runs INDEXED BY runs_open
 WHERE finished_at IS NULL
   AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id AND {DIGEST_SHOWN})
-  AND {_NOTHING_ON_STREAM} LIMIT ?4
+  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM} LIMIT ?4
 """
 # Runs whose rows were being removed when a recorder was killed. Goes from run to run, not from event to event.
 HALF_GONE = """
@@ -54,6 +55,17 @@ WITH RECURSIVE ids (id) AS (
 SELECT id FROM ids
 WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = ids.id)
 """
+# Messages that no run waits for: they name nobody, or were skipped and their run has left.
+UNREADABLE = """
+SELECT position FROM quarantine
+WHERE stream = 'RUNS' AND epoch = ?2 AND position < ?3
+  AND (owner = '' OR (skipped AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = owner)))
+ORDER BY position LIMIT ?4
+"""
+_REMOVE_UNREADABLE = tuple(
+    f"DELETE FROM {table} WHERE stream = 'RUNS' AND epoch = ?2 AND position IN ({UNREADABLE})"
+    for table in ("log", "quarantine")
+)
 _HIDE = f"DELETE FROM runs WHERE id = ?1 AND {_NOTHING_ON_STREAM} RETURNING id"
 _OLDEST = """
 SELECT epoch, position FROM events
@@ -151,6 +163,9 @@ class Retention:
             while rows := await self._store.rows(query, ("", epoch, first, AT_ONCE)):
                 for row in rows:
                     await self._remove(row["id"], epoch, first)
+        values = ("", epoch, first, CHUNK)
+        while await self._store.rows(UNREADABLE, values):
+            await self._store.write(partial(_remove_unreadable, values=values))
 
     async def _remove(self, run_id: str, epoch: int, first: int) -> None:
         """The run first: from then on its digest is shown, and nobody sees half of its events."""
@@ -167,6 +182,11 @@ class Retention:
 def _hide(transaction: Transaction, values: Sequence[object]) -> bool:
     """Whether that was done; not if something of the run has come in the meantime."""
     return bool(transaction.rows(_HIDE, values))
+
+
+def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> None:
+    for statement in _REMOVE_UNREADABLE:
+        transaction.execute(statement, values)
 
 
 def _remove_some(transaction: Transaction, values: Sequence[object]) -> int:

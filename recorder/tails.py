@@ -98,8 +98,10 @@ class Tails:
 
     async def _read(self, run_id: str, place: Place, wanted: EventFilter) -> Tail:
         seen = Place(self._news.epoch(subjects.RUNS), self._news.position(subjects.RUNS))
-        run, happened = await queries.events_after(self._store, run_id, wanted, place, PAGE)
-        whole = len(happened) < PAGE
-        end = happened[-1].place if happened else place
-        # Nothing that is wanted stands between the last one and what was committed before.
-        return Tail(run, tuple(happened), max(end, seen) if whole else end, whole)
+        read = await queries.events_after(self._store, run_id, wanted, place, PAGE)
+        whole = len(read.happened) < PAGE
+        end = read.happened[-1].place if read.happened else place
+        if whole and not read.parked:
+            # Nothing that is wanted stands between the last one and what was committed before.
+            end = max(end, seen)
+        return Tail(read.run, tuple(read.happened), end, whole)

@@ -54,7 +54,7 @@ class Runtime(Resource, frozen=True, kw_only=True):
 
 
 class Failure(Resource, frozen=True, kw_only=True):
-    """Why a run failed."""
+    """Why a run failed, or why it is parked."""
 
     code: str
     message: str
@@ -85,12 +85,16 @@ class RunCounts(Resource, frozen=True, kw_only=True):
 
 
 class Run(RunSummary, frozen=True, kw_only=True):
-    """A run. `missing` lists the gaps in the worker's numbers as [first, last], both included."""
+    """A run. `missing` lists the gaps in the worker's numbers as [first, last], both included.
+
+    `parked` says why nothing more of the run is shown, though more was recorded; null where all is shown.
+    """
 
     counts: RunCounts
     last_sequence: int
     missing: list[tuple[int, int]]
     late: int
+    parked: Failure | None = None
     usage: None = None
 
 

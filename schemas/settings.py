@@ -24,6 +24,7 @@ Token = Annotated[str, Meta(pattern=whole(r"[a-z0-9_-]{1,64}"))]
 RUN_EVENTS_PER_SECOND = 2000
 RUN_EVENTS = 1_000_000
 RUN_BYTES = 512 * 1024**2
+SPOOL_MAX_BYTES = 1024**3
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,16 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     state_dir: Annotated[
         str, Meta(description="Where events wait until the stream has them; on a local disk.")
     ] = ".runreel/worker"
+    spool_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024**2,
+            description=(
+                "How many bytes may wait there while NATS is away; then runs end with"
+                " `runtime.spool_full`, and no new ones are taken."
+            ),
+        ),
+    ] = SPOOL_MAX_BYTES
     run_dir: Annotated[
         str,
         Meta(

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,7 +21,7 @@ from nats.js.errors import (
     NoKeysError,
     NotFoundError,
 )
-from nats.js.kv import KeyValue
+from nats.js.kv import KV_OP, KeyValue
 
 from schemas import subjects
 from schemas.codec import EventUnreadable, decode_event, encode
@@ -40,6 +39,8 @@ PING_SECONDS = 10
 LINK_SECONDS = 5
 CLOSE_SECONDS = 1
 PENDING_BYTES = 16 * 1024 * 1024
+HEADERS_BYTES = 512  # more than ours ever take
+NO_MESSAGE_FOUND = 10037
 
 _claim = msgspec.json.Decoder(Claim)
 _HEAD = f"NATS/1.0\r\nNats-Msg-Id: %s\r\nContent-Type: {CONTENT_TYPE}\r\n%s\r\n".encode()
@@ -55,19 +56,40 @@ class Bus:
         self._jetstream: JetStreamContext = client.jetstream()
         self._buckets: dict[str, KeyValue] = {}
         self._replies: set[asyncio.Task[None]] = set()
+        self.reconnected = asyncio.Event()
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Bus:
         """Connect, for as long as it takes within limits; raises CannotStart."""
+        bus = cls(Client())
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                client = await _connect(url, name)
+                await bus._connect(url, name)
         except (NatsError, OSError, TimeoutError) as error:
             raise CannotStart(
                 f"NATS does not answer at {_without_password(url)} ({type(error).__name__}).",
                 "Start it, or correct RUNREEL_NATS_URL.",
             ) from error
-        return cls(client)
+        return bus
+
+    async def _connect(self, url: str, name: str) -> None:
+        async def on_reconnect() -> None:
+            log.info("nats.reconnected")
+            self.reconnected.set()
+
+        await self._client.connect(
+            url,
+            name=name,
+            # The first connection too is tried for ever; how long is for the caller to say.
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # they say int, and only sleep so long
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
+            pending_size=PENDING_BYTES,
+            error_cb=_on_error,
+            disconnected_cb=_on_disconnect,
+            reconnected_cb=on_reconnect,
+        )
 
     async def close(self) -> None:
         """Close the connection."""
@@ -151,6 +173,25 @@ class Bus:
             key: claim for key, claim in claims.items() if claim and claim.worker_id == worker_id
         }
 
+    async def is_claimed_for(self, runtime_id: str, run_id: str) -> bool:
+        """Whether a run still holds its runtime; one whose claim cannot be read does. Raises LinkDown.
+
+        Asked of the bucket's leader: any other replica may not know of a claim that was made a moment ago.
+        """
+        bucket = subjects.CLAIMS_BUCKET
+        with _as_link_down():
+            try:
+                message = await self._jetstream.get_last_msg(
+                    f"KV_{bucket}", f"$KV.{bucket}.{runtime_id}"
+                )
+            except NotFoundError as error:
+                if error.err_code != NO_MESSAGE_FOUND:
+                    raise
+                return False
+        if message.headers and KV_OP in message.headers:
+            return False
+        return _is_for(message.data or b"", run_id)
+
     async def last_event(self, run_id: str, worker_id: str) -> Event | None:
         """The newest event that the stream has of a worker in a run. Raises LinkDown."""
         with _as_link_down():
@@ -198,6 +239,14 @@ async def _find_claim(bucket: KeyValue, runtime_id: str) -> Claim | None:
         return None
 
 
+def _is_for(value: bytes, run_id: str) -> bool:
+    try:
+        return _claim.decode(value).run_id == run_id
+    except msgspec.MsgspecError as error:
+        log.error("claim.unreadable", run_id=run_id, reason=str(error))
+        return True
+
+
 async def _release(bucket: KeyValue, runtime_id: str, run_id: str) -> None:
     entry = await bucket.get(runtime_id)
     if _claim.decode(entry.value or b"").run_id == run_id:
@@ -229,6 +278,11 @@ class PublishLink:
         async def on_closed() -> None:
             lost("NATS is away")
 
+        async def on_error(error: Exception) -> None:
+            await _on_error(error)
+            if "permissions violation" in str(error).lower():  # that is all there is of an answer
+                lost(str(error))
+
         with _as_link_down():
             async with asyncio.timeout(LINK_SECONDS):
                 self._client = Client()  # known before it is connected, so that `close` finds it
@@ -239,7 +293,7 @@ class PublishLink:
                     ping_interval=PING_SECONDS,
                     max_outstanding_pings=2,
                     pending_size=PENDING_BYTES,
-                    error_cb=_on_error,
+                    error_cb=on_error,
                     closed_cb=on_closed,
                 )
                 self._inbox = self._client.new_inbox()
@@ -258,6 +312,13 @@ class PublishLink:
             raise LinkDown("NATS is away")
         with _as_link_down():
             client._transport.write(b"".join(_commands(messages, f"{self._inbox}.{token}")))
+
+    @property
+    def largest_bytes(self) -> int:
+        """The longest event with its subject that this server surely takes. Raises LinkDown."""
+        if self._client is None:
+            raise LinkDown("NATS is away")
+        return self._client.max_payload - HEADERS_BYTES
 
     async def close(self) -> None:
         """Close the connection without sending what it held back."""
@@ -287,22 +348,6 @@ def _hpub(message: Message, reply: str, headers: bytes) -> bytes:
     return b"%s%s%s\r\n" % (command.encode(), head, event)
 
 
-async def _connect(url: str, name: str) -> Client:
-    return await nats.connect(
-        url,
-        name=name,
-        # The first connection too is tried for ever; how long is for the caller to say.
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.5,
-        ping_interval=PING_SECONDS,
-        max_outstanding_pings=2,
-        pending_size=PENDING_BYTES,
-        error_cb=_on_error,
-        disconnected_cb=_on_disconnect,
-        reconnected_cb=_on_reconnect,
-    )
-
-
 def _without_password(url: str) -> str:
     return url.rpartition("@")[2] or url
 
@@ -313,7 +358,3 @@ async def _on_error(error: Exception) -> None:
 
 async def _on_disconnect(*_: Any) -> None:
     log.warning("nats.disconnected")
-
-
-async def _on_reconnect(*_: Any) -> None:
-    log.info("nats.reconnected")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NoReturn, TypeVar
 
 import msgspec
 import structlog
@@ -14,7 +14,6 @@ from msgspec import Struct
 from uuid_utils import uuid7
 
 from schemas import ends, subjects
-from schemas.codec import decode_event
 from schemas.problems import RequestInvalid, RuntimeHostUnavailable, RuntimeNotActive
 from schemas.requests import (
     Answer,
@@ -26,12 +25,14 @@ from schemas.requests import (
     StartRun,
     StopRun,
 )
+from worker.background import Background
 from worker.bus import Bus
+from worker.claims import Doubts, Left, left_runs, unclaimed
 from worker.clock import Skew, measured
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
 from worker.run_log import RunLog
-from worker.runtime import BrowserSetup, LaunchFailed, Runtime
+from worker.runtime import BrowserSetup, LaunchFailed, Runtime, stored
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,10 @@ BEAT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 
 NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
+SPOOL_IS_FULL = Refused(
+    code=ends.SPOOL_FULL.code,
+    message="This worker's spool is full: it takes no new runs until the stream has what waits there.",
+)
 
 R = TypeVar("R", bound=Struct)
 
@@ -71,7 +76,8 @@ class Host:
         self._facts = facts
         self._runtimes: dict[str, Runtime] = {}
         self._places: set[int] = set(range(facts.capacity))
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._doubts = Doubts()
         self._beats = 0
         self._now_ns = now_ns
         self._skew = Skew()
@@ -84,14 +90,28 @@ class Host:
         return runtime if runtime is not None and runtime.is_open else None
 
     async def serve(self) -> None:
-        """End what an earlier worker left, then answer requests and beat until cancelled."""
-        await self._until_done(self._end_what_was_left)
-        worker_id = self._facts.worker_id
-        await self._bus.answer(subjects.start_request(worker_id), self._on_start)
-        await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+        """End what an earlier worker left, then answer requests and beat until cancelled.
+
+        Raises what no part of it should have raised.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._background.failed())
+            await self._until_done(self._end_what_was_left)
+            worker_id = self._facts.worker_id
+            await self._bus.answer(subjects.start_request(worker_id), self._on_start)
+            await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+            await self._look_after()
+
+    async def _look_after(self) -> NoReturn:
+        """Every two seconds, and as soon as NATS is back."""
         while True:
+            self._outbox.look_for_room()
             await self._beat()
-            await asyncio.sleep(BEAT_SECONDS)
+            await self._stop_what_was_lost()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._bus.reconnected.wait()
+            self._bus.reconnected.clear()
 
     async def drain(self) -> None:
         """Take nothing new, end every run, and wait until the stream has it all."""
@@ -101,8 +121,7 @@ class Host:
             self._bus.unregister(self._facts.worker_id),
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._background.finished()
 
     # requests
 
@@ -116,8 +135,9 @@ class Host:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
 
     async def _start(self, request: StartRun) -> Answer:
-        if not self._has_room():
-            return NO_PLACE
+        refusal = self._find_refusal() if self._places else NO_PLACE
+        if refusal is not None:
+            return refusal
         place = min(self._places)
         self._places.remove(place)
         run_id = str(uuid7())
@@ -129,14 +149,22 @@ class Host:
                 position=0,
                 started=False,
             )
-        if self._draining:  # since we asked for the claim
-            self._places.add(place)
-            await self._bus.release(request.runtime_id, run_id)
-            return NO_PLACE
-        return await self._launch(request, run_id, place)
+        refusal = self._find_refusal()  # something may have changed since we asked for the claim
+        if refusal is None:
+            return await self._launch(request, run_id, place)
+        self._give_back(request.runtime_id, run_id, place)
+        return refusal
 
-    def _has_room(self) -> bool:
-        return bool(self._places) and not self._draining
+    def _find_refusal(self) -> Refused | None:
+        """Why nothing new is taken now, if so."""
+        if self._draining:
+            return NO_PLACE
+        return SPOOL_IS_FULL if self._outbox.is_full else None
+
+    def _give_back(self, runtime_id: str, run_id: str, place: int) -> None:
+        """A place and a claim of which nothing became."""
+        self._places.add(place)
+        self._background.start(self._until_released(runtime_id, run_id))
 
     async def _claim(self, request: StartRun, run_id: str, place: int) -> Claim | None:
         """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""
@@ -166,11 +194,16 @@ class Host:
         self._runtimes[run_id] = runtime
         try:
             ready = await runtime.start(self._facts.gateway_url, self._clock_skew_ms)
+        except OSError as error:
+            log.error("runtime.not_begun", run_id=run_id, reason=str(error))
+            del self._runtimes[run_id]
+            self._give_back(request.runtime_id, run_id, place)
+            return SPOOL_IS_FULL
         except LaunchFailed as error:
             log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
             ended: Entry = runtime.ended.result()
             position = await self._outbox.acknowledged(ended)
-            return Refused(code=ends.LAUNCH_FAILED.code, message=str(error), position=position)
+            return Refused(code=error.end.code, message=str(error), position=position)
         log.info("runtime.started", run_id=run_id, runtime_id=request.runtime_id)
         position = await self._outbox.acknowledged(ready)
         return RunStarted(
@@ -201,34 +234,49 @@ class Host:
         self._runtimes.pop(runtime.log.run_id, None)
         self._places.add(runtime.place)
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
-        self._in_background(self._release(runtime.log, entry))
+        self._background.start(self._release(runtime.log, entry))
 
     async def _release(self, run_log: RunLog, entry: Entry) -> None:
         await self._outbox.acknowledged(entry)
-        await self._until_done(lambda: self._bus.release(run_log.runtime_id, run_log.run_id))
+        await self._until_released(run_log.runtime_id, run_log.run_id)
+
+    async def _until_released(self, runtime_id: str, run_id: str) -> None:
+        await self._until_done(lambda: self._bus.release(runtime_id, run_id))
+
+    async def _stop_what_was_lost(self) -> None:
+        """A run whose claim is gone was ended by a recorder, which held us for lost: its browser has to go."""
+        try:
+            missed = await unclaimed(self._bus, list(self._runtimes.values()))
+        except LinkDown:  # it says nothing of the claims that NATS cannot be asked
+            self._doubts.forget()
+            return
+        for run_id in self._doubts.confirmed(missed):
+            runtime = self._runtimes.get(run_id)
+            if runtime is not None:  # else it has ended meanwhile, and gave the claim back itself
+                log.warning("runtime.claim_lost", run_id=run_id)
+                self._background.start(runtime.stop(ends.HOST_LOST))
 
     async def _end_what_was_left(self) -> None:
         """Runs that this worker held when it died are over: say so, after all that they had numbered."""
-        claims = await self._bus.claims_of(self._facts.worker_id)
-        last = self._last_numbers_in_outbox()
-        for claim in claims.values():
-            stored = await self._bus.last_event(claim.run_id, self._facts.worker_id)
-            last[claim.run_id] = max(last[claim.run_id], stored.number if stored else 0)
         # Nothing is written before all is known: what NATS interrupts is done again from the start.
-        for runtime_id, claim in claims.items():
-            number = last[claim.run_id]
-            run_log = self._run_log(claim.run_id, runtime_id, claim.space_id, last=number)
-            log.warning("runtime.ended_after_restart", run_id=claim.run_id, last=number)
-            self._in_background(self._release(run_log, run_log.end(ends.HOST_RESTARTED)))
+        for left in await left_runs(self._bus, self._outbox, self._facts.worker_id):
+            claim = left.claim
+            run_log = self._run_log(claim.run_id, left.runtime_id, claim.space_id, last=left.last)
+            self._background.start(self._end_left(run_log, left))
 
-    def _last_numbers_in_outbox(self) -> defaultdict[str, int]:
-        """The highest number of each run that waits to be published; 0 for the others."""
-        last: defaultdict[str, int] = defaultdict(int)
-        for entry in self._outbox.entries:
-            event = decode_event(self._outbox.read(entry)[1])
-            if event.runid:
-                last[event.runid] = max(last[event.runid], event.number)
-        return last
+    async def _end_left(self, run_log: RunLog, left: Left) -> None:
+        entry = self._find_end(left)
+        if not left.has_ended:
+            log.warning("runtime.ended_after_restart", run_id=run_log.run_id, last=left.last)
+            entry = await stored(lambda: run_log.end(ends.HOST_RESTARTED), run_log.run_id)
+        if entry is not None:
+            await self._outbox.acknowledged(entry)
+        await self._until_released(run_log.runtime_id, run_log.run_id)
+
+    def _find_end(self, left: Left) -> Entry | None:
+        """The end that an earlier worker wrote, where it waits to be published."""
+        wanted = left.newest.id if left.has_ended and left.newest else None
+        return next((each for each in self._outbox.entries if each.event_id == wanted), None)
 
     def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
         return RunLog(
@@ -257,6 +305,10 @@ class Host:
             sandbox_note=self._setup.sandbox.note,
             draining=self._draining,
             backlog=len(self._outbox),
+            spool_bytes=self._outbox.waiting_bytes,
+            spool_limit_bytes=self._outbox.limit_bytes,
+            spool_full=self._outbox.is_full,
+            set_aside=self._outbox.set_aside_count,
             clock_skew_ms=self._clock_skew_ms,
             clock_uncertainty_ms=self._skew.best.uncertainty_ms if self._skew.best else None,
         )
@@ -299,11 +351,6 @@ class Host:
             except LinkDown as error:
                 log.warning("worker.waiting_for_nats", reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _decode(body: bytes, kind: type[R]) -> R:

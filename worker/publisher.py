@@ -6,6 +6,10 @@ leaves when the last is acknowledged, so nothing is overtaken, whatever is refus
 again event by event: what the stream had already is recognised there by its `Nats-Msg-Id` and keeps its place, which
 JetStream does for single messages only.
 
+What JetStream would refuse for ever, because of the event itself, is set aside in a file of its own, so that it does
+not hold up the others. Any other refusal (the stream is full or sealed, its leader is away, this user may not write
+there) says nothing of the event: everything waits.
+
 An event goes out in the very call that puts it in the outbox, when nothing is on its way and there is no burst to
 gather (`worker.pace`).
 """
@@ -35,10 +39,16 @@ PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 
 
+# "message size exceeds maximum allowed" (the stream's max_msg_size), and the same of the headers.
+OF_THE_EVENT = frozenset({10054, 10097})
+TOO_LARGE_FOR_SERVER = ("max_payload", "it is larger than this NATS server takes")
+
+
 class Refusal(Struct):
-    """JetStream's reason for not storing an event."""
+    """JetStream's reason for not storing an event; `err_code` is its own number for it."""
 
     code: int = 0
+    err_code: int = 0
     description: str = ""
 
 
@@ -76,6 +86,10 @@ class Link(Protocol):
 
     def publish(self, messages: Sequence[Message], token: str) -> None:
         """Send one message, or several as an atomic batch, to be answered once, under the token. Raises LinkDown."""
+
+    @property
+    def largest_bytes(self) -> int:
+        """The longest event with its subject that the server surely takes; a longer one would cost the connection."""
 
     async def close(self) -> None:
         """Give the connection up, with whatever it has not sent."""
@@ -174,7 +188,11 @@ class Publisher:
         if self._load is not None or self._failure is not None:
             return
         self._gather_no_more()
-        entries = self._next()
+        try:
+            entries = self._next()
+        except (LinkDown, OSError) as error:  # whoever put an event must not hear of it
+            self._lose(str(error))
+            return
         self._hurried = self._hurried and bool(entries)
         if not entries:
             return
@@ -184,11 +202,18 @@ class Publisher:
         self._pace.spend(len(entries), now)
         try:
             self._link.publish([self._message(entry) for entry in entries], self._load.token)
-        except (LinkDown, OSError) as error:  # whoever put an event must not hear of it
+        except (LinkDown, OSError) as error:  # nor of this
             self._lose(str(error))
 
     def _next(self) -> list[Entry]:
-        """What goes next: one of those that go again, else each run in its turn until the load is full."""
+        """What goes next: one of those that go again, else each run in its turn until the load is full.
+
+        Raises LinkDown, OSError.
+        """
+        largest_bytes = self._link.largest_bytes
+        while self._again and self._again[0].size_bytes > largest_bytes:
+            self._set_aside(self._again[0], *TOO_LARGE_FOR_SERVER)
+            self._again.popleft()
         if self._again:
             return [self._again[0]]
         entries: list[Entry] = []
@@ -197,9 +222,25 @@ class Publisher:
             entry = self._outbox.turns.next()
             if entry is None:
                 break
+            if entry.size_bytes > largest_bytes:
+                self._again.append(entry)  # alone, so that it is not forgotten if that fails
+                self._again.extendleft(reversed(entries))
+                return self._next()
             entries.append(entry)
             size_bytes += entry.size_bytes
         return entries
+
+    def _set_aside(self, entry: Entry, code: str, reason: str) -> None:
+        """Out of the way of all others. Raises OSError."""
+        kept_in = self._outbox.set_aside(entry)
+        log.error(
+            "publisher.set_aside",
+            code=code,
+            reason=reason,
+            event_id=entry.event_id,
+            size_bytes=entry.size_bytes,
+            kept_in=str(kept_in),
+        )
 
     def _message(self, entry: Entry) -> Message:
         subject, event = self._outbox.read(entry)
@@ -212,32 +253,43 @@ class Publisher:
         load = self._load
         if load is None or load.token != token:
             return
-        last = self._position(body, len(load.entries))
-        if last is None:
-            return
-        self._load = None
-        if self._again:
-            self._again.popleft()
-        first = last - len(load.entries) + 1
-        for position, entry in enumerate(load.entries, first):
-            self._outbox.acknowledge(entry, position)
-        self._tell("")
-        self._send_or_gather()
-
-    def _position(self, body: bytes, count: int) -> int | None:
-        """The position of the last of so many events; None when the load is lost."""
         try:
             ack = _ack.decode(body)
         except msgspec.MsgspecError:
             self._lose("no stream answers: a recorder makes it when it starts")
-            return None
+            return
         if ack.error is not None:
-            self._lose(f"JetStream refused an event: {ack.error.description}")
-            return None
-        if not ack.seq or ack.count != count:
+            self._refused(load, ack.error)
+        elif not ack.seq or ack.count != len(load.entries):
             self._lose("JetStream acknowledged something else than was sent")
-            return None
-        return ack.seq
+        else:
+            self._stored(load, ack.seq)
+
+    def _stored(self, load: Load, last: int) -> None:
+        """The stream has them, the last at that position."""
+        first = last - len(load.entries) + 1
+        for position, entry in enumerate(load.entries, first):
+            self._outbox.acknowledge(entry, position)
+        self._tell("")
+        self._go_on()
+
+    def _refused(self, load: Load, refusal: Refusal) -> None:
+        """Of a batch nobody knows which event it was: each goes again alone."""
+        try:
+            if len(load.entries) > 1 or refusal.err_code not in OF_THE_EVENT:
+                raise LoadLost(f"JetStream refused an event: {refusal.description}")
+            self._set_aside(load.entries[0], str(refusal.err_code), refusal.description)
+        except (LoadLost, OSError) as error:
+            self._lose(str(error))
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """A load is done with."""
+        self._load = None
+        if self._again:
+            self._again.popleft()
+        self._send_or_gather()
 
     def _lose(self, why: str) -> None:
         """What is on its way will not be answered any more."""

@@ -47,8 +47,11 @@ class RunLog:
         self._worker_id = worker_id
         self._source = worker_source(worker_id)
 
-    def record(self, fact: Fact) -> Entry:
-        """Redact, cut, number and store a fact; its place in the outbox. Raises OSError when the disk refuses."""
+    def record(self, fact: Fact, *, last: bool = False) -> Entry:
+        """Redact, cut, number and store a fact; its place in the outbox. Raises OSError when that or the disk is full.
+
+        `last` ones, those that a run ends with, have room there that others do not have.
+        """
         spec = type_of(fact.data)
         event = self._event(spec.name, spec.version, fact, _clean(fact.data))
         message = encode_event(event)
@@ -58,7 +61,7 @@ class RunLog:
             )
             message = encode_event(event)
         subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, spec.name)
-        entry = self._outbox.put(subject, event.id, message)
+        entry = self._outbox.put(subject, event.id, message, last=last)
         self.last += 1
         return entry
 
@@ -103,7 +106,8 @@ class RunLog:
             message=f"{end.message} {detail}".strip(),
             passed_over=passed_over or UNSET,
         )
-        entry = self.record(Fact(data=lifecycle, status=end.status, duration_ms=duration_ms))
+        fact = Fact(data=lifecycle, status=end.status, duration_ms=duration_ms)
+        entry = self.record(fact, last=True)
         self.ended = True
         return entry
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 from schemas import ends
 from schemas.ends import End
 from schemas.events.runtime import RuntimeConfig
+from worker.background import Background
 from worker.budget import Budget, RunLimits
 from worker.cdp.pipe import Pipe
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
@@ -47,6 +48,10 @@ class BrowserSetup(Struct, frozen=True):
 class LaunchFailed(Exception):
     """The browser did not come up; the message says why, in Chromium's words where it had any."""
 
+    def __init__(self, end: End, detail: str) -> None:
+        super().__init__(detail)
+        self.end = end
+
 
 class Runtime:
     """A browser, and the run it is. `on_ended` is called once, after the last event is in the log."""
@@ -69,7 +74,7 @@ class Runtime:
         self._on_ended = on_ended
         self._switchboard = Switchboard()
         self._clients: set[Client] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._budget = Budget(setup.limits)
         self._telling: asyncio.TimerHandle | None = None
         self._end: tuple[End, str] | None = None
@@ -83,21 +88,17 @@ class Runtime:
     # start
 
     async def start(self, gateway_url: str, clock_skew_ms: int | None = None) -> Entry:
-        """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended."""
+        """Launch the browser and tap it; the event that says it is ready. Raises LaunchFailed, with the run ended.
+
+        Raises OSError when not even the first event can be stored; then nothing has begun.
+        """
+        self.log.launching()
         try:
-            self.log.launching()
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
-            ready = self.log.ready(
-                gateway_url=gateway_url,
-                browser=self.browser,
-                sandbox=self._setup.sandbox.on,
-                clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
-            )
+            return self._ready(gateway_url, clock_skew_ms)
         except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
-            detail = await self._failed_launch(error)
-            raise LaunchFailed(detail) from error
-        return ready
+            raise await self._failed_launch(error) from error
 
     @property
     def is_open(self) -> bool:
@@ -134,6 +135,18 @@ class Runtime:
             raise BrowserGone("the browser ended while it was being set up")
         self._launched = True
 
+    def _ready(self, gateway_url: str, clock_skew_ms: int | None) -> Entry:
+        try:
+            return self.log.ready(
+                gateway_url=gateway_url,
+                browser=self.browser,
+                sandbox=self._setup.sandbox.on,
+                clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
+            )
+        except OSError as error:
+            self._on_disk_refusal(error)
+            raise
+
     def _command(self, uid: int | None) -> list[str]:
         setup = self._setup
         line = flags.command_line(
@@ -154,17 +167,17 @@ class Runtime:
             viewport=self._config.viewport,
         )
 
-    async def _failed_launch(self, error: BaseException) -> str:
-        """End the run that never was; what went wrong, in a sentence."""
+    async def _failed_launch(self, error: BaseException) -> LaunchFailed:
+        """End the run that never was; what went wrong."""
         said = directories.last_words(self._directory)
         detail = said or f"{type(error).__name__}: {error}".rstrip(": ")
+        end, detail = self._end = self._end or (ends.LAUNCH_FAILED, detail)
         if self._process is None:
-            self._finish(ends.LAUNCH_FAILED, detail)
+            self._finish(end, detail)
         else:
-            self._end = self._end or (ends.LAUNCH_FAILED, detail)
             self._process.kill()
         await self.ended
-        return detail
+        return LaunchFailed(end, detail or end.message)
 
     # course
 
@@ -184,17 +197,18 @@ class Runtime:
     def _tell_suppressed(self) -> None:
         self._telling = None
         try:
-            self._write_suppressed()
+            self._write_suppressed(last=False)
         except OSError as error:
             self._on_disk_refusal(error)
 
-    def _write_suppressed(self) -> None:
+    def _write_suppressed(self, *, last: bool) -> None:
         for suppressed in self._budget.untold():
-            self.log.record(Fact(data=suppressed))
+            self.log.record(Fact(data=suppressed), last=last)
             self._budget.told(suppressed)
 
     def _on_disk_refusal(self, error: OSError) -> None:
-        log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
+        if self._end is None:
+            log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
         self._stop_for(ends.SPOOL_FULL)
 
     def new_client(self, user_agent: str) -> Client:
@@ -215,9 +229,7 @@ class Runtime:
 
     def _on_client(self, client: Client) -> None:
         self._clients.add(client)
-        task = asyncio.get_running_loop().create_task(client.open())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.start(client.open())
 
     def _hold_clients(self, hold: bool) -> None:
         """The browser cannot take more for now; so neither do we take more from clients."""
@@ -277,24 +289,14 @@ class Runtime:
         if self._telling is not None:
             self._telling.cancel()
         duration_ms = round((time.monotonic() - self._since) * 1000)
-        task = asyncio.get_running_loop().create_task(self._clean_up(end, detail, duration_ms))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.start(self._clean_up(end, detail, duration_ms))
 
-    async def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
-        """Every run ends, also on a disk that is full: the end is written as soon as it can be."""
-        while True:
-            try:
-                self._write_suppressed()
-                return self.log.end(
-                    end, detail, duration_ms=duration_ms, passed_over=self.passed_over
-                )
-            except OSError as error:
-                log.error("runtime.end_waits_for_disk", run_id=self.log.run_id, error=str(error))
-                await asyncio.sleep(DISK_RETRY_SECONDS)
+    def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
+        self._write_suppressed(last=True)
+        return self.log.end(end, detail, duration_ms=duration_ms, passed_over=self.passed_over)
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
-        entry = await self._write_end(end, detail, duration_ms)
+        entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)
         try:
             await asyncio.to_thread(directories.remove, self._directory)
         except OSError as error:
@@ -302,6 +304,16 @@ class Runtime:
         self._on_ended(self, entry)
         if not self.ended.done():
             self.ended.set_result(entry)
+
+
+async def stored(write: Callable[[], Entry], run_id: str) -> Entry:
+    """Every run ends: into the reserve on a disk that is full, and later where not even that can be had."""
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            log.error("runtime.end_waits_for_disk", run_id=run_id, error=str(error))
+            await asyncio.sleep(DISK_RETRY_SECONDS)
 
 
 def _how_it_ended(exit_code: int) -> str:

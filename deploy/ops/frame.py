@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import uvloop
 from rich.console import Console
 
 from deploy import logs
-from deploy.environment import read_environment, secrets_in, with_machine_defaults
+from deploy.environment import read_environment, secrets_in
 from deploy.exit_codes import FAILED, FINE, FOUND, UNREACHABLE, USAGE
 from deploy.help import Command
 from deploy.ops.target import Target, find_target
@@ -42,23 +41,35 @@ class Call:
         """The answer: `answer` as JSON, or as `show` shows it to people."""
         if self.as_json:
             self.console.file.write(_json(answer) + "\n")
-        else:
+        elif self.console.is_terminal:
             show(self.console)
+        else:
+            with self.console.capture() as captured:
+                show(self.console)
+            lines = captured.get().splitlines()  # tables fill their lines with spaces
+            self.console.file.write("".join(line.rstrip() + "\n" for line in lines))
 
 
 def operation(
-    name: str, *, short_help: str, fine: str, found: str, changes: bool = False
+    name: str,
+    *,
+    short_help: str,
+    fine: str,
+    found: str,
+    changes: bool = False,
+    needs_target: bool = True,
 ) -> Callable[[Work], click.Command]:
     """A command from a function `(call, **options) -> exit code`, plain or async.
 
     Its docstring is the help. `fine` says what exit code 0 means, `found` what 1 does. With `changes`
-    it takes `--dry-run`, too.
+    it takes `--dry-run`, too; without `needs_target` it also works where nothing has run yet.
     """
 
     def make(work: Work) -> click.Command:
         @functools.wraps(work)  # with it come the options that were put on `work`
         def call(data: Path | None, as_json: bool, dry_run: bool = False, **options: Any) -> int:
-            return _run(work, _call(data, as_json, dry_run), options)
+            target = find_target(data, read_environment(os.environ), must_exist=needs_target)
+            return _run(work, _call(target, as_json, dry_run), options)
 
         command: Callable[..., int] = call
         for option in reversed((*_COMMON, *((_DRY_RUN,) if changes else ()))):
@@ -106,15 +117,13 @@ _EXITS = {
 }
 
 
-def _call(data: Path | None, as_json: bool, dry_run: bool) -> Call:
-    environment = with_machine_defaults(read_environment(os.environ), socket.gethostname())
-    target = find_target(data, environment)
+def _call(target: Target, as_json: bool, dry_run: bool) -> Call:
     logs.configure(
         process="ops",
-        level=environment.get(variable("log_level"), "error"),
+        level=target.environment.get(variable("log_level"), "error"),
         log_format="console",
         stream=sys.stderr,
-        secrets=secrets_in({**environment, variable("nats_url"): target.nats_url}),
+        secrets=secrets_in({**target.environment, variable("nats_url"): target.nats_url}),
     )
     return Call(target, as_json, dry_run, Terminal(), Terminal(stderr=True))
 

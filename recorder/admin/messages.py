@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
+
+from recorder.parking import Culprit
 
 MOST_REQUEST_BYTES = 64 * 1024
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -17,13 +21,13 @@ class State(Struct, frozen=True, rename="camel", tag_field="ask", tag="state"):
 
 
 class RetryParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="retry"):
-    """Go on with an owner's parked messages. Answered with `Done`."""
+    """Go on with an owner's parked messages. Answered with `WentOn`."""
 
     owner: str
 
 
 class SkipParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="skip"):
-    """Take a message of the quarantine as one that nobody understands, and go on. `Done`."""
+    """Take a message of the quarantine as one that nobody understands, and go on. `WentOn`."""
 
     stream: str
     epoch: int
@@ -31,22 +35,29 @@ class SkipParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="a
 
 
 class Adopt(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="adopt"):
-    """Take this file, made anew beside the database, as the database. Answered with `Done`."""
+    """Take this file, made anew beside the database, as the database. Answered with `Adopted`.
+
+    Before, it is completed by what the tables have beyond it of these streams.
+    """
 
     file: str
+    streams: tuple[str, ...]
 
 
 Request = State | RetryParked | SkipParked | Adopt
 
 
 class ConsumerState(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How far one stream is read. `lag` counts messages, None before the first one is known."""
+    """How far one stream is read. `lag` counts messages, None before the first one is known; `never_read`
+    those that the stream dropped by age before this process came to them.
+    """
 
     stream: str
-    state: str
+    state: Literal["starting", "following", "reconnecting", "rolled_back", "made_anew"]
     position: int
     lag: int | None
     failing_seconds: float
+    never_read: int = 0
 
 
 class RecorderState(
@@ -73,10 +84,22 @@ class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answ
     hint: str = ""
 
 
-class Done(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="done"):
-    """It was done. `messages` is how many messages it concerned."""
+class WentOn(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="wentOn"):
+    """An owner's parked messages went on; with `stopped_by` it is still parked, at these."""
 
-    messages: int = 0
+    owner: str
+    messages: int
+    stopped_by: tuple[Culprit, ...] = ()
 
 
-Answer = RecorderState | Done | Refused
+class Adopted(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="adopted"):
+    """It goes on with the file. `brought` is how many messages had been committed while it was made.
+
+    `paused_seconds`: for so long nothing was committed; readers waited for a part of it.
+    """
+
+    brought: int
+    paused_seconds: float
+
+
+Answer = RecorderState | Adopted | WentOn | Refused

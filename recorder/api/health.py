@@ -9,6 +9,7 @@ from msgspec import Struct
 from recorder.api.endpoint import Answer, Call, Endpoint
 from recorder.consumer import Consumer
 from recorder.parts import Recorder
+from recorder.quarantine import count_parked
 from schemas.requests import Heartbeat
 from schemas.resources import Health
 
@@ -32,9 +33,9 @@ async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
     """History can be served; with `for=start`, a worker with a free place is there too."""
     recorder = call.recorder
     reason = why_no_history(recorder.consumers)
-    checks = _stream_checks(recorder)
-    if alarms := [each for each in (recorder.reaper.alarm, recorder.retention.alarm) if each]:
-        checks["alarms"] = alarms
+    checks = _stream_checks(recorder) | {"parked": await count_parked(recorder.store)}
+    if recorder.alarms:
+        checks["alarms"] = recorder.alarms
     if call.query.purpose == "start":
         reason = reason or _why_no_start(recorder)
         checks["workers"] = [_worker_check(worker) for worker in recorder.fleet.roster.live()]

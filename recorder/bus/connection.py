@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import nats
 import structlog
@@ -53,15 +53,36 @@ async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> A
         yield callbacks.bus
     finally:
         callbacks.closing = True
+        await _close(client)
+
+
+@asynccontextmanager
+async def connected(url: str, name: str, *, seconds: float) -> AsyncIterator[Client]:
+    """A connection for one look around, tried once. Raises as `connect` does."""
+    callbacks = _Callbacks()
+    client = await _connect(url, name, callbacks, seconds, comes_back=False)
+    try:
+        _check_version(client)
+        yield client
+    finally:
+        callbacks.closing = True
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    with suppress(*DOWN):  # the server has just gone: then nothing is left to be sent to it
         await client.close()
 
 
-async def _connect(url: str, name: str, callbacks: _Callbacks, seconds: float) -> Client:
+async def _connect(
+    url: str, name: str, callbacks: _Callbacks, seconds: float, *, comes_back: bool = True
+) -> Client:
     try:
         async with asyncio.timeout(seconds):
             return await nats.connect(
                 url,
                 name=name,
+                allow_reconnect=comes_back,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.5,
                 ping_interval=10,

@@ -3,26 +3,32 @@
 What goes over to it is one frame a batch, MessagePack after a length of four bytes; what comes back is one
 frame a batch, empty or saying why that one failed. It ends with its input, however its parent ends.
 
-python -m recorder.ops.filling FILE
+python -m recorder.ops.filling FILE DATABASE STREAM…
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
+from subprocess import PIPE
+from typing import IO, TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from recorder.entries import Message
-from recorder.ops.scratch import Scratch, make_scratch
+from recorder.ops.decisions import foresee
+from recorder.ops.scratch import Scratch, make_scratch, reading
 from recorder.projections import PROJECTIONS
+
+T = TypeVar("T")
 
 LENGTH_BYTES = 4
 
@@ -42,62 +48,88 @@ _decoder = msgspec.msgpack.Decoder(_Batch)
 
 
 class Filling:
-    """The parent's side. Batches are projected in the order of the calls."""
+    """The parent's side. Batches are projected in the order of the calls.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    A thread writes and waits: on the event loop a frame would go over in pieces of a pipe's size, each
+    after a turn of a loop that is busy with the next messages.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], thread: Executor) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
         self._batches = process.stdin
         self._answers = process.stdout
-        self._turn = asyncio.Lock()  # those who wait get it in the order in which they came
+        self._thread = thread
 
     async def apply(self, messages: Sequence[Message]) -> None:
         """Project one stream's messages; done when this returns. Raises FillingFailed."""
         first = messages[0]
         rows = [(each.position, each.subject, each.body, each.message_id) for each in messages]
-        self._batches.write(_frame(_encoder.encode(_Batch(first.stream, first.epoch, rows))))
-        async with self._turn:
-            try:
-                await self._batches.drain()
-                length = await self._answers.readexactly(LENGTH_BYTES)
-                answer = await self._answers.readexactly(int.from_bytes(length))
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise FillingFailed("The process that fills the scratch database ended.") from error
+        batch = _encoder.encode(_Batch(first.stream, first.epoch, rows))
+        answer = await self._on_thread(self._exchange, batch)
         if answer:
             raise FillingFailed(answer.decode())
 
     async def finish(self) -> None:
         """Close the file; others may read it then. Raises FillingFailed."""
-        self._batches.close()
-        if await self._process.wait():
+        await self._on_thread(self._end)
+        if self._process.returncode:
             raise FillingFailed("The scratch database could not be closed.")
+
+    async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def _exchange(self, batch: bytes) -> bytes:
+        try:
+            self._batches.write(_frame(batch))
+            self._batches.flush()
+            return _read_frame(self._answers)
+        except (EOFError, OSError) as error:
+            raise FillingFailed("The process that fills the scratch database ended.") from error
+
+    def _end(self) -> None:
+        self._batches.close()
+        self._process.wait()
 
 
 @asynccontextmanager
-async def filling(file: Path) -> AsyncIterator[Filling]:
-    """A new scratch, and the process that fills it, which is gone after the block."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "recorder.ops.filling", str(file)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Filling(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIterator[Filling]:
+    """A new scratch, and the process that fills it, which is gone after the block.
+
+    What operators decided about messages of these streams is taken over from the live database.
+    """
+    arguments = [str(file), str(database), *streams]
+    command = [sys.executable, "-m", "recorder.ops.filling", *arguments]
+    with (
+        ThreadPoolExecutor(1, "filling") as thread,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
+    ):
+        try:
+            yield Filling(process, thread)
+        finally:
+            process.kill()  # does nothing to one that has finished
+
+
+def _read_frame(source: IO[bytes]) -> bytes:
+    """The next one. Raises EOFError where there is none."""
+    length = source.read(LENGTH_BYTES)
+    if len(length) < LENGTH_BYTES:
+        raise EOFError
+    return source.read(int.from_bytes(length))
 
 
 def _frame(body: bytes) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES) + body
 
 
-def _fill(scratch: Scratch, batches: BinaryIO, answers: BinaryIO) -> None:
+def _fill(scratch: Scratch, batches: IO[bytes], answers: IO[bytes]) -> None:
     """The child's side, until there are no more batches."""
-    while length := batches.read(LENGTH_BYTES):
-        batch = _decoder.decode(batches.read(int.from_bytes(length)))
+    while True:
+        try:
+            batch = _decoder.decode(_read_frame(batches))
+        except EOFError:
+            return
         try:
             scratch.apply(_messages(batch))
             answer = b""
@@ -121,15 +153,17 @@ def _messages(batch: _Batch) -> list[Message]:
     ]
 
 
-def main(file: Path) -> None:
+def main(file: Path, database: Path, streams: Sequence[str]) -> None:
     """Fill a new scratch from standard input. What is wrong with single messages the recorder has told."""
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(
         wrapper_class=silent, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
     with make_scratch(file, PROJECTIONS) as scratch:
+        with reading(database) as live:
+            foresee(live, scratch, streams)
         _fill(scratch, sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

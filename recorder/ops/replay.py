@@ -93,7 +93,8 @@ class Replay:
 class Replays:
     """All streams, one after another."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, bus: Bus, tell: Tell) -> None:
+        self._bus = bus
         self._tell = tell
         self._progress: Progress | None = None
         self._replays: list[Replay] = []
@@ -101,7 +102,7 @@ class Replays:
     @classmethod
     async def open(cls, bus: Bus, filling: Filling, tell: Tell) -> Replays:
         """As the streams are now. Raises StreamUnreachable."""
-        replays = cls(tell)
+        replays = cls(bus, tell)
         for stream in STREAMS:
             facts = await bus.stream_facts(stream, 0)
             replays._replays.append(Replay(bus, filling, stream, facts, replays._told))
@@ -116,6 +117,18 @@ class Replays:
     def facts(self) -> dict[str, StreamFacts]:
         """What the streams were in the beginning."""
         return {replay.stream: replay.facts for replay in self._replays}
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """The last position of each stream in the beginning."""
+        return {replay.stream: replay.facts.last for replay in self._replays}
+
+    async def ends_now(self) -> dict[str, int]:
+        """The same of this moment. Raises StreamUnreachable."""
+        facts = {
+            each.stream: await self._bus.stream_facts(each.stream, 0) for each in self._replays
+        }
+        return {stream: found.last for stream, found in facts.items()}
 
     async def until(self, positions: Mapping[str, int]) -> None:
         """Bring each stream up to its position. Raises StreamUnreachable, FillingFailed."""

@@ -17,8 +17,9 @@ from typing import Any
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message, read
 from recorder.projections.projection import Projection
-from recorder.projector import plan
-from recorder.store import Transaction
+from recorder.projector import project
+from recorder.store import Transaction, go_on
+from recorder.store.healing import fingerprint
 from recorder.store.migrations import MIGRATIONS
 from schemas.problems import CannotStart
 
@@ -43,10 +44,15 @@ class Scratch:
     def apply(self, messages: Sequence[Message]) -> None:
         """Project messages of one stream that are newer than its checkpoint, in one transaction."""
         entries = [read(message) for message in messages]
-        event_ids = [entry.event_id for entry in entries if entry.event_id]
         with self.transaction() as transaction:
-            known = transaction.known_ids(event_ids)
-            transaction.apply(plan(entries, known, self._projections))
+            project(transaction, entries, self._projections)
+
+    def go_on(self, stream: str, owner: str) -> None:
+        """Project all that waits for an owner, up to what parks it again."""
+        more = True
+        while more:
+            with self.transaction() as transaction:
+                more = go_on(transaction, self._projections, stream, owner).more
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -72,7 +78,7 @@ class Scratch:
 @contextmanager
 def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """A new one, with every table and nothing in them."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         connection.execute("BEGIN")
         for statement in _ddl(projections):
             connection.execute(statement)
@@ -81,6 +87,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
             "INSERT INTO projections (name, version) VALUES (?, ?)",
             [(each.name, each.version) for each in projections],
         )
+        connection.execute("INSERT INTO program VALUES (?)", (fingerprint(projections),))
         connection.execute("COMMIT")
         yield Scratch(connection, projections)
 
@@ -88,7 +95,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
 @contextmanager
 def open_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """One that is there, to go on with it."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         yield Scratch(connection, projections)
 
 
@@ -128,9 +135,14 @@ def alone(database: Path) -> Iterator[Path]:
             )
         _remove_leftovers(database)
         try:
-            yield database.with_name(f"{database.name}{SUFFIX}")
+            yield _scratch_of(database)
         finally:
             _remove_leftovers(database)
+
+
+def is_scratch_of(file: Path, database: Path) -> bool:
+    """Whether that is the scratch that a command has made."""
+    return file.is_file() and file.resolve() == _scratch_of(database.resolve())
 
 
 def clear_away_leftovers(database: Path) -> None:
@@ -156,6 +168,10 @@ def _locked(database: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def _scratch_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}{SUFFIX}")
+
+
 def _remove_leftovers(database: Path) -> None:
     for file in database.parent.glob(f"{database.name}{SUFFIX}*"):
         file.unlink(missing_ok=True)
@@ -169,7 +185,8 @@ def _ddl(projections: Sequence[Projection]) -> Iterable[str]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that a power cut may destroy."""
     with closing(
         sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     ) as connection:

@@ -50,6 +50,17 @@ class Happened(Struct):
     frame: bytes | None = None
 
 
+class Reading(NamedTuple):
+    """A run, just before its events were read, and those events.
+
+    `parked`: more of its events may come to stand after the last one and before what others show.
+    """
+
+    run: RunSummary
+    parked: bool
+    happened: list[Happened]
+
+
 class EventFilter(Struct, frozen=True, kw_only=True):
     """Which events; none of a kind: any. A type that ends in `*` stands for all that begin so.
 
@@ -105,9 +116,9 @@ async def list_events(
 ) -> Page[RunEvent]:
     """A page of a run's events. Raises CursorInvalid, CursorExpired, RunNotFound."""
     place = await find_place(store, run_id, after)
-    _, rows = await _read(store, run_id, events_query(run_id, wanted, place, limit + 1, order))
-    events = [_happened(row) for row in rows[:limit]]
-    more = len(rows) > limit
+    found = await _read(store, run_id, events_query(run_id, wanted, place, limit + 1, order))
+    events = found.happened[:limit]
+    more = len(found.happened) > limit
     return Page(
         data=[happened.event for happened in events],
         next_cursor=event_cursor(run_id, events[-1].place) if more else None,
@@ -132,21 +143,20 @@ async def find_place(store: Store, run_id: str, after: str | None) -> Place | No
 
 async def events_after(
     store: Store, run_id: str, wanted: EventFilter, place: Place, limit: int
-) -> tuple[RunSummary, list[Happened]]:
+) -> Reading:
     """The run, and then the next events after a place, each with its own.
 
     Raises RunNotFound, CursorExpired.
     """
-    run, rows = await _read(store, run_id, events_query(run_id, wanted, place, limit, "asc"))
-    return run, [_happened(row) for row in rows]
+    return await _read(store, run_id, events_query(run_id, wanted, place, limit, "asc"))
 
 
-async def _read(store: Store, run_id: str, query: Query) -> tuple[RunSummary, list[sqlite3.Row]]:
+async def _read(store: Store, run_id: str, query: Query) -> Reading:
     """Both in one call to a reader's thread, which costs more than either."""
     run, events = await store.rows_of_each(runs.one_run(run_id), query)
     if runs.is_gone(run):
         raise EventsGone
-    return runs.summary(run), events
+    return Reading(runs.summary(run), runs.is_parked(run), [_happened(row) for row in events])
 
 
 def events_query(

@@ -50,9 +50,12 @@ end_code, end_message, events, last_sequence, arrived, late
 _RUNS = f"SELECT {_COLUMNS}, NULL AS missing, 0 AS gone FROM runs"
 _DIGESTS = f"SELECT {_COLUMNS}, missing, 1 AS gone FROM digests"
 _ONE = f"""
-{_RUNS} WHERE id = :id AND {RUN_SHOWN}
-UNION ALL {_DIGESTS} WHERE id = :id AND {DIGEST_SHOWN}
-ORDER BY gone LIMIT 1
+SELECT one.*, code AS parked_code, position AS parked_at, reason AS parked_reason FROM (
+  {_RUNS} WHERE id = :id AND {RUN_SHOWN}
+  UNION ALL {_DIGESTS} WHERE id = :id AND {DIGEST_SHOWN}
+  ORDER BY gone LIMIT 1) AS one
+LEFT JOIN quarantine INDEXED BY quarantine_parked
+  ON stream = 'RUNS' AND owner = one.id AND NOT skipped
 """
 _NOT_AMONG_RUNS = """
 NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = digests.id AND runs.finished_at IS NOT NULL)
@@ -61,9 +64,14 @@ _ON_THE_PAGE = """
 created_at >= (SELECT CASE WHEN count(*) = ? THEN min(created_at) ELSE '' END FROM live)
 """
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT ?"
+# Whether it has ended may be among what waits.
+NOT_PARKED = """
+NOT EXISTS (SELECT 1 FROM quarantine INDEXED BY quarantine_parked
+            WHERE stream = 'RUNS' AND owner = runs.id AND NOT skipped)
+"""
 OPEN = f"""
 SELECT id, runtime_id, space_id FROM runs INDEXED BY runs_open
-WHERE finished_at IS NULL AND {RUN_SHOWN}
+WHERE finished_at IS NULL AND {RUN_SHOWN} AND {NOT_PARKED}
 """
 
 
@@ -117,6 +125,11 @@ def is_gone(rows: Sequence[sqlite3.Row]) -> bool:
     return bool(rows and rows[0]["gone"])
 
 
+def is_parked(rows: Sequence[sqlite3.Row]) -> bool:
+    """Whether events of that run wait, whose places lie before what is shown of others already."""
+    return bool(rows) and rows[0]["parked_code"] is not None
+
+
 async def find_course(store: Store, run_id: str) -> Course | None:
     """How far a run has come, or None."""
     row = await store.find_row(*one_run(run_id))
@@ -131,7 +144,7 @@ async def find_course(store: Store, run_id: str) -> Course | None:
 
 
 async def list_open(store: Store) -> list[OpenRun]:
-    """Every run that has not ended."""
+    """Every run that has not ended, but for those that are parked."""
     return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 
@@ -144,6 +157,7 @@ async def get_run(store: Store, run_id: str) -> Run:
         last_sequence=row["last_sequence"],
         missing=await _missing(store, row),
         late=row["late"],
+        parked=_parked(row),
     )
 
 
@@ -267,3 +281,12 @@ def _failure(row: sqlite3.Row) -> Failure | None:
     if row["status"] != "failed":
         return None
     return Failure(code=row["end_code"], message=row["end_message"])
+
+
+def _parked(row: sqlite3.Row) -> Failure | None:
+    if row["parked_code"] is None:
+        return None
+    reason = (
+        f"What happened from position {row['parked_at']} on is not shown: {row['parked_reason']}"
+    )
+    return Failure(code=row["parked_code"], message=reason)

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from recorder.store.exchange import FileInUse
+from recorder.store.parked import Step, go_on
 from recorder.store.readers import Query
 from recorder.store.store import Store, open_store
 from recorder.store.writer import Batch, LogRow, Transaction
 
-__all__ = ["Batch", "LogRow", "Query", "Store", "Transaction", "open_store"]
+__all__ = [
+    "Batch",
+    "FileInUse",
+    "LogRow",
+    "Query",
+    "Step",
+    "Store",
+    "Transaction",
+    "go_on",
+    "open_store",
+]

@@ -37,7 +37,35 @@ CREATE TABLE projections (
 ) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((_LOG, _CHECKPOINTS, _PROJECTIONS),)
+# A parked row waits for its owner, `parked_owner`: it is in the log and in no projection.
+_PARKED = "ALTER TABLE log ADD COLUMN parked INTEGER NOT NULL DEFAULT 0"
+_OWNER = "ALTER TABLE log ADD COLUMN parked_owner TEXT"
+_BY_OWNER = "CREATE INDEX log_parked ON log (parked_owner, stream, epoch, position) WHERE parked"
+# No time of ours: but for `skipped`, an operator's decision, the table is made of the stream.
+_QUARANTINE = """
+CREATE TABLE quarantine (
+  stream     TEXT NOT NULL,
+  epoch      INTEGER NOT NULL,
+  position   INTEGER NOT NULL,
+  owner      TEXT NOT NULL,
+  code       TEXT NOT NULL,
+  projection TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  skipped    INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (stream, epoch, position)
+) WITHOUT ROWID
+"""
+_WHO_IS_PARKED = "CREATE INDEX quarantine_parked ON quarantine (stream, owner) WHERE NOT skipped"
+# What this file was last opened by: another program may read what the one before could not.
+_PROGRAM = "CREATE TABLE program (fingerprint TEXT NOT NULL)"
+# What could not be read used to be passed over; now it parks its owner, so all is projected anew.
+_ANEW = "DELETE FROM projections WHERE EXISTS (SELECT 1 FROM log WHERE error IS NOT NULL)"
+_NO_ERROR = "ALTER TABLE log DROP COLUMN error"
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (_LOG, _CHECKPOINTS, _PROJECTIONS),
+    (_PARKED, _OWNER, _BY_OWNER, _QUARANTINE, _WHO_IS_PARKED, _PROGRAM, _ANEW, _NO_ERROR),
+)
 
 
 class FileFromTheFuture(Exception):

@@ -21,16 +21,17 @@ Query = tuple[str, Values]
 class Readers:
     """The pool."""
 
-    def __init__(self, connections: Sequence[aiosqlite.Connection]) -> None:
-        self._all = tuple(connections)
+    def __init__(self, file: Path, count: int) -> None:
+        self._file = file
+        self._count = count
         self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        for connection in connections:
-            self._free.put_nowait(connection)
 
     @classmethod
     async def open(cls, file: Path, count: int) -> Readers:
         """Open `count` connections on a file that exists."""
-        return cls([await _open(file) for _ in range(count)])
+        readers = cls(file, count)
+        await readers._open()
+        return readers
 
     async def rows(self, *queries: Query) -> list[list[sqlite3.Row]]:
         """All rows of each query, asked one after another."""
@@ -38,9 +39,22 @@ class Readers:
             return await on_its_thread(connection, partial(_rows, queries))
 
     async def close(self) -> None:
-        """Close every connection."""
-        for connection in self._all:
-            await connection.close()
+        """Close every connection once its query is done; queries from now on wait."""
+        for _ in range(self._count):
+            await (await self._free.get()).close()
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[None]:
+        """Nobody reads in this block; who wants to waits until it is left."""
+        await self.close()
+        try:
+            yield
+        finally:
+            await self._open()
+
+    async def _open(self) -> None:
+        for connection in [await _open(self._file) for _ in range(self._count)]:
+            self._free.put_nowait(connection)
 
     @asynccontextmanager
     async def _one(self) -> AsyncIterator[aiosqlite.Connection]:

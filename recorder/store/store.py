@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,8 @@ import aiosqlite
 from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
+from recorder.store.exchange import exchange
+from recorder.store.healing import heal
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
 from recorder.store.readers import Query, Readers, Values
@@ -31,11 +35,15 @@ SWITCH_SECONDS = 0.0005
 
 
 class Store:
-    """One SQLite file: `write` for transactions, `rows` for queries."""
+    """One SQLite file: `write` for transactions, `rows` for queries. `projections` make its tables."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(
+        self, file: Path, writer: Writer, readers: Readers, projections: Sequence[Projection]
+    ) -> None:
+        self.file = file
         self._writer = writer
         self._readers = readers
+        self.projections = projections
 
     async def write(self, job: Job[T]) -> T:
         """Run a job in a transaction, committed when this returns; it outlives its caller.
@@ -63,6 +71,21 @@ class Store:
         row = await self.find_row("SELECT * FROM checkpoints WHERE stream = ?", (stream,))
         return Checkpoint(**dict(row)) if row else None
 
+    async def adopt(self, new: Path, bring_up: Callable[[], None]) -> None:
+        """Take the file `new` as the database. Writers and then readers wait; none of them fails.
+
+        `bring_up` is called in a thread when nothing more is written, to complete `new`. Raises what it
+        raises, and FileInUse; then all is as before.
+        """
+        async with self._writer.held():
+            await asyncio.to_thread(bring_up)
+            async with self._readers.closed():
+                await self._writer.reopen(partial(exchange, new, self.file), self._open_again)
+
+    async def _open_again(self) -> tuple[aiosqlite.Connection, Checkpoints]:
+        connection = await _open_for_writing(self.file)
+        return connection, Checkpoints(connection, self.file)
+
 
 @asynccontextmanager
 async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIterator[Store]:
@@ -77,14 +100,22 @@ async def open_store(file: Path, projections: Sequence[Projection]) -> AsyncIter
         connection = await _open_for_writing(file)
         writer = Writer(connection, Checkpoints(connection, file))
         try:
-            await rebuild_changed(writer, projections)
+            await _bring_up_to_date(file, writer, projections)
             readers = await Readers.open(file, READERS)
             try:
-                yield Store(writer, readers)
+                yield Store(file, writer, readers, projections)
             finally:
                 await readers.close()
         finally:
             await writer.close()
+
+
+async def _bring_up_to_date(file: Path, writer: Writer, projections: Sequence[Projection]) -> None:
+    try:
+        await rebuild_changed(writer, projections)
+    except FileFromTheFuture as error:
+        raise _unusable(file, error) from error
+    await heal(writer, projections)
 
 
 async def _open_for_writing(file: Path) -> aiosqlite.Connection:

@@ -6,23 +6,29 @@ whole transaction behind. Checkpoints of the WAL are calls of their own: see `ch
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache, partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import aiosqlite
 from msgspec import Struct
 
 from recorder.checkpoint import Checkpoint
+from recorder.entries import Entry
+from recorder.parking import Culprit
 from recorder.projections.projection import Change, Rows
 from recorder.store.checkpoints import Checkpoints
+from recorder.store.exchange import put_wal_away
 from recorder.store.thread import on_its_thread
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Job = Callable[["Transaction"], T]
+OpenAgain = Callable[[], Awaitable[tuple[aiosqlite.Connection, Checkpoints]]]
 
 # Many rows go in statements of so many each, one step of SQLite, during which the event loop runs; a
 # statement a row would ask for the interpreter a thousand times, and wait for the loop each time.
@@ -40,21 +46,31 @@ class LogRow(NamedTuple):
     run_id: str | None
     subject: str
     raw: bytes
-    error: str | None
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What one transaction changes: all of it, or nothing."""
+    """What one transaction changes: all of it, or nothing. Those that wait are in the log all the same."""
 
     log: Sequence[LogRow]
     changes: Sequence[Change]
     checkpoint: Checkpoint
+    waiting: Sequence[Entry] = ()
+    culprits: Sequence[Culprit] = ()
 
 
 _ADD_TO_LOG = """
-INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw, error) VALUES
+INSERT INTO log (stream, epoch, position, event_id, run_id, subject, raw) VALUES
 """
-_LOG_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_LOG_ROW = "(?, ?, ?, ?, ?, ?, ?)"
+_WAIT = """
+UPDATE log SET parked = 1, parked_owner = ? WHERE stream = ? AND epoch = ? AND position = ?
+"""
+_QUARANTINE = """
+INSERT INTO quarantine (stream, epoch, position, owner, code, projection, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (stream, epoch, position) DO UPDATE SET
+  code = excluded.code, projection = excluded.projection, reason = excluded.reason
+"""
 _SET_CHECKPOINT = """
 INSERT INTO checkpoints (stream, epoch, position, message_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream) DO UPDATE SET
@@ -93,16 +109,52 @@ class Transaction:
         }
 
     def apply(self, batch: Batch) -> None:
-        """Log rows, tables and checkpoint."""
+        """Log rows, tables, quarantine and checkpoint."""
         self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, "", batch.log))
         self.run(batch.changes)
-        at = batch.checkpoint
+        self.park(batch.waiting, batch.culprits)
+        self.set_checkpoint(batch.checkpoint)
+
+    def set_checkpoint(self, at: Checkpoint) -> None:
+        """How far a stream is in this database."""
         self.execute(_SET_CHECKPOINT, (at.stream, at.epoch, at.position, at.message_id))
+
+    def park(self, waiting: Iterable[Entry], culprits: Iterable[Culprit]) -> None:
+        """Mark log rows as waiting, and say because of which."""
+        for entry in waiting:
+            self.execute(_WAIT, (entry.owner, entry.message.stream, *entry.place))
+        for culprit in culprits:
+            self.execute(_QUARANTINE, culprit)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Whatever fails in the block is undone, and only that."""
+        self.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except Exception:
+            if self._connection.in_transaction:  # a full disk may have ended it as a whole
+                self.execute("ROLLBACK TO attempt")
+                self.execute("RELEASE attempt")
+            raise
+        self.execute("RELEASE attempt")
+
+    def begin_anew(self) -> None:
+        """Undo all that the job has done so far."""
+        self.execute("ROLLBACK")
+        self.execute("BEGIN IMMEDIATE")
 
     def _insert(self, change: Rows) -> None:
         for some in in_chunks(change.rows):
             sql = _statement(change.before, change.row, change.after, len(some))
             self._connection.execute(sql, list(chain.from_iterable(some)))
+
+
+class Writes(Protocol):
+    """Who runs jobs in transactions: the writer, or the store that owns one."""
+
+    async def write(self, job: Job[T]) -> T:
+        """Run `job` in a transaction of its own; it is committed when this returns."""
 
 
 class Writer:
@@ -111,12 +163,39 @@ class Writer:
     def __init__(self, connection: aiosqlite.Connection, checkpoints: Checkpoints) -> None:
         self._connection = connection
         self._checkpoints = checkpoints
+        self._may_write = asyncio.Event()
+        self._may_write.set()
 
     async def write(self, job: Job[T]) -> T:
         """Run `job` in a transaction of its own; it is committed when this returns."""
+        while not self._may_write.is_set():
+            await self._may_write.wait()
         result = await on_its_thread(self._connection, partial(_transact, job))
         self._checkpoints.written()
         return result
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is written in this block; who wants to waits until it is left."""
+        self._may_write.clear()
+        try:
+            await on_its_thread(self._connection, _nothing)  # what was asked for before is done
+            yield
+        finally:
+            self._may_write.set()
+
+    async def reopen(self, exchange: Callable[[], None], open_again: OpenAgain) -> None:
+        """Close the connection, let files be exchanged, and open another one. To be called while held.
+
+        Raises FileInUse; then nothing has changed.
+        """
+        await self._checkpoints.close()
+        await on_its_thread(self._connection, put_wal_away)
+        try:
+            await self._connection.close()
+            exchange()  # not in a thread, which would go on with it if we were cancelled
+        finally:
+            self._connection, self._checkpoints = await open_again()
 
     async def close(self) -> None:
         """Finish what was asked for, then close the connection."""
@@ -143,6 +222,10 @@ def _transact(job: Job[T], connection: sqlite3.Connection) -> T:
             connection.execute("ROLLBACK")
         raise
     return result
+
+
+def _nothing(_connection: sqlite3.Connection) -> None:
+    """Only takes its turn."""
 
 
 @lru_cache

@@ -37,4 +37,4 @@ async def _skew_is_an_hour(scene: Scene) -> bool:
     """Whether the worker has noticed that its clock and the stream's differ."""
     answer = await scene.http.get("/readyz", params={"for": "start"})
     [worker] = answer.json()["checks"]["workers"]
-    return abs((worker["clockSkewMs"] or 0) + HOUR_MS) < 10_000
+    return bool(abs((worker["clockSkewMs"] or 0) + HOUR_MS) < 10_000)

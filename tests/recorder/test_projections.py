@@ -98,12 +98,11 @@ async def test_unknown_type_is_kept(tmp_path: Path, run: FakeRun, times: int) ->
     assert (row["type"], row["category"]) == ("network.from.the.future", "network")
 
 
-async def test_newer_version_is_kept_with_its_reason(
-    tmp_path: Path, run: FakeRun, times: int
-) -> None:
+async def test_newer_version_parks_its_run(tmp_path: Path, run: FakeRun, times: int) -> None:
     batch = [spec.message(1, run.event(PageOpened(url=""), dataversion=99))]
-    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT error FROM log")
-    assert "version 99" in row["error"]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM quarantine")
+    assert (row["owner"], row["code"]) == (run.run_id, "event.from_the_future")
+    assert "version 99" in row["reason"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,7 @@ async def test_newer_version_is_kept_with_its_reason(
     [b"", b"not json", b"\xff\xfe", b"{}", b"[]", b'{"id": 1}'],
     ids=["empty", "text", "not-utf8", "object", "list", "number"],
 )
-async def test_unreadable_message_is_kept_at_its_position(
+async def test_unreadable_message_is_kept_at_its_position_and_parks_its_run(
     tmp_path: Path, run: FakeRun, times: int, body: bytes
 ) -> None:
     subject = subjects.run_event(run.space_id, run.run_id, "w1", "page.opened")
@@ -119,10 +118,14 @@ async def test_unreadable_message_is_kept_at_its_position(
     rows = await (
         spec.given(tmp_path, spec.raw_message(1, subject, body))
         .when([good], times=times)
-        .then("SELECT position, raw, error IS NOT NULL AS bad, run_id FROM log ORDER BY position")
+        .then("SELECT position, raw, parked, parked_owner, run_id FROM log ORDER BY position")
     )
-    assert [(row["position"], row["bad"]) for row in rows] == [(1, 1), (2, 0)]
-    assert (rows[0]["raw"], rows[0]["run_id"]) == (body, run.run_id)
+    assert [(row["position"], row["parked"]) for row in rows] == [(1, 1), (2, 1)]
+    assert (rows[0]["raw"], rows[0]["run_id"], rows[0]["parked_owner"]) == (
+        body,
+        run.run_id,
+        run.run_id,
+    )
 
 
 @pytest.mark.parametrize(

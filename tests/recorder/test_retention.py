@@ -13,6 +13,8 @@ import bctrl
 import pytest
 
 from recorder import finaliser, retention
+from recorder.admin.client import ask
+from recorder.admin.messages import SkipParked
 from recorder.bus import Room
 from recorder.queries.events import Place, event_cursor
 from recorder.retention import Purge, find_purge
@@ -107,18 +109,24 @@ async def has_left(recorder: Running, run: FakeRun) -> bool:
     return answer.status_code == 410
 
 
+def beside(recorder: Running, sql: str, *values: object) -> list[Any]:
+    """The rows of a query, asked beside the recorder."""
+    file = Path(recorder.settings.database).as_uri()
+    with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
 def rows_of(recorder: Running, run: FakeRun) -> list[int]:
     """How many rows the tables still have of a run: log, events, runs."""
-    file = Path(recorder.settings.database).as_uri()
-    with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as beside:
-        return [
-            beside.execute(f"SELECT count(*) FROM {of_run}", (run.run_id,)).fetchone()[0]
-            for of_run in (
-                "log WHERE stream = 'RUNS' AND run_id = ?",
-                "events WHERE run_id = ?",
-                "runs WHERE id = ?",
-            )
-        ]
+    tables = (
+        ("log", "run_id", "AND stream = 'RUNS'"),
+        ("events", "run_id", ""),
+        ("runs", "id", ""),
+    )
+    return [
+        len(beside(recorder, f"SELECT * FROM {table} WHERE {column} = ? {of_runs}", run.run_id))
+        for table, column, of_runs in tables
+    ]
 
 
 async def rows_become(recorder: Running, run: FakeRun, expected: list[int]) -> None:
@@ -321,6 +329,44 @@ async def test_what_comes_late_after_its_run_has_left(
     await age(worker)
 
     await rows_become(recorder, run, [0, 0, 0])
+
+
+async def test_parked_run_stays_and_what_names_nobody_leaves(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run, other = await started(recorder, worker), await started(recorder, worker)
+    await worker.end(run)
+    await worker.publish_raw(run.subject(run.event("late.x")), b"no event", "garbage-1")
+    await worker.publish_raw("runs.nobody", b"no event", "garbage-2")
+    await worker.end(other)
+    await finalised(recorder, worker, run, other)
+    await age(worker)
+    await eventually(lambda: has_left(recorder, other))
+
+    def unreadable() -> list[str]:
+        return [row[0] for row in beside(recorder, "SELECT owner FROM quarantine")]
+
+    await eventually(lambda: unreadable() == [run.run_id])
+    assert beside(recorder, "SELECT * FROM log WHERE subject = 'runs.nobody'") == []
+    assert rows_of(recorder, run) == [4, 3, 1]
+    assert len((await recorder.get(f"/v1/runs/{run.run_id}/events"))["data"]) == 3
+
+
+async def test_skipped_message_leaves_with_its_run(recorder: Running, worker: FakeWorker) -> None:
+    run = await started(recorder, worker)
+    await worker.publish_raw(run.subject(run.event("x")), b"no event", "garbage")
+    await worker.end(run)
+
+    def quarantined() -> list[Any]:
+        return beside(recorder, "SELECT stream, epoch, position FROM quarantine")
+
+    [(stream, epoch, position)] = await eventually(quarantined)
+    skip = SkipParked(stream=stream, epoch=epoch, position=position)
+    await ask(Path(recorder.settings.database), skip)
+    await finalised(recorder, worker, run)
+    await age(worker)
+    await rows_become(recorder, run, [0, 0, 0])
+    await eventually(lambda: quarantined() == [])
 
 
 async def test_full_stream_is_purged_by_bytes(own_nats: NatsServer, tmp_path: Path) -> None:

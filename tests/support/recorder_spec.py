@@ -72,7 +72,7 @@ def given(directory: Path, *before: Message) -> Spec:
 async def apply(store: Store, batch: Sequence[Message]) -> None:
     """One batch through the real projector."""
     if batch:
-        await Projector(store, News(), PROJECTIONS).apply(batch)
+        await Projector(store, News(), store.projections).apply(batch)
 
 
 async def dump(store: Store) -> str:
@@ -80,7 +80,7 @@ async def dump(store: Store) -> str:
 
     def read(transaction: Transaction) -> list[str]:
         checkpoints = transaction.rows("SELECT * FROM checkpoints ORDER BY stream")
-        return [*lines(transaction.rows, PROJECTIONS), *map(repr, checkpoints)]
+        return [*lines(transaction.rows, store.projections), *map(repr, checkpoints)]
 
     return "\n".join(await store.write(read))
 

@@ -49,6 +49,13 @@ def _made(struct: type[Any], *, full: bool) -> Any:
     return struct(**given)
 
 
+SCALARS: dict[type[inspect.Type], object] = {
+    inspect.BoolType: True,
+    inspect.IntType: 7,
+    inspect.FloatType: 7.5,
+}
+
+
 def _value(info: inspect.Type, *, full: bool) -> Any:
     match info:
         case inspect.Metadata():
@@ -65,14 +72,7 @@ def _value(info: inspect.Type, *, full: bool) -> Any:
             return {"a-name": _value(info.value_type, full=full)}
         case inspect.LiteralType():
             return info.values[-1]
-    return _SCALARS.get(type(info), "some-text")
-
-
-_SCALARS: dict[type, Any] = {
-    inspect.BoolType: True,
-    inspect.IntType: 7,
-    inspect.FloatType: 7.5,
-}
+    return SCALARS.get(type(info), "some-text")
 
 
 def _is_nothing(info: inspect.Type) -> bool:

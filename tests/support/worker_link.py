@@ -37,6 +37,8 @@ class ScriptedLink:
         self._take = take
         self.lose = lost
 
+    largest_bytes = 1024 * 1024
+
     async def close(self) -> None:
         """What is in flight may still be answered, later than anyone listens."""
 

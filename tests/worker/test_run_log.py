@@ -60,7 +60,7 @@ def test_a_number_that_could_not_be_stored_is_given_again(
     assert event_in(outbox, entry).number == 2
 
 
-def _disk_full(*_: object) -> Entry:
+def _disk_full(*_: object, last: bool) -> Entry:
     raise OSError(28, "No space left on device")
 
 

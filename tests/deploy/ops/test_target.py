@@ -34,8 +34,8 @@ def test_settings_come_before_the_default_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data_dir(tmp_path / ".runreel")
-    assert find_target(None, {"RUNREEL_RECORDER_ID": "r"}).data is not None
-    target = find_target(None, {"RUNREEL_RECORDER_ID": "r", "RUNREEL_NATS_URL": "nats://fleet"})
+    assert find_target(None, {}).data is not None
+    target = find_target(None, {"RUNREEL_NATS_URL": "nats://fleet"})
     assert (target.nats_url, target.data) == ("nats://fleet", None)
 
 
@@ -46,15 +46,13 @@ def test_nothing_to_look_at(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(NoTarget) as refused:
-        find_target(given, {"RUNREEL_RECORDER_ID": "r"})
+        find_target(given, {})
     assert "--data" in refused.value.hint
 
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
     with pytest.raises(NoTarget, match="RUNREEL_PORT"):
-        find_target(
-            None, {"RUNREEL_DATABASE": "x", "RUNREEL_PORT": "y", "RUNREEL_RECORDER_ID": "r"}
-        )
+        find_target(None, {"RUNREEL_DATABASE": "x", "RUNREEL_PORT": "y"})
 
 
 async def test_server_that_never_ran_or_is_away(tmp_path: Path) -> None:

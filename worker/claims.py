@@ -1,0 +1,72 @@
+"""Which of our runs are ours no more, and which an earlier worker of our name left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+
+from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data
+from schemas.envelope import Event
+from schemas.events.runtime import RuntimeLifecycle
+from schemas.requests import Claim
+from worker.bus import Bus
+from worker.outbox import Outbox
+from worker.runtime import Runtime
+
+
+class Doubts:
+    """Who was missed at two looks in a row. Pure; one look may have met a server that was behind the others."""
+
+    def __init__(self) -> None:
+        self._missed: frozenset[str] = frozenset()
+
+    def confirmed(self, missed: Iterable[str]) -> frozenset[str]:
+        """Those missed now and the time before."""
+        now, before = frozenset(missed), self._missed
+        self._missed = now
+        return now & before
+
+    def forget(self) -> None:
+        """The next look is the first again."""
+        self._missed = frozenset()
+
+
+async def unclaimed(bus: Bus, runtimes: Collection[Runtime]) -> list[str]:
+    """The ids of those runs whose claim is gone or another run's. Raises LinkDown."""
+    logs = [runtime.log for runtime in runtimes]
+    held = await asyncio.gather(*(bus.is_claimed_for(log.runtime_id, log.run_id) for log in logs))
+    return [log.run_id for log, is_held in zip(logs, held, strict=True) if not is_held]
+
+
+class Left(Struct, frozen=True):
+    """A run that was going on when its worker died, and the last that it wrote, if it wrote anything."""
+
+    runtime_id: str
+    claim: Claim
+    newest: Event | None
+
+    @property
+    def last(self) -> int:
+        """The last number that was taken."""
+        return self.newest.number if self.newest else 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was over already, and only its claim is left."""
+        try:
+            data = decode_data(self.newest) if self.newest else None
+        except (EventUnreadable, EventFromTheFuture):
+            return False
+        return isinstance(data, RuntimeLifecycle) and data.phase == "ended"
+
+
+async def left_runs(bus: Bus, outbox: Outbox, worker_id: str) -> list[Left]:
+    """The runs that are still claimed by an earlier worker of that name. Raises LinkDown."""
+    found = []
+    for runtime_id, claim in (await bus.claims_of(worker_id)).items():
+        known = (await bus.last_event(claim.run_id, worker_id), outbox.left.get(claim.run_id))
+        newest = max(filter(None, known), key=lambda event: event.number, default=None)
+        found.append(Left(runtime_id, claim, newest))
+    return found
