@@ -7,6 +7,7 @@ from recorder.bus.buckets import Held
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
+from recorder.bus.room import Room
 
 __all__ = [
     "AnswerTimedOut",
@@ -17,6 +18,7 @@ __all__ = [
     "Held",
     "NobodyAnswered",
     "Notice",
+    "Room",
     "StreamUnreachable",
     "connect",
 ]
