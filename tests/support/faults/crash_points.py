@@ -71,16 +71,12 @@ async def the_opening(file: Path, number: int) -> None:
         pass
 
 
-async def _dump(file: Path) -> str:
+async def _applied(file: Path, messages: Sequence[Message]) -> tuple[str, str]:
+    """What the file dumps as, and what it does once it has gone on from its checkpoint to the end of these messages."""
     async with open_store(file, PROJECTIONS) as store:
-        return await spec.dump(store)
-
-
-async def _applied(file: Path, messages: Sequence[Message]) -> str:
-    """Go on from the checkpoint that the file has, to the end of these messages; the dump."""
-    async with open_store(file, PROJECTIONS) as store:
+        before = await spec.dump(store)
         await spec.apply(store, await _beyond(store, messages))
-        return await spec.dump(store)
+        return before, await spec.dump(store)
 
 
 async def _beyond(store: Store, messages: Sequence[Message]) -> list[Message]:
@@ -111,19 +107,19 @@ def at_every_point(
         if not _died(work, file, found.points + 1):
             return found
         found.points += 1
-        if asyncio.run(_dump(file)) not in right:
+        left, at_last = asyncio.run(_applied(file, MESSAGES))
+        if left not in right:
             found.wrong[found.points] = "half of it was written"
-        elif asyncio.run(_applied(file, MESSAGES)) != end:
+        elif at_last != end:
             found.wrong[found.points] = "what came after it is not the same"
 
 
 def main() -> None:
     """Both kinds of work, at every point."""
     directory = Path(sys.argv[1])
-    empty = asyncio.run(_dump(directory / "empty.db"))
     before = directory / "before.db"
-    half = asyncio.run(_applied(before, MESSAGES[:HALF]))
-    end = asyncio.run(_applied(directory / "whole.db", MESSAGES))
+    _, half = asyncio.run(_applied(before, MESSAGES[:HALF]))
+    empty, end = asyncio.run(_applied(directory / "whole.db", MESSAGES))
     found = {
         "a batch": at_every_point(directory, a_batch, before, (half, end), end),
         "the opening": at_every_point(directory, the_opening, directory / "none", (empty,), end),

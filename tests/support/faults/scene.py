@@ -19,6 +19,7 @@ import httpx
 
 from schemas.settings import variable
 from tests.support.eventually import eventually
+from tests.support.faults import tables
 from tests.support.faults.children import Child
 from tests.support.faults.ledger import numbered
 from tests.support.faults.proxy import Proxy
@@ -56,6 +57,10 @@ class Recorder:
             timeout=60,
             trust_env=False,
         )
+
+    def ends(self) -> str:
+        """Of each run the event that ended it, as this recorder's tables have it."""
+        return repr(tables.ending_events(self.database))
 
     async def is_ready(self, purpose: str = "history") -> bool:
         """Whether it serves history; for `start`, whether a runtime could be started."""

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from recorder.entries import Message
 
 LIMIT_SECONDS = 60.0
+REQUEST_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.1
 PIECE = 1000
 MESSAGE_ID = "Nats-Msg-Id"
@@ -26,6 +27,11 @@ async def nats_client(url: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+async def publish(client: Client, subject: str, body: bytes) -> None:
+    """Put a message on a stream, with no header that JetStream could know it by."""
+    await client.jetstream(timeout=REQUEST_SECONDS).publish(subject, body)
 
 
 async def read_stream(client: Client, stream: str, until: Collection[str] = ()) -> list[Message]:
@@ -47,7 +53,7 @@ async def read_stream(client: Client, stream: str, until: Collection[str] = ()) 
 
 async def _piece(client: Client, stream: str, start: int) -> list[Message]:
     """Some messages from a position on, fetched by JetStream's direct get."""
-    info = await client.jetstream().stream_info(stream)
+    info = await client.jetstream(timeout=REQUEST_SECONDS).stream_info(stream)
     assert info.created is not None
     epoch = round(info.created.timestamp() * 1000)
     inbox = client.new_inbox()
@@ -56,7 +62,7 @@ async def _piece(client: Client, stream: str, start: int) -> list[Message]:
     await client.publish(f"$JS.API.DIRECT.GET.{stream}", wish, reply=inbox)
     messages: list[Message] = []
     while True:
-        message = await subscription.next_msg(timeout=10)
+        message = await subscription.next_msg(timeout=REQUEST_SECONDS)
         headers = message.headers or {}
         if "Nats-Sequence" not in headers:  # 204: that was all; 404: there is none
             await subscription.unsubscribe()

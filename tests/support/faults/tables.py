@@ -45,3 +45,17 @@ def ends(file: Path) -> dict[str, str | None]:
     """Of each run the code it ended with, None while it goes on."""
     with reading(file) as connection:
         return dict(connection.execute("SELECT id, end_code FROM runs"))
+
+
+def ending_events(file: Path) -> list[tuple[str, str]]:
+    """Run and event id of each event that says that a run has ended, in the order of the record."""
+    sql = "SELECT run_id, id FROM events WHERE terminal ORDER BY epoch, position"
+    with reading(file) as connection:
+        return list(connection.execute(sql))
+
+
+def quarantined(file: Path) -> list[tuple[str, int, int, str]]:
+    """Stream, epoch, position and owner of each message that holds somebody up, or that names nobody."""
+    sql = "SELECT stream, epoch, position, owner FROM quarantine WHERE NOT skipped"
+    with reading(file) as connection:
+        return list(connection.execute(sql))

@@ -1,0 +1,56 @@
+"""A disk is full: that of the NATS server, and that of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from schemas.ends import SPOOL_FULL
+from tests.support.eventually import eventually
+from tests.support.faults.everything import everything_is_there
+from tests.support.faults.scene import Scene
+from tests.support.faults.small_disk import small_disk
+
+FULL_SECONDS = 20  # longer than a host may be silent
+
+
+async def test_disk_of_the_nats_server_is_full(tmp_path: Path) -> None:
+    """JetStream stops to acknowledge and says nothing. No run ends; after room was made and a restart all is there."""
+    with small_disk(tmp_path / "nats") as disk:
+        async with Scene(tmp_path) as scene:
+            await scene.start_runs()
+            await scene.goes_on()
+            disk.fill(leave_kib=256)
+            await eventually(lambda: "publisher.held_up" in scene.worker.process.said(), 60)
+            await asyncio.sleep(FULL_SECONDS)
+            await scene.goes_on()
+            await scene.nats.kill()
+            disk.free()
+            await scene.nats.start()
+            found = await everything_is_there(scene)
+            assert set(found.ends.values()) == {None}
+
+
+async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
+    """While NATS is away its spool fills the disk: the runs end, which is told from the reserve, and all is there."""
+    with small_disk(tmp_path / "w1") as disk:
+        async with Scene(tmp_path) as scene:
+            runs = await scene.start_runs()
+            await scene.goes_on()
+            await scene.nats.kill()
+            disk.fill(leave_kib=256)
+            await eventually(
+                lambda: scene.worker.process.said().count("runtime.ended") >= len(runs), 60
+            )
+            await scene.nats.start()
+            for run in runs:
+                ended = await run.ended(60)
+                assert (ended["status"], ended["missing"]) == ("failed", [])
+                assert ended["failure"]["code"] == SPOOL_FULL.code
+            await everything_is_there(scene)
+            disk.free()
+            await scene.is_ready(scene.recorder)
+            [after] = await scene.start_runs(1)
+            await scene.goes_on(100)
+            found = await everything_is_there(scene)
+            assert found.ends[after.id] is None
