@@ -27,14 +27,18 @@ from recorder.entries import Message
 from recorder.ops.decisions import foresee
 from recorder.ops.scratch import Scratch, make_scratch, open_scratch, reading
 from recorder.projections import PROJECTIONS
+from schemas.problems import CannotStart
 
 T = TypeVar("T")
 
 LENGTH_BYTES = 4
 
 
-class FillingFailed(Exception):
+class FillingFailed(CannotStart):
     """The scratch could not be filled."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Is there room on its disk? Nothing was changed.")
 
 
 class _Batch(Struct, array_like=True):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from recorder import bus as buses
 from recorder.admin.messages import Adopted
 from recorder.bus import Bus
 from recorder.checkpoint import StreamFacts
@@ -23,12 +22,13 @@ from recorder.ops.filling import Filling, filling
 from recorder.ops.judgement import Broken, broken_streams
 from recorder.ops.losses import Lost, find_losses
 from recorder.ops.progress import Progress, Tell, silent
+from recorder.ops.reaching import reach
 from recorder.ops.replay import STREAMS, Replays
 from recorder.ops.tail import batches_between, sync
 from schemas.problems import CannotStart
 
 
-class Rebuilt(Struct, frozen=True, kw_only=True):
+class Rebuilt(Struct, frozen=True, kw_only=True, rename="camel"):
     """`replaced`: the new database is in place. Else `lost` says what it would have lost, or it was a dry run.
 
     `events` is how many messages were read from the streams, `kept` how many from the live log, for the
@@ -106,11 +106,11 @@ async def rebuild(
 ) -> Rebuilt:
     """All tables and the log anew, beside a recorder that runs or not.
 
-    Raises CannotStart, StreamUnreachable, FillingFailed.
+    Raises CannotStart, CannotReach where NATS or a stream cannot be reached.
     """
     since = time.perf_counter()
     with scratch.alone(database) as file:
-        async with buses.connect(nats_url, "runreel-rebuild") as bus:
+        async with reach(nats_url, "runreel-rebuild") as bus:
             broken = await broken_streams(bus, scratch.checkpoints_in(database))
             work = Rebuild(bus, database, file, broken, tell)
             await work.fill()

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from recorder import bus as buses
 from recorder.bus import Again, Bus
 from recorder.ops import scratch
 from recorder.ops.judgement import Broken, broken_streams
 from recorder.ops.losses import LostMessage, find_lost_messages
 from recorder.ops.progress import Progress, Tell, silent
+from recorder.ops.reaching import reach
 from recorder.ops.rebuild import Rebuild
 from schemas.problems import CannotStart
 
@@ -28,7 +28,7 @@ BATCH = 500
 _MESSAGES = "SELECT id, subject, raw, coalesce(event_id, '') FROM log WHERE id IN ({places})"
 
 
-class LostOfRun(Struct, frozen=True, kw_only=True):
+class LostOfRun(Struct, frozen=True, kw_only=True, rename="camel"):
     """How many messages of a run a stream lost. `run_id` is None for those of no run."""
 
     stream: str
@@ -36,7 +36,7 @@ class LostOfRun(Struct, frozen=True, kw_only=True):
     messages: int
 
 
-class Repaired(Struct, frozen=True, kw_only=True):
+class Repaired(Struct, frozen=True, kw_only=True, rename="camel"):
     """`broken` streams were found; of them `lost` was missing, and `published` messages were put back.
 
     `replaced`: the tables were made anew, for something stands at another position now. Else all stands
@@ -55,11 +55,11 @@ async def repair(
 ) -> Repaired:
     """Beside a recorder that runs or not. Killed at any moment, it may be called again.
 
-    Raises CannotStart, StreamUnreachable, FillingFailed.
+    Raises CannotStart, CannotReach where NATS or a stream cannot be reached.
     """
     since = time.perf_counter()
     with scratch.alone(database) as file:
-        async with buses.connect(nats_url, "runreel-repair") as bus:
+        async with reach(nats_url, "runreel-repair") as bus:
             found = await _repair(bus, database, file, dry_run, tell)
     return structs.replace(found, seconds=time.perf_counter() - since)
 
