@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
@@ -18,6 +19,7 @@ from tests.support.run import Run
 from tests.support.stack import Stack
 
 DATA = ".runreel"
+_PLACE = re.compile(r"(skip RUNS )\d+")
 
 
 class _Stack(Stack):
@@ -43,6 +45,11 @@ class Story:
         self._older = directory / "older"
         self._ends = ExitStack()
         self._run: Run | None = None
+        self.place: int | None = None  # of the message that is parked
+
+    def this_time(self, command: str) -> str:
+        """A command of the page with this time's ids and positions in it."""
+        return command if self.place is None else _PLACE.sub(rf"\g<1>{self.place}", command)
 
     async def tell(self, name: str) -> None:
         """Raises KeyError for a block that is about nothing known."""
@@ -97,7 +104,9 @@ class Story:
         await client.close()
 
         async def is_parked() -> bool:
-            return (await runreel("quarantine", "list", "--data", self.stack.data)).code == 1
+            done = await runreel("quarantine", "list", "--data", self.stack.data, "--json")
+            self.place = next((each["position"] for each in done.answer["parked"]), None)
+            return self.place is not None
 
         await eventually(is_parked)
 
