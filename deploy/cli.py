@@ -20,6 +20,8 @@ from deploy import logs
 from deploy.environment import read_environment, secrets_in, with_machine_defaults
 from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
 from deploy.help import Command, Group, Port
+from deploy.ops.doctor import doctor
+from deploy.ops.quarantine import quarantine
 from deploy.ops.status import status
 from deploy.ops.target import NoTarget
 from deploy.screen import Screen, Terminal
@@ -157,7 +159,7 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
 
 
 cli.add_under("Processes", up, worker, recorder)
-cli.add_under("Operations", status)
+cli.add_under("Operations", status, doctor, quarantine)
 
 
 def main() -> None:

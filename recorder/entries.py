@@ -9,7 +9,13 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from schemas import envelope, subjects
-from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data, decode_event
+from schemas.codec import (
+    EventFromTheFuture,
+    EventUnreadable,
+    decode_data,
+    decode_event,
+    is_text,
+)
 from schemas.envelope import Event
 from schemas.events import EventData
 
@@ -100,8 +106,11 @@ def read(message: Message) -> Entry:
 
 
 def envelope_of(entry: Entry) -> Entry:
-    """The entry as if its type were unknown: what an operator lets pass is projected so."""
-    return Entry(message=entry.message, event=entry.event)
+    """The entry as if its type were unknown: what an operator lets pass is projected so. Where even its
+    envelope cannot be passed on, it has no event.
+    """
+    event = entry.event if entry.event is not None and is_text(entry.event.data) else None
+    return Entry(message=entry.message, event=event)
 
 
 def owner_of(subject: str) -> str:

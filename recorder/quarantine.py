@@ -46,7 +46,7 @@ class NotQuarantined(LookupError):
     """There is nothing in the quarantine that this could be about."""
 
 
-class Quarantined(Struct, frozen=True, kw_only=True):
+class Quarantined(Struct, frozen=True, kw_only=True, rename="camel"):
     """A message that could not be projected. `waiting` counts its owner's messages that wait, itself too.
 
     `owner` is a run's id, `<resource>/<id>` of CONTROL, or '' where the message names nobody.

@@ -34,19 +34,21 @@ def decode_event(message: bytes) -> Event:
     """The envelope of a message; raises EventUnreadable."""
     try:
         return _event_decoder.decode(message)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise EventUnreadable(str(error)) from error
     except UnicodeDecodeError as error:
         raise EventUnreadable(f"not UTF-8: {error}") from error
 
 
 def decode_data(event: Event) -> EventData | None:
-    """The typed body; None for a type this program does not know (it is kept and passed on).
+    """The typed body; None for a type this program does not know (it is kept and passed on, so it must be text).
 
     Raises EventFromTheFuture for a newer version of a known type, EventUnreadable for a body that does not fit it.
     """
     spec = EVENT_TYPES.get(event.type)
     if spec is None:
+        if not is_text(event.data):
+            raise EventUnreadable(f"{event.type}: not UTF-8")
         return None
     if event.dataversion > spec.version:
         raise EventFromTheFuture(
@@ -55,5 +57,18 @@ def decode_data(event: Event) -> EventData | None:
     try:
         raw = upcast(event.type, event.dataversion, spec.version, event.data)
         return msgspec.json.decode(raw, type=spec.struct)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise EventUnreadable(f"{event.type}: {error}") from error
+    except Exception as error:  # of a step, which may expect anything of an old body
+        raise EventUnreadable(
+            f"{event.type} version {event.dataversion}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def is_text(data: msgspec.Raw) -> bool:
+    """Whether a body can be passed on as it is: JSON it is, or the envelope could not have been read."""
+    try:
+        bytes(data).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

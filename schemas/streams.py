@@ -1,11 +1,21 @@
-"""The two streams and the buckets, as data: recorders and workers create or check them from here."""
+"""The two streams and the buckets, as data: recorders and workers create or check them from here.
+
+Each carries the version of its format in its metadata; one without is of version 1. Bodies of events have versions
+of their own: this one is raised when an older program would misread what a newer one does, such as other subjects.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from . import subjects
+from .problems import CannotStart
 
+FORMAT = 1
+FORMAT_KEY = "runreel-format"
+METADATA = {FORMAT_KEY: str(FORMAT)}
 DAY_SECONDS = 24 * 3600
 GIB = 1024**3
 
@@ -52,3 +62,13 @@ def control_stream(*, max_bytes: int) -> Stream:
 # The TTL only tidies up after hosts that are gone for good; who is lost is judged elsewhere.
 WORKERS = Bucket(name=subjects.WORKERS_BUCKET, ttl_seconds=30)
 CLAIMS = Bucket(name=subjects.CLAIMS_BUCKET)
+
+
+def refuse_newer(name: str, metadata: Mapping[str, str] | None) -> None:
+    """Raise CannotStart if a stream or bucket is of a later version, or of one that cannot be read."""
+    found = (metadata or {}).get(FORMAT_KEY, "1")
+    if not (found.isdecimal() and int(found) <= FORMAT):
+        raise CannotStart(
+            f"{name} on the NATS server is of format {found[:40]}; this program knows up to {FORMAT}.",
+            "Use the Runreel that made it, or a newer one.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import signal
+from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -39,7 +40,7 @@ async def run(settings: WorkerSettings) -> None:
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
     async with asyncio.TaskGroup() as group:
         link = PublishLink(settings.nats_url, f"worker {settings.worker_id}, publishing")
-        publishing = group.create_task(Publisher(link, outbox).run())
+        publishing = group.create_task(_part("publisher", Publisher(link, outbox).run()))
         await _serve(settings, bus, outbox, setup)
         await _last_events(outbox)
         publishing.cancel()
@@ -56,7 +57,7 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     port = await gateway.listen(settings.host, settings.gateway_port)
     host = Host(bus, outbox, setup, _facts(settings, setup, port))
     gateway.lead_to(host)
-    serving = asyncio.create_task(host.serve())
+    serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)
     stopping = asyncio.create_task(_told_to_end())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -70,6 +71,18 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     except TimeoutError:
         log.error("worker.drain_timed_out")
     gateway.close()
+
+
+async def _part(name: str, work: Coroutine[None, None, None]) -> None:
+    """Work without which this process is of no use: when it fails, that is told, and the process ends.
+
+    Its browsers go with it; what their runs had numbered is published and ended at the next start.
+    """
+    try:
+        await work
+    except Exception:
+        log.critical("worker.part_died", part=name, exc_info=True)
+        raise
 
 
 def _only_worker_of(state_dir: Path) -> IO[bytes]:

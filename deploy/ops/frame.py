@@ -51,18 +51,25 @@ class Call:
 
 
 def operation(
-    name: str, *, short_help: str, fine: str, found: str, changes: bool = False
+    name: str,
+    *,
+    short_help: str,
+    fine: str,
+    found: str,
+    changes: bool = False,
+    needs_target: bool = True,
 ) -> Callable[[Work], click.Command]:
     """A command from a function `(call, **options) -> exit code`, plain or async.
 
     Its docstring is the help. `fine` says what exit code 0 means, `found` what 1 does. With `changes`
-    it takes `--dry-run`, too.
+    it takes `--dry-run`, too; without `needs_target` it also works where nothing has run yet.
     """
 
     def make(work: Work) -> click.Command:
         @functools.wraps(work)  # with it come the options that were put on `work`
         def call(data: Path | None, as_json: bool, dry_run: bool = False, **options: Any) -> int:
-            return _run(work, _call(data, as_json, dry_run), options)
+            target = find_target(data, read_environment(os.environ), must_exist=needs_target)
+            return _run(work, _call(target, as_json, dry_run), options)
 
         command: Callable[..., int] = call
         for option in reversed((*_COMMON, *((_DRY_RUN,) if changes else ()))):
@@ -110,15 +117,13 @@ _EXITS = {
 }
 
 
-def _call(data: Path | None, as_json: bool, dry_run: bool) -> Call:
-    environment = read_environment(os.environ)
-    target = find_target(data, environment)
+def _call(target: Target, as_json: bool, dry_run: bool) -> Call:
     logs.configure(
         process="ops",
-        level=environment.get(variable("log_level"), "error"),
+        level=target.environment.get(variable("log_level"), "error"),
         log_format="console",
         stream=sys.stderr,
-        secrets=secrets_in({**environment, variable("nats_url"): target.nats_url}),
+        secrets=secrets_in({**target.environment, variable("nats_url"): target.nats_url}),
     )
     return Call(target, as_json, dry_run, Terminal(), Terminal(stderr=True))
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -20,10 +20,12 @@ from deploy.disk import Store
 from deploy.environment import FILE_SUFFIX, with_machine_defaults
 from deploy.stack import LOCAL_ID
 from schemas.problems import CannotReach, CannotStart
-from schemas.settings import RecorderSettings, load, variable
+from schemas.settings import RecorderSettings, Settings, WorkerSettings, load, variable
 
 if TYPE_CHECKING:
     from recorder.bus import Bus
+
+S = TypeVar("S", bound=Settings)
 
 DEFAULT_DATA = Path(".runreel")
 CONNECT_SECONDS = 5.0
@@ -45,6 +47,7 @@ class Target:
 
     settings: RecorderSettings
     data: DataDir | None
+    environment: Mapping[str, str]
     database_expected: bool = True
     store_limit_bytes: int | None = None
 
@@ -58,6 +61,11 @@ class Target:
         """Where NATS is, with user and password; empty where `up` was never started."""
         return self.settings.nats_url
 
+    def worker_settings(self) -> WorkerSettings:
+        """Those of a worker on this machine, without its secrets. Raises NoTarget."""
+        theirs = {variable("state_dir"): str(self.data.worker)} if self.data else {}
+        return _settings(WorkerSettings, {**_named(self.environment), **theirs})
+
     def check_database(self) -> Path:
         """The SQLite file. Raises CannotReach when it is not there."""
         if not self.database.is_file():
@@ -68,16 +76,21 @@ class Target:
         return self.database
 
 
-def find_target(data: Path | None, environment: Mapping[str, str]) -> Target:
-    """That of `--data`, else that of the settings, else that of `.runreel`. Raises NoTarget."""
+def find_target(
+    data: Path | None, environment: Mapping[str, str], *, must_exist: bool = True
+) -> Target:
+    """That of `--data`, else that of the settings, else that of `.runreel`. Raises NoTarget.
+
+    Unless it `must_exist`, it may be a directory in which `up` has not run yet.
+    """
     if data is not None:
-        return _of_directory(data, environment)
+        return _of_directory(data, environment, must_exist=must_exist)
     if environment.keys() & {variable("database"), variable("nats_url")}:
         expected = variable("database") in environment
-        named = with_machine_defaults(environment, socket.gethostname())
-        return Target(_settings(named), None, database_expected=expected)
-    if DEFAULT_DATA.is_dir():
-        return _of_directory(DEFAULT_DATA, environment)
+        settings = _settings(RecorderSettings, _named(environment))
+        return Target(settings, None, environment, database_expected=expected)
+    if DEFAULT_DATA.is_dir() or not must_exist:
+        return _of_directory(DEFAULT_DATA, environment, must_exist=must_exist)
     raise NoTarget(
         f"There is nothing to look at: no {DEFAULT_DATA} is here, and no setting says where else.",
         "Name the directory of `runreel up` with --data, or set RUNREEL_DATABASE and"
@@ -102,9 +115,9 @@ def check_nats(target: Target) -> None:
         raise CannotReach(f"No NATS server has run in {where} yet.", "Start it with `runreel up`.")
 
 
-def _of_directory(path: Path, environment: Mapping[str, str]) -> Target:
+def _of_directory(path: Path, environment: Mapping[str, str], *, must_exist: bool) -> Target:
     data = DataDir(path.expanduser().absolute())
-    if not (data.nats.is_dir() or data.database.is_file()):
+    if must_exist and not (data.nats.is_dir() or data.database.is_file()):
         raise NoTarget(
             f"{data.root} is no directory of `runreel up`.",
             "Name the one that was given to it with --data.",
@@ -122,17 +135,22 @@ def _of_directory(path: Path, environment: Mapping[str, str]) -> Target:
         }
     local = {variable("recorder_id"): LOCAL_ID}  # as `up` has it, where nothing else is set
     return Target(
-        _settings({**local, **environment, **theirs}),
+        _settings(RecorderSettings, {**local, **environment, **theirs}),
         data,
+        environment,
         store_limit_bytes=store.max_file_store if store else None,
     )
 
 
-def _settings(environment: Mapping[str, str]) -> RecorderSettings:
+def _settings(kind: type[S], environment: Mapping[str, str]) -> S:
     try:
-        return load(RecorderSettings, {**environment, **_NOT_NEEDED})
+        return load(kind, {**environment, **_NOT_NEEDED})
     except CannotStart as problem:
         raise NoTarget(problem.message, problem.hint) from problem
+
+
+def _named(environment: Mapping[str, str]) -> dict[str, str]:
+    return with_machine_defaults(environment, socket.gethostname())
 
 
 def _first_line(file: Path) -> str:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+from recorder import quarantine
 from recorder.admin.messages import (
     Adopt,
     Adopted,
     Answer,
     ConsumerState,
     RecorderState,
+    Refused,
     Request,
+    RetryParked,
+    SkipParked,
     State,
+    WentOn,
 )
 from recorder.adoption import adopt
 from recorder.consumer import Consumer
 from recorder.parts import Recorder
-from schemas.problems import RequestInvalid
+from recorder.quarantine import NotQuarantined, Outcome
+
+NOT_QUARANTINED = "quarantine.not_found"
+SEE_LIST = "`runreel quarantine list` tells what there is."
 
 
 async def answer(recorder: Recorder, request: Request) -> Answer:
@@ -28,8 +38,19 @@ async def answer(recorder: Recorder, request: Request) -> Answer:
         case Adopt():
             brought, seconds = await adopt(recorder, Path(request.file), request.streams)
             return Adopted(brought=brought, paused_seconds=seconds)
-        case _:
-            raise RequestInvalid("This recorder does not know how to do that.")
+        case RetryParked():
+            return await _going_on(quarantine.retry(recorder.store, recorder.news, request.owner))
+        case SkipParked(stream=stream, epoch=epoch, position=at):
+            skipping = quarantine.skip(recorder.store, recorder.news, stream, epoch, at)
+            return await _going_on(skipping)
+
+
+async def _going_on(work: Coroutine[Any, Any, Outcome]) -> Answer:
+    try:
+        outcome = await work
+    except NotQuarantined as error:
+        return Refused(code=NOT_QUARANTINED, message=str(error), hint=SEE_LIST)
+    return WentOn(owner=outcome.owner, messages=outcome.went_on, stopped_by=tuple(outcome.culprits))
 
 
 def state(recorder: Recorder) -> RecorderState:

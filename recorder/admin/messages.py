@@ -10,6 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from recorder.parking import Culprit
+
 MOST_REQUEST_BYTES = 64 * 1024
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
 
@@ -19,13 +21,13 @@ class State(Struct, frozen=True, rename="camel", tag_field="ask", tag="state"):
 
 
 class RetryParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="retry"):
-    """Go on with an owner's parked messages. Answered with `Done`."""
+    """Go on with an owner's parked messages. Answered with `WentOn`."""
 
     owner: str
 
 
 class SkipParked(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="skip"):
-    """Take a message of the quarantine as one that nobody understands, and go on. `Done`."""
+    """Take a message of the quarantine as one that nobody understands, and go on. `WentOn`."""
 
     stream: str
     epoch: int
@@ -82,10 +84,12 @@ class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answ
     hint: str = ""
 
 
-class Done(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="done"):
-    """It was done. `messages` is how many messages it concerned."""
+class WentOn(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="wentOn"):
+    """An owner's parked messages went on; with `stopped_by` it is still parked, at these."""
 
-    messages: int = 0
+    owner: str
+    messages: int
+    stopped_by: tuple[Culprit, ...] = ()
 
 
 class Adopted(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="adopted"):
@@ -98,4 +102,4 @@ class Adopted(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answ
     paused_seconds: float
 
 
-Answer = RecorderState | Adopted | Done | Refused
+Answer = RecorderState | Adopted | WentOn | Refused

@@ -49,7 +49,7 @@ from schemas import codec, envelope, subjects
 from schemas.envelope import Event
 from schemas.problems import StorageUnavailable
 from schemas.requests import Answer, Claim
-from schemas.streams import CLAIMS, WORKERS, Bucket, Stream
+from schemas.streams import CLAIMS, METADATA, WORKERS, Bucket, Stream, refuse_newer
 
 log = structlog.get_logger()
 
@@ -93,10 +93,13 @@ class Bus:
     # ── streams and buckets ──────────────────────────────────────────────────────────────────────
 
     async def ensure_stream(self, stream: Stream, replicas: int) -> None:
-        """Create the stream, or check it: each difference is logged, none is changed."""
+        """Create the stream, or check it: each difference is logged, none is changed. Raises CannotStart
+        where it is of a later version.
+        """
         wanted = stream_config(stream, replicas)
         with reaching():
             found = await self._find_or_create(wanted)
+        refuse_newer(f"The stream {stream.name}", found.metadata)
         for field, wants, has in differences(wanted, found):
             log.warning("stream.differs", stream=stream.name, field=field, wanted=wants, found=has)
 
@@ -110,9 +113,21 @@ class Bus:
         return (await self._js.stream_info(name)).config
 
     async def ensure_bucket(self, bucket: Bucket, replicas: int) -> None:
-        """Create the bucket if it is not there."""
-        with reaching(), suppress(js_errors.BadRequestError):  # it is there, perhaps otherwise
-            await self._js.create_key_value(bucket_config(bucket, replicas))
+        """Create the bucket if it is not there. Raises CannotStart where it is of a later version."""
+        with reaching():
+            found = await self._find_or_create_bucket(bucket, replicas)
+        refuse_newer(f"The bucket {bucket.name}", found.metadata)
+
+    async def _find_or_create_bucket(self, bucket: Bucket, replicas: int) -> api.StreamConfig:
+        name = f"KV_{bucket.name}"
+        try:
+            return (await self._js.stream_info(name)).config
+        except js_errors.NotFoundError:
+            with suppress(js_errors.BadRequestError):  # another was faster
+                await self._js.create_key_value(bucket_config(bucket, replicas))
+        made = (await self._js.stream_info(name)).config
+        # nats-py makes buckets without metadata. Whoever dies here leaves one that counts as version 1.
+        return (await self._js.update_stream(made.evolve(metadata=METADATA))).config
 
     async def stream_facts(self, stream: str, position: int) -> StreamFacts:
         """What the server says of a stream, and of its message at `position` (0: of none)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from nats.js import api
 
-from schemas.streams import Bucket, Stream
+from schemas.streams import METADATA, Bucket, Stream
 
 ACK_WAIT_SECONDS = 300.0
 READER_SECONDS = 60.0  # a reader that nobody asks for messages is gone after this
@@ -26,6 +26,7 @@ def stream_config(stream: Stream, replicas: int) -> api.StreamConfig:
         num_replicas=replicas,
         allow_direct=True,
         allow_atomic=True,
+        metadata=METADATA,
     )
 
 

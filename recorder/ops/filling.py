@@ -3,7 +3,7 @@
 What goes over to it is one frame a batch, MessagePack after a length of four bytes; what comes back is one
 frame a batch, empty or saying why that one failed. It ends with its input, however its parent ends.
 
-python -m recorder.ops.filling FILE
+python -m recorder.ops.filling FILE DATABASE STREAM…
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +24,8 @@ import structlog
 from msgspec import Struct
 
 from recorder.entries import Message
-from recorder.ops.scratch import Scratch, make_scratch
+from recorder.ops.decisions import foresee
+from recorder.ops.scratch import Scratch, make_scratch, reading
 from recorder.projections import PROJECTIONS
 
 T = TypeVar("T")
@@ -93,9 +94,13 @@ class Filling:
 
 
 @asynccontextmanager
-async def filling(file: Path) -> AsyncIterator[Filling]:
-    """A new scratch, and the process that fills it, which is gone after the block."""
-    command = [sys.executable, "-m", "recorder.ops.filling", str(file)]
+async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIterator[Filling]:
+    """A new scratch, and the process that fills it, which is gone after the block.
+
+    What operators decided about messages of these streams is taken over from the live database.
+    """
+    arguments = [str(file), str(database), *streams]
+    command = [sys.executable, "-m", "recorder.ops.filling", *arguments]
     with (
         ThreadPoolExecutor(1, "filling") as thread,
         subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
@@ -148,15 +153,17 @@ def _messages(batch: _Batch) -> list[Message]:
     ]
 
 
-def main(file: Path) -> None:
+def main(file: Path, database: Path, streams: Sequence[str]) -> None:
     """Fill a new scratch from standard input. What is wrong with single messages the recorder has told."""
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(
         wrapper_class=silent, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
     with make_scratch(file, PROJECTIONS) as scratch:
+        with reading(database) as live:
+            foresee(live, scratch, streams)
         _fill(scratch, sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

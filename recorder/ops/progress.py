@@ -8,7 +8,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Phase = Literal["replaying", "comparing", "checking", "swapping", "publishing"]
+Phase = Literal[
+    "replaying", "comparing", "checking", "swapping", "copying", "projecting", "publishing"
+]
 
 
 class Step(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from recorder import bus as buses
 from recorder.bus import Bus
 from recorder.ops import scratch
 from recorder.ops.exchanging import put_in_place
-from recorder.ops.filling import filling
+from recorder.ops.filling import Filling, filling
 from recorder.ops.judgement import Broken, broken_streams
 from recorder.ops.losses import Lost, find_losses
 from recorder.ops.progress import Progress, Tell, silent
@@ -60,8 +60,9 @@ async def rebuild(
     with scratch.alone(database) as file, scratch.reading(database) as live:
         async with buses.connect(nats_url, "runreel-rebuild") as bus:
             broken = await broken_streams(bus, scratch.checkpoints_of(live))
-            found = structs.replace(await _fill(bus, live, file, tell), broken=broken)
-        follows = [each for each in STREAMS if each not in {bad.stream for bad in broken}]
+            follows = [each for each in STREAMS if each not in {bad.stream for bad in broken}]
+            async with filling(file, database, follows) as filler:
+                found = structs.replace(await _fill(bus, live, filler, tell), broken=broken)
         lost = await asyncio.to_thread(_check, database, file, follows, tell)
         found = structs.replace(found, lost=lost)
         if not dry_run and (accept_loss or not lost):
@@ -73,18 +74,17 @@ async def rebuild(
     return structs.replace(found, seconds=time.perf_counter() - since)
 
 
-async def _fill(bus: Bus, live: sqlite3.Connection, file: Path, tell: Tell) -> Rebuilt:
+async def _fill(bus: Bus, live: sqlite3.Connection, filler: Filling, tell: Tell) -> Rebuilt:
     """What the log has from before the streams' first messages, then the streams to their ends."""
-    async with filling(file) as filler:
-        replays = await Replays.open(bus, filler, tell)
-        kept = 0
-        for stream, facts in replays.facts.items():
-            for messages in batches_between(live, stream, facts.epoch, 0, facts.first):
-                await filler.apply(messages)
-                kept += len(messages)
-        await replays.until(replays.ends)
-        await replays.until(await replays.ends_now())  # what came meanwhile is not much
-        await filler.finish()
+    replays = await Replays.open(bus, filler, tell)
+    kept = 0
+    for stream, facts in replays.facts.items():
+        for messages in batches_between(live, stream, facts.epoch, 0, facts.first):
+            await filler.apply(messages)
+            kept += len(messages)
+    await replays.until(replays.ends)
+    await replays.until(await replays.ends_now())  # what came meanwhile is not much
+    await filler.finish()
     return Rebuilt(events=replays.read, kept=kept)
 
 

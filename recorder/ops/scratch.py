@@ -18,7 +18,8 @@ from recorder.checkpoint import Checkpoint
 from recorder.entries import Message, read
 from recorder.projections.projection import Projection
 from recorder.projector import project
-from recorder.store import Transaction
+from recorder.store import Transaction, go_on
+from recorder.store.healing import fingerprint
 from recorder.store.migrations import MIGRATIONS
 from schemas.problems import CannotStart
 
@@ -46,6 +47,13 @@ class Scratch:
         with self.transaction() as transaction:
             project(transaction, entries, self._projections)
 
+    def go_on(self, stream: str, owner: str) -> None:
+        """Project all that waits for an owner, up to what parks it again."""
+        more = True
+        while more:
+            with self.transaction() as transaction:
+                more = go_on(transaction, self._projections, stream, owner).more
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Committed at the end of the block, unless that raises."""
@@ -70,7 +78,7 @@ class Scratch:
 @contextmanager
 def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """A new one, with every table and nothing in them."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         connection.execute("BEGIN")
         for statement in _ddl(projections):
             connection.execute(statement)
@@ -79,6 +87,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
             "INSERT INTO projections (name, version) VALUES (?, ?)",
             [(each.name, each.version) for each in projections],
         )
+        connection.execute("INSERT INTO program VALUES (?)", (fingerprint(projections),))
         connection.execute("COMMIT")
         yield Scratch(connection, projections)
 
@@ -86,7 +95,7 @@ def make_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scra
 @contextmanager
 def open_scratch(file: Path, projections: Sequence[Projection]) -> Iterator[Scratch]:
     """One that is there, to go on with it."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         yield Scratch(connection, projections)
 
 
@@ -176,7 +185,8 @@ def _ddl(projections: Sequence[Projection]) -> Iterable[str]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that a power cut may destroy."""
     with closing(
         sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     ) as connection:

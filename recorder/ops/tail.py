@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message
+from recorder.ops.decisions import catch_up
 from recorder.ops.scratch import Scratch, checkpoints_of, open_scratch, reading
 from recorder.projections.projection import Projection
 
@@ -37,6 +38,7 @@ def bring_up(
         brought = sum(
             _bring(live, scratch, checkpoints[each]) for each in streams if each in checkpoints
         )
+        catch_up(live, scratch)
     sync(file)
     return brought
 

@@ -12,11 +12,12 @@ from msgspec import Struct, structs
 from recorder import bus as buses
 from recorder.bus import Bus
 from recorder.ops import scratch
+from recorder.ops.decisions import catch_up
 from recorder.ops.dump import Comparison, Difference, tables
-from recorder.ops.filling import filling
+from recorder.ops.filling import Filling, filling
 from recorder.ops.judgement import Broken, broken_streams
 from recorder.ops.progress import Progress, Tell, silent
-from recorder.ops.replay import Replays
+from recorder.ops.replay import STREAMS, Replays
 from recorder.projections import PROJECTIONS
 from schemas import subjects
 
@@ -48,33 +49,37 @@ async def verify(nats_url: str, database: Path, tell: Tell = silent) -> Verified
     """
     since = time.perf_counter()
     with scratch.alone(database) as file, scratch.reading(database) as live:
-        found = await _verify(nats_url, live, file, tell)
+        found = await _verify(nats_url, database, live, file, tell)
         return structs.replace(
             found, positions=_positions(live), seconds=time.perf_counter() - since
         )
 
 
-async def _verify(nats_url: str, live: sqlite3.Connection, file: Path, tell: Tell) -> Verified:
+async def _verify(
+    nats_url: str, database: Path, live: sqlite3.Connection, file: Path, tell: Tell
+) -> Verified:
     async with buses.connect(nats_url, "runreel-verify") as bus:
         if broken := await broken_streams(bus, scratch.checkpoints_of(live)):
             return Verified(broken=broken)
-        events = await _replay(bus, live, file, tell)
+        async with filling(file, database, STREAMS) as filler:
+            events = await _replay(bus, live, filler, tell)
         if broken := await broken_streams(bus, scratch.checkpoints_of(live)):
             return Verified(broken=broken)
         first = (await bus.stream_facts(subjects.RUNS, 0)).first
+    with scratch.open_scratch(file, PROJECTIONS) as made:
+        catch_up(live, made)
     with scratch.reading(file) as replayed:
         compared = await asyncio.to_thread(_compare, live, replayed, first, tell)
     return structs.replace(compared, events=events)
 
 
-async def _replay(bus: Bus, live: sqlite3.Connection, file: Path, tell: Tell) -> int:
+async def _replay(bus: Bus, live: sqlite3.Connection, filler: Filling, tell: Tell) -> int:
     """Bring the scratch to where the tables are, and hold those there; how many messages were read."""
-    async with filling(file) as filler:
-        replays = await Replays.open(bus, filler, tell)
-        await replays.until(_positions(live))
-        live.execute("BEGIN")  # from the next query on, all that is read is of one moment
-        await replays.until(_positions(live))
-        await filler.finish()
+    replays = await Replays.open(bus, filler, tell)
+    await replays.until(_positions(live))
+    live.execute("BEGIN")  # from the next query on, all that is read is of one moment
+    await replays.until(_positions(live))
+    await filler.finish()
     return replays.read
 
 

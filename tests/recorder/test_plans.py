@@ -59,8 +59,15 @@ async def test_page_of_events(
 
 
 async def test_run(store: Store) -> None:
-    assert await plan(store, *one_run("r")) == [
+    """By its key in each table that may know of it, and nothing is gone through but what that found."""
+    steps = await plan(store, *one_run("r"))
+    assert [step for step in steps if step.startswith(("SEARCH", "SCAN"))] == [
         "SEARCH runs USING PRIMARY KEY (id=?)",
+        "SEARCH digests USING PRIMARY KEY (id=?)",
+        "SEARCH checkpoints USING PRIMARY KEY (stream=?)",
+        "SEARCH digests USING PRIMARY KEY (id=?)",
+        "SEARCH checkpoints USING PRIMARY KEY (stream=?)",
+        "SCAN one",
         "SEARCH quarantine USING INDEX quarantine_parked (stream=? AND owner=?) LEFT-JOIN",
     ]
 

@@ -135,3 +135,24 @@ def test_numbers_sort_as_text() -> None:
     numbers = [1, 2, 10, 99, 100, 10**11]
     assert sorted(map(sequence_text, reversed(numbers))) == list(map(sequence_text, numbers))
     assert decode_event(message()).number == 0
+
+
+@pytest.mark.parametrize("field", ["data", "extra"])
+def test_what_is_nested_too_deep_is_unreadable(field: str) -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+    body = message().removesuffix(b"}") + b',"' + field.encode() + b'":' + deep + b"}"
+    with pytest.raises(EventUnreadable):
+        decode_event(body)
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_version_that_there_never_was(version: int) -> None:
+    with pytest.raises(EventUnreadable):
+        decode_data(decode_event(message(dataversion=version)))
+
+
+@pytest.mark.parametrize("event_type", ["page.opened", "unheard.of"])
+def test_body_that_cannot_be_passed_on(event_type: str) -> None:
+    body = message(type=event_type).replace(b"http://a/", b"\xff")
+    with pytest.raises(EventUnreadable):
+        decode_data(decode_event(body))

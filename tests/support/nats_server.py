@@ -15,13 +15,14 @@ STOP_SECONDS = 10.0
 _CONFIG = """
 listen: 127.0.0.1:{port}
 server_name: tests
-max_payload: 1MB
+max_payload: {max_payload}
 jetstream {{
   store_dir: "{directory}/jetstream"
   sync_interval: always
   max_memory_store: 64MB
   max_file_store: 2GB
 }}
+{more}
 """
 
 
@@ -43,8 +44,9 @@ def free_port() -> int:
 class NatsServer:
     """`async with NatsServer(directory) as server: server.url`. Can be killed and started again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, max_payload: str = "1MB", more: str = "") -> None:
         self.directory = directory
+        self._settings = {"max_payload": max_payload, "more": more}
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -70,7 +72,9 @@ class NatsServer:
         """Start it on its port and its files; returns once it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "nats.conf"
-        config.write_text(_CONFIG.format(port=self.port, directory=self.directory))
+        config.write_text(
+            _CONFIG.format(port=self.port, directory=self.directory, **self._settings)
+        )
         with (self.directory / "nats.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 find_nats_server(), "-c", str(config), stdout=log, stderr=log

@@ -22,6 +22,7 @@ from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
 from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
+from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
 from worker.bus import Bus, PublishLink
 from worker.chromium import directory
@@ -88,6 +89,14 @@ class Fleet:
     async def bucket(self, name: str) -> KeyValue:
         return await self.jetstream.key_value(name)
 
+    async def put_claim(self, runtime_id: str, claim: Claim) -> None:
+        """Somebody holds a runtime."""
+        await (await self.bucket(subjects.CLAIMS_BUCKET)).put(runtime_id, encode(claim))
+
+    async def drop_claim(self, runtime_id: str) -> None:
+        """As a recorder does, when it has ended a lost run."""
+        await (await self.bucket(subjects.CLAIMS_BUCKET)).delete(runtime_id)
+
     async def claim_of(self, runtime_id: str) -> Claim | None:
         """Who holds a runtime."""
         try:
@@ -107,6 +116,11 @@ class Fleet:
     async def is_served(self) -> bool:
         """Whether the worker takes requests."""
         return await self.heartbeat() is not None
+
+
+async def is_free(fleet: Fleet, runtime_id: str) -> bool:
+    """Whether nobody holds a runtime."""
+    return await fleet.claim_of(runtime_id) is None
 
 
 class Worker:
@@ -163,9 +177,10 @@ async def serving(
     capacity: int = 2,
     binary: Path | None = None,
     now_ns: Callable[[], int] = time.time_ns,
+    spool_bytes: int = SPOOL_MAX_BYTES,
 ) -> AsyncIterator[Worker]:
     """A worker that takes requests, drained in the end unless it has died."""
-    outbox = Outbox.open(state_dir / "outbox")
+    outbox = Outbox.open(state_dir / "outbox", limit_bytes=spool_bytes, places=capacity)
     bus = await Bus.connect(url, "worker under test")
     worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, now_ns)
     try:

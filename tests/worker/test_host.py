@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import stat
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,10 @@ from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
 from schemas.requests import Claim, Refused, RunStarted, RunStopped
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
-from tests.support.worker_events import new_log, say
-from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, serving
-from worker.outbox import Outbox
+from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, is_free, serving
 from worker.publisher import LinkDown
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-async def fleet(server: NatsServer) -> AsyncIterator[Fleet]:
-    fleet = await Fleet.make(server.url)
-    yield fleet
-    await fleet.client.close()
 
 
 async def test_starts_and_stops_a_run(server: NatsServer, fleet: Fleet, tmp_path: Path) -> None:
@@ -57,11 +41,7 @@ async def test_starts_and_stops_a_run(server: NatsServer, fleet: Fleet, tmp_path
         assert stopped.position == len(events)
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert await fleet.ends() == [("rt-1", len(events), "stopped", "runtime.stop_requested")]
-        await eventually(lambda: _is_free(fleet, "rt-1"))
-
-
-async def _is_free(fleet: Fleet, runtime_id: str) -> bool:
-    return await fleet.claim_of(runtime_id) is None
+        await eventually(lambda: is_free(fleet, "rt-1"))
 
 
 async def test_a_second_start_finds_the_same_run(
@@ -156,7 +136,7 @@ async def test_drained_while_a_runtime_is_being_claimed(
         go_on.set()
         assert isinstance(await starting, Refused)
         assert await fleet.events() == []
-        await eventually(lambda: _is_free(fleet, "rt-1"))
+        await eventually(lambda: is_free(fleet, "rt-1"))
 
 
 async def test_claim_is_released_while_another_asks_for_it(
@@ -192,7 +172,7 @@ async def test_browser_that_ends_at_once_is_a_failed_launch(
         assert refused.message == "FATAL: no display today"
         assert await fleet.ends() == [("rt-1", 2, "failed", "browser.launch_failed")]
         assert refused.position == 2
-        await eventually(lambda: _is_free(fleet, "rt-1"))
+        await eventually(lambda: is_free(fleet, "rt-1"))
         # Its place is free again: three failures do not fill a host of two places.
         for number in (2, 3):
             assert isinstance(await fleet.start(f"rt-{number}"), Refused)
@@ -217,55 +197,7 @@ async def test_a_setting_that_no_process_can_be_given_is_refused(
         assert isinstance(refused, Refused)
         assert refused.code == "request.invalid"
         assert await fleet.ends() == []
-        await eventually(lambda: _is_free(fleet, "rt-1"))
-
-
-async def test_worker_is_killed_and_comes_back(
-    server: NatsServer, fleet: Fleet, tmp_path: Path
-) -> None:
-    async with serving(fleet, server.url, tmp_path) as worker:
-        started = await fleet.start("rt-1")
-        assert isinstance(started, RunStarted)
-        await worker.die()
-        runtime = worker.host.find_run(started.run_id)
-        assert runtime is not None
-        last = runtime.log.last
-        runtime._process.kill()  # type: ignore[union-attr]  # the kernel would have closed its pipe
-        runtime.log.ended = True
-    async with serving(fleet, server.url, tmp_path):
-        await eventually(fleet.ends)
-        assert await fleet.ends() == [("rt-1", last + 1, "failed", "runtime.host_restarted")]
-        numbers = [event.number for event in await fleet.events()]
-        assert numbers == list(range(1, last + 2))
-        await eventually(lambda: _is_free(fleet, "rt-1"))
-        again = await fleet.start("rt-1")
-        assert isinstance(again, RunStarted)
-        assert again.started
-        assert again.run_id != started.run_id
-
-
-async def test_worker_comes_back_with_events_that_were_not_sent(
-    server: NatsServer, fleet: Fleet, tmp_path: Path
-) -> None:
-    claim = Claim(worker_id=WORKER, run_id="run-1", space_id=SPACE, gateway_url=GATEWAY)
-    await (await fleet.bucket(subjects.CLAIMS_BUCKET)).put("runtime-1", _encoded(claim))
-    other = Claim(worker_id="w2", run_id="run-2", space_id=SPACE, gateway_url=GATEWAY)
-    await (await fleet.bucket(subjects.CLAIMS_BUCKET)).put("runtime-2", _encoded(other))
-    left = Outbox.open(tmp_path / "outbox")
-    say(new_log(left), "one", "two", "three")
-    left.close()
-    async with serving(fleet, server.url, tmp_path):
-        await eventually(fleet.ends)
-        assert await fleet.ends() == [("runtime-1", 4, "failed", "runtime.host_restarted")]
-        assert [event.number for event in await fleet.events()] == [1, 2, 3, 4]
-        await eventually(lambda: _is_free(fleet, "runtime-1"))
-        assert await fleet.claim_of("runtime-2") == other  # another worker's is not ours to end
-
-
-def _encoded(claim: Claim) -> bytes:
-    from schemas.codec import encode
-
-    return encode(claim)
+        await eventually(lambda: is_free(fleet, "rt-1"))
 
 
 async def test_heartbeats_count_up_and_go_with_the_worker(

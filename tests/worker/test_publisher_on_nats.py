@@ -35,12 +35,6 @@ def outbox(tmp_path: Path) -> Outbox:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
 def link(server: NatsServer) -> PublishLink:
     return PublishLink(server.url, "publisher test")
 

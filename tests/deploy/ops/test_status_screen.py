@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from deploy.ops.status import show
 from recorder.ops.findings import Facts
+from tests.support.ops import screens
 from tests.support.ops.statuses import RUN_ID, WELL, WRONG, status_of
 
 
 def screen(facts: Facts, width: int, *, colour: bool = False) -> str:
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=colour,
-        color_system="auto" if colour else None,
-    )
-    show(status_of(facts), console)
-    output = console.file
-    assert isinstance(output, io.StringIO)
-    return output.getvalue()
+    return screens.screen(lambda console: show(status_of(facts), console), width, colour=colour)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
