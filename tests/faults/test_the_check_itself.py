@@ -63,5 +63,6 @@ async def test_row_that_was_changed_is_seen(tmp_path: Path) -> None:
             database.execute("UPDATE runs SET last_activity_at = created_at")
         database.close()
         await scene.recorder.process.start()
+        await scene.is_ready(scene.recorder, "history")
         with pytest.raises(AssertionError, match="last_activity_at"):
             await everything_is_there(scene)
