@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from recorder import bus as buses
+from recorder import cancelling
 from recorder.admin import open_admin
 from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
@@ -27,6 +28,7 @@ from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.reaper import Reaper
+from recorder.retention import Retention
 from recorder.store import Store, open_store
 from recorder.tails import Tails
 from schemas import streams, subjects
@@ -94,6 +96,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "fleet-watch": recorder.fleet.watch(),
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
+        "retention": recorder.retention.run(),
         "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
 
@@ -142,6 +145,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         facts=facts,
         fleet=fleet,
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
+        retention=Retention(bus, store, runs),
         consumers=(control, runs),
     )
 
@@ -188,9 +192,7 @@ async def _in_background(
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelling.end(tasks)
 
 
 def _tell_if_dead(task: asyncio.Task[None], died: Died) -> None:

@@ -9,13 +9,14 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from recorder import app, consumer, fleet
+from recorder import app, cancelling, consumer, fleet
 from recorder.api import health
 from recorder.bus import Beat, Bus, connection
 from recorder.consumer import Consumer
@@ -234,6 +235,25 @@ async def test_recorder_without_one_of_its_jobs_drains_and_fails(
         async with asyncio.timeout(LIMIT_SECONDS):
             await app.serve(settings_for(tmp_path, own_nats.url), asyncio.Event())
     assert "recorder.stopped" in [line["event"] for line in logs]
+
+
+async def test_background_job_that_swallows_its_cancellation_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `asyncio.wait_for` does when its time comes in the same turn of the loop."""
+    monkeypatch.setattr(cancelling, "AGAIN_SECONDS", 0.01)
+    rounds = 0
+
+    async def deaf() -> None:
+        nonlocal rounds
+        while rounds < 3:
+            with suppress(asyncio.CancelledError):
+                rounds += 1
+                await asyncio.sleep(60)
+
+    async with asyncio.timeout(LIMIT_SECONDS), app._in_background({"deaf": deaf()}, lambda _: None):
+        await asyncio.sleep(0.01)
+    assert rounds == 3
 
 
 async def test_heartbeat_of_a_dead_worker_is_no_readiness(
