@@ -59,7 +59,8 @@ def test_nothing_that_somebody_has_not_read_is_purged() -> None:
     assert find_purge(room(950, first=50, dead=7), 144) == Purge(before=50, held_back_by="dead")
 
 
-def test_run_leaves_by_age_or_by_bytes() -> None:
+def test_run_leaves_by_age_or_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     now_ns = 1_800_000_000 * 10**9
     assert ended_before(room(100), now_ns) == "2027-01-14T08:00:00.000Z"
     assert ended_before(room(700), now_ns) == retention.ANY_TIME
