@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recorder.bus.again import Again
 from recorder.bus.arrivals import Beat, Delivery, Notice
 from recorder.bus.buckets import Held
 from recorder.bus.bus import Bus
@@ -10,6 +11,7 @@ from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, St
 from recorder.bus.room import Room
 
 __all__ = [
+    "Again",
     "AnswerTimedOut",
     "Beat",
     "Bus",
