@@ -14,7 +14,7 @@ say     = @printf '\033[1m%s\033[0m\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run setup-dev test check format bench lock clean
+.PHONY: help setup run setup-dev test check format bench faults lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ format: $(DONE)/dev ## rewrite the code as `make check` wants it
 
 bench: setup-dev ## measure; each figure beside its baseline and its target (ARGS="--quick", "--full", a figure …)
 	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+faults: setup-dev ## kill processes at random under load, and look whether everything is there (N=200, SEED=…)
+	@$(BIN)/python -m tests.faults.loop $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 lock: $(DONE)/venv ## resolve the *.in files and pyproject.toml into the locks (UPGRADE=1 takes newer versions)
 	@$(PIP) install '$(UV)'

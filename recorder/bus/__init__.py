@@ -8,6 +8,7 @@ from recorder.bus.buckets import Held
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
+from recorder.bus.room import Room
 
 __all__ = [
     "Again",
@@ -19,6 +20,7 @@ __all__ = [
     "Held",
     "NobodyAnswered",
     "Notice",
+    "Room",
     "StreamUnreachable",
     "connect",
 ]

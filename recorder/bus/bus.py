@@ -45,6 +45,7 @@ from recorder.bus.errors import (
     reaching,
     words,
 )
+from recorder.bus.room import Room, room_of
 from recorder.checkpoint import StreamFacts
 from schemas import codec, envelope, subjects
 from schemas.envelope import Event
@@ -142,6 +143,16 @@ class Bus:
             last=info.state.last_seq,
             message_id=message_id,
         )
+
+    async def room(self, stream: str) -> Room:
+        """How full a stream is, and who has read how much of it. Raises StreamUnreachable."""
+        with reaching():
+            return await room_of(self._js, stream)
+
+    async def purge(self, stream: str, before: int) -> None:
+        """Remove all messages before a position. Raises StreamUnreachable."""
+        with reaching():
+            await self._js.purge_stream(stream, seq=before)
 
     async def _find_message_id(self, stream: str, position: int) -> str | None:
         if not position:

@@ -10,6 +10,7 @@ from tests.support.eventually import eventually
 from tests.support.faults.everything import everything_is_there
 from tests.support.faults.scene import Scene
 from tests.support.faults.small_disk import small_disk
+from tests.support.run import Run, create_runtime
 
 FULL_SECONDS = 20  # longer than a host may be silent
 
@@ -21,7 +22,7 @@ async def test_disk_of_the_nats_server_is_full(tmp_path: Path) -> None:
             await scene.start_runs()
             await scene.goes_on()
             disk.fill(leave_kib=256)
-            await eventually(lambda: "publisher.held_up" in scene.worker.process.said(), 60)
+            await _said(scene, "publisher.held_up")
             await asyncio.sleep(FULL_SECONDS)
             await scene.goes_on()
             await scene.nats.kill()
@@ -39,9 +40,7 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
             await scene.goes_on()
             await scene.nats.kill()
             disk.fill(leave_kib=256)
-            await eventually(
-                lambda: scene.worker.process.said().count("runtime.ended") >= len(runs), 60
-            )
+            await _said(scene, "runtime.ended", len(runs))
             await scene.nats.start()
             for run in runs:
                 ended = await run.ended(60)
@@ -49,8 +48,22 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
                 assert ended["failure"]["code"] == SPOOL_FULL.code
             await everything_is_there(scene)
             disk.free()
-            await scene.is_ready(scene.recorder)
-            [after] = await scene.start_runs(1)
+            after = await eventually(lambda: _started(scene))
             await scene.goes_on(100)
             found = await everything_is_there(scene)
             assert found.ends[after.id] is None
+
+
+async def _said(scene: Scene, event: str, times: int = 1) -> None:
+    """Wait until the worker's log has that event so often."""
+    worker = scene.worker.process
+    await eventually(lambda: worker.times_said(event) >= times, 60, explain=worker.said)
+
+
+async def _started(scene: Scene) -> Run | None:
+    """A run, once a worker takes one again."""
+    runtime_id = await create_runtime(scene.http)
+    answer = await scene.http.post(f"/v1/runtimes/{runtime_id}/start")
+    if answer.status_code == 503:
+        return None
+    return Run(scene.http, answer.json()["runId"], runtime_id, "")

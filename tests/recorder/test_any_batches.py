@@ -55,7 +55,7 @@ async def test_any_crash_gives_the_same_rows(
             await _watch(
                 store, Counter(statement, lambda: _copy_as_a_crash_leaves_it(live, crashed))
             )
-            await _apply(store, projection, batches)
+            await _apply(store, batches)
             whole = await _dump(store, projection)
         if crashed.exists():
             assert await _rows(crashed, projection, batches) == whole
@@ -74,13 +74,11 @@ def _copy_as_a_crash_leaves_it(live: Path, crashed: Path) -> None:
 async def _rows(file: Path, projection: Projection, batches: Sequence[Sequence[Message]]) -> Rows:
     """The projection's tables once all is applied, from the file's checkpoint on."""
     async with open_store(file, (projection,)) as store:
-        await _apply(store, projection, batches)
+        await _apply(store, batches)
         return await _dump(store, projection)
 
 
-async def _apply(
-    store: Store, projection: Projection, batches: Sequence[Sequence[Message]]
-) -> None:
+async def _apply(store: Store, batches: Sequence[Sequence[Message]]) -> None:
     for batch in batches:
         at = await store.find_checkpoint(batch[0].stream) if batch else None
         position = at.position if at else 0

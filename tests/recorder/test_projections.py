@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from recorder.entries import Message
-from recorder.projections import PROJECTIONS
-from recorder.store import open_store
 from schemas import codec, subjects
 from schemas.ends import BROWSER_CRASHED
 from schemas.envelope import Event, recorder_source
+from schemas.events import EventData, type_of
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageOpened
+from schemas.events.run import RunFinalised
+from schemas.events.runtime import RuntimeConfig, RuntimeCreated
 from schemas.events.space import SpaceCreated
 from tests.support import recorder_spec as spec
 from tests.support.recorder_worker import GATEWAY, FakeRun, new_id
@@ -150,52 +148,63 @@ async def test_event_that_lies_changes_no_table(
     assert await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM runs") == []
 
 
-async def test_space_is_made_once(tmp_path: Path, times: int) -> None:
-    space_id = new_id()
-    made = Event(
+def _fact(data: EventData, name: str, second: int = 0) -> Message:
+    """What a recorder says of the resource `name` on CONTROL, so many seconds into the year."""
+    event = Event(
         id=new_id(),
         source=recorder_source("r1"),
-        type="space.created",
-        time="2026-01-01T00:00:00.000Z",
-        spaceid=space_id,
-        data=_raw(SpaceCreated(space_id=space_id, name="one")),
+        type=type_of(data).name,
+        time=f"2026-01-01T00:00:{second:02}.000Z",
+        spaceid="space-1",
+        data=msgspec.Raw(codec.encode(data)),
     )
-    batch = [spec.message(1, made, subjects.CONTROL)]
+    subject = subjects.control_event("space-1", "things", name, "happened")
+    body = codec.encode_event(event)
+    return spec.raw_message(second + 1, subject, body, event.id, subjects.CONTROL)
+
+
+async def test_space_is_made_once(tmp_path: Path, times: int) -> None:
+    batch = [
+        _fact(SpaceCreated(space_id="one", name="first"), "one"),
+        _fact(SpaceCreated(space_id="one", name="second"), "one", second=1),
+    ]
     [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM spaces")
-    assert (row["name"], row["created_at"]) == ("one", "2026-01-01T00:00:00.000Z")
+    assert (row["name"], row["created_at"]) == ("first", "2026-01-01T00:00:00.000Z")
 
 
-def _raw(data: SpaceCreated) -> msgspec.Raw:
-    return msgspec.Raw(codec.encode(data))
+async def test_runtime_is_made_once(tmp_path: Path, times: int) -> None:
+    config = RuntimeConfig(locale="de-AT")
+    batch = [
+        _fact(RuntimeCreated(runtime_id="one", name="first", config=config), "one"),
+        _fact(RuntimeCreated(runtime_id="one", name="second"), "one", second=1),
+    ]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM runtimes")
+    assert (row["name"], row["space_id"], row["type"]) == ("first", "space-1", "browser")
+    assert row["created_at"] == row["updated_at"] == "2026-01-01T00:00:00.000Z"
+    assert msgspec.json.decode(row["config"], type=RuntimeConfig) == config
 
 
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-)
-@given(cuts=st.sets(st.integers(1, 39)), data=st.data())
-async def test_any_cut_into_batches_gives_the_same_tables(
-    tmp_path_factory: pytest.TempPathFactory, times: int, cuts: set[int], data: st.DataObject
-) -> None:
-    stream = _shuffled_stream(data.draw(st.randoms(use_true_random=False)))
-    dumps = []
-    for edges in ([], sorted(cuts)):
-        file = tmp_path_factory.mktemp("cut") / "x.db"
-        async with open_store(file, PROJECTIONS) as store:
-            for start, end in zip([0, *edges], [*edges, len(stream)], strict=True):
-                await spec.apply(store, stream[start:end])
-            dumps.append(await spec.dump(store))
-    assert dumps[0] == dumps[1]
-
-
-def _shuffled_stream(random: Random) -> list[Message]:
-    """Three runs' events in some order, some of them twice, some unreadable."""
-    runs = [FakeRun("w1", new_id(), new_id()) for _ in range(3)]
-    events = [make() for run in runs for make in (run.launching, run.ready, run.ended)]
-    events += [run.event(ConsoleMessage(level="info", text="x")) for run in runs for _ in range(7)]
-    events += random.sample(events, 9)
-    random.shuffle(events)
-    messages = [spec.message(at, event) for at, event in enumerate(events, 1)]
-    broken = spec.raw_message(40, f"runs.{new_id()}.{runs[0].run_id}.w1.x", b"broken")
-    return [*messages, broken]
+async def test_first_digest_of_a_run_stands(tmp_path: Path, times: int) -> None:
+    first = RunFinalised(
+        run_id="one",
+        runtime_id="runtime-1",
+        runtime_type="browser",
+        status="failed",
+        created_at="2026-01-01T00:00:00.000Z",
+        finished_at="2026-01-01T00:00:07.000Z",
+        last_activity_at="2026-01-01T00:00:08.000Z",
+        code="browser.crashed",
+        message="It ended.",
+        events=9,
+        last_sequence=12,
+        arrived=9,
+        missing=[(4, 6)],
+        end_epoch=spec.EPOCH,
+        end_position=77,
+    )
+    batch = [_fact(first, "one"), _fact(msgspec.structs.replace(first, events=10), "one", second=1)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM digests")
+    assert (row["id"], row["space_id"], row["status"]) == ("one", "space-1", "failed")
+    assert (row["events"], row["last_sequence"], row["arrived"], row["late"]) == (9, 12, 9, 0)
+    assert (row["end_code"], row["started_at"]) == ("browser.crashed", None)
+    assert msgspec.json.decode(row["missing"]) == [[4, 6]]

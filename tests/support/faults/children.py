@@ -86,6 +86,10 @@ class Child:
         finally:
             self.send(signal.SIGCONT)
 
+    def times_said(self, event: str) -> int:
+        """How often its log has that event."""
+        return self.log.read_text(errors="replace").count(event)
+
     def said(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""

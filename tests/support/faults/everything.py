@@ -36,10 +36,10 @@ async def everything_is_there(scene: Scene) -> Everything:
     ids = {event_id for events in numbered.values() for event_id in events.values()}
     async with nats_client(scene.nats.url) as client:
         runs = await read_stream(client, subjects.RUNS, until=ids)
-    _assert_ordered(numbered, _by_run(runs), "the stream")
+    assert_ordered(numbered, by_run(runs), "the stream")
     for recorder in scene.recorders:
         await _shown(recorder, runs[-1].position)
-        _assert_ordered(numbered, tables.events_of_workers(recorder.database), recorder.name)
+        assert_ordered(numbered, tables.events_of_workers(recorder.database), recorder.name)
     ends = await _all_ended_or_going_on(scene)
     for recorder in scene.recorders:
         verified = await verify(scene.nats.url, recorder.database)
@@ -48,7 +48,7 @@ async def everything_is_there(scene: Scene) -> Everything:
     return Everything(ends, len(ids))
 
 
-def _by_run(messages: Sequence[Message]) -> dict[str, list[tuple[int, str]]]:
+def by_run(messages: Sequence[Message]) -> dict[str, list[tuple[int, str]]]:
     """Number and id of each worker's event in stream order, by its first copy."""
     found: dict[str, list[tuple[int, str]]] = {}
     seen: set[str] = set()
@@ -60,7 +60,7 @@ def _by_run(messages: Sequence[Message]) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def _assert_ordered(
+def assert_ordered(
     numbered: Numbered, found: Mapping[str, Sequence[tuple[int, str]]], where: str
 ) -> None:
     """Each run's numbers are 1, 2, 3, … there, and belong to the events of the ledger.

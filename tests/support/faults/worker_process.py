@@ -76,8 +76,8 @@ def keep_ledger(path: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     record = RunLog.record
 
-    def recorded(run_log: RunLog, fact: Fact) -> Entry:
-        entry = record(run_log, fact)
+    def recorded(run_log: RunLog, fact: Fact, *, last: bool = False) -> Entry:
+        entry = record(run_log, fact, last=last)
         os.write(descriptor, f"{run_log.run_id} {run_log.last} {entry.event_id}\n".encode())
         return entry
 
