@@ -21,9 +21,12 @@ from deploy.environment import read_environment, secrets_in, with_machine_defaul
 from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
 from deploy.help import Command, Group, Port
 from deploy.ops.doctor import doctor
+from deploy.ops.log import log
 from deploy.ops.quarantine import quarantine
+from deploy.ops.rebuild import rebuild
 from deploy.ops.status import status
 from deploy.ops.target import NoTarget
+from deploy.ops.verify import verify
 from deploy.screen import Screen, Terminal
 from deploy.stack import UpOptions
 from deploy.version import version
@@ -159,7 +162,7 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
 
 
 cli.add_under("Processes", up, worker, recorder)
-cli.add_under("Operations", status, doctor, quarantine)
+cli.add_under("Operations", status, doctor, verify, rebuild, quarantine, log)
 
 
 def main() -> None:

@@ -18,7 +18,13 @@ from deploy import first_run, logs, nats_server
 from deploy.closing import closing
 from deploy.data_dir import DataDir, open_data_dir, sole_owner
 from deploy.processes import Program, first_of
-from deploy.readiness import Probe, http_objection, missing_sandbox, until_ready
+from deploy.readiness import (
+    Probe,
+    http_objection,
+    missing_sandbox,
+    until_ready,
+    worker_objection,
+)
 from deploy.screen import Screen
 from deploy.stack import Stack, UpOptions, browsers_dir, prepare
 from deploy.supervisor import Keeper
@@ -149,10 +155,10 @@ class Household:
         self._screen.done("NATS server", f"{nats.version} on {nats_server.HOST}:{nats.port}")
         await self._begin(self._stack.recorder, partial(http_objection, self._api, "/healthz"))
         self._screen.done("recorder", self._stack.api_url)
-        await self._begin(
-            self._stack.worker, partial(http_objection, self._api, "/readyz?for=start")
-        )
+        await self._begin(self._stack.worker, partial(worker_objection, self._api))
         self._screen.done("worker", "ready to start browsers")
+        if why := await http_objection(self._api, "/readyz"):
+            self._screen.caution(f"{why} `runreel status` says more.")
         if why := await missing_sandbox(self._api):
             self._screen.caution(f"Chromium runs without its own sandbox: {why}.")
 

@@ -61,6 +61,25 @@ async def http_objection(client: httpx.AsyncClient, path: str) -> str:
     return "" if answer.status_code == httpx.codes.OK else _reason(answer)
 
 
+async def worker_objection(client: httpx.AsyncClient) -> str:
+    """Why no worker is there; empty when one is, also while the tables stand still or are behind: that is
+    told, and repaired while everything runs.
+    """
+    try:
+        answer = await client.get("/readyz", params={"for": "start"})
+    except httpx.HTTPError as error:
+        return f"it does not answer ({type(error).__name__})"
+    ready = answer.status_code == httpx.codes.OK or _has_worker(answer)
+    return "" if ready else _reason(answer)
+
+
+def _has_worker(answer: httpx.Response) -> bool:
+    try:
+        return bool(answer.json()["checks"]["workers"])
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
 async def missing_sandbox(client: httpx.AsyncClient) -> str:
     """Why a worker's browsers run without Chromium's own sandbox; empty when they have it, or nobody says."""
     try:

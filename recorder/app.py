@@ -7,12 +7,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from recorder import bus as buses
+from recorder import cancelling
 from recorder.admin import open_admin
 from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
@@ -26,6 +28,7 @@ from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.reaper import Reaper
+from recorder.retention import Retention
 from recorder.store import Store, open_store
 from recorder.tails import Tails
 from schemas import streams, subjects
@@ -35,6 +38,7 @@ from schemas.settings import RecorderSettings
 log = structlog.get_logger()
 
 Ready = Callable[[str], None]
+Died = Callable[[BaseException], None]
 
 
 async def run(settings: RecorderSettings, ready: Ready | None = None) -> None:
@@ -47,15 +51,31 @@ async def run(settings: RecorderSettings, ready: Ready | None = None) -> None:
 async def serve(
     settings: RecorderSettings, stop: asyncio.Event, ready: Ready | None = None
 ) -> None:
-    """Record and serve until `stop` is set; `ready` is told the URL once requests are answered."""
+    """Record and serve until `stop` is set; `ready` is told the URL once requests are answered.
+
+    Without one of its jobs a recorder would only look alive: when one dies, it drains, and raises that error.
+    """
+    deaths: list[BaseException] = []
+
+    def died(error: BaseException) -> None:
+        deaths.append(error)
+        stop.set()
+
     with server.bind(settings) as listener:
-        async with open_recorder(settings) as recorder:
+        async with open_recorder(settings, died) as recorder:
             await _serve(recorder, listener, stop, ready)
+    if deaths:
+        raise deaths[0]
 
 
 @asynccontextmanager
-async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
-    """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart."""
+async def open_recorder(
+    settings: RecorderSettings, died: Died = lambda _: None
+) -> AsyncIterator[Recorder]:
+    """A recorder that consumes and can answer; everything but HTTP. Raises CannotStart.
+
+    `died` is told why, when one of its jobs ended by itself.
+    """
     database = Path(settings.database)
     async with (
         open_store(database, PROJECTIONS) as store,
@@ -64,7 +84,7 @@ async def open_recorder(settings: RecorderSettings) -> AsyncIterator[Recorder]:
         clear_away_leftovers(database)
         await _prepare(bus, settings)
         recorder = _assemble(settings, bus, store)
-        async with _in_background(_jobs(recorder)):
+        async with _in_background(_jobs(recorder), died):
             await _make_default_space(recorder)
             async with open_admin(recorder):
                 yield recorder
@@ -76,6 +96,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "fleet-watch": recorder.fleet.watch(),
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
+        "retention": recorder.retention.run(),
         "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
 
@@ -102,7 +123,7 @@ async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event
         recorder.news.close()
         draining.set()
 
-    async with _in_background({"drain": drain()}):
+    async with _in_background({"drain": drain()}, lambda _: None):
         await server.serve(application.build(recorder), listener, draining)
 
 
@@ -124,6 +145,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         facts=facts,
         fleet=fleet,
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
+        retention=Retention(bus, store, runs),
         consumers=(control, runs),
     )
 
@@ -160,22 +182,23 @@ async def _make_default_space(recorder: Recorder) -> None:
 
 
 @asynccontextmanager
-async def _in_background(jobs: Mapping[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run jobs for as long as the block lasts; one that dies before is told by its name."""
+async def _in_background(
+    jobs: Mapping[str, Coroutine[Any, Any, None]], died: Died
+) -> AsyncIterator[None]:
+    """Run jobs for as long as the block lasts; `died` is told of one that raises before."""
     tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
     for task in tasks:
-        task.add_done_callback(_tell_if_dead)
+        task.add_done_callback(partial(_tell_if_dead, died=died))
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelling.end(tasks)
 
 
-def _tell_if_dead(task: asyncio.Task[None]) -> None:
+def _tell_if_dead(task: asyncio.Task[None], died: Died) -> None:
     if not task.cancelled() and (error := task.exception()):
         log.error("recorder.background_job_died", job=task.get_name(), exc_info=error)
+        died(error)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Literal
 
 import structlog
 
+from recorder import cancelling
 from recorder.bus import Bus, Delivery, StreamUnreachable
 from recorder.checkpoint import SENTENCES, Checkpoint, StreamFacts, Verdict, judge
 from recorder.entries import Message
@@ -62,8 +63,7 @@ class Consumer:
         """End the session; when this returns nothing is being written, until `resume`."""
         self._go_on.clear()
         if self._session is not None:
-            self._session.cancel()
-            await asyncio.wait((self._session,))
+            await cancelling.end([self._session])
 
     def resume(self) -> None:
         """Begin a session again, at the checkpoint there is then."""
@@ -78,8 +78,7 @@ class Consumer:
             try:
                 await asyncio.wait((self._session,))
             finally:
-                self._session.cancel()
-                await asyncio.wait((self._session,))
+                await cancelling.end([self._session])
 
     async def _next_session(self) -> None:
         """A session and the pause after it. Cancelled, it leaves whole batches behind."""

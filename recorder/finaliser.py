@@ -23,6 +23,7 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 AT_ONCE = 100
 
+PARKED = "SELECT owner FROM quarantine WHERE NOT skipped AND stream = 'RUNS'"
 ENDED_AFTER = """
 SELECT *, EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AS has_digest
 FROM runs INDEXED BY runs_by_end
@@ -32,18 +33,22 @@ ORDER BY end_epoch, end_position LIMIT ?
 
 
 class Finaliser:
-    """Begins with the first run there is, at every start."""
+    """Begins with the first run there is, at every start, and once a parked run goes on: its end may stand
+    before others'.
+    """
 
     def __init__(self, store: Store, facts: Facts, control: Consumer) -> None:
         self._store = store
         self._facts = facts
         self._control = control
         self._after = (0, 0)
+        self._parked: set[str] = set()
 
     async def run(self) -> None:
         """Round after round, until cancelled."""
         while True:
             try:
+                await self._look_who_is_parked()
                 while await self._some():
                     pass
             except StorageUnavailable as problem:
@@ -53,6 +58,12 @@ class Finaliser:
             ):  # no run may leave without its digest, so none does until somebody looks
                 log.exception("finaliser.failed")
             await asyncio.sleep(ROUND_SECONDS)
+
+    async def _look_who_is_parked(self) -> None:
+        parked = {row["owner"] for row in await self._store.rows(PARKED)}
+        if self._parked - parked:
+            self._after = (0, 0)
+        self._parked = parked
 
     async def _some(self) -> bool:
         """The next runs; whether there may be more."""

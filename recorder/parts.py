@@ -10,6 +10,7 @@ from recorder.facts import Facts
 from recorder.fleet import Fleet
 from recorder.news import News
 from recorder.reaper import Reaper
+from recorder.retention import Retention
 from recorder.store import Store
 from recorder.tails import Tails
 from schemas.settings import RecorderSettings
@@ -26,4 +27,11 @@ class Recorder(Struct, frozen=True, kw_only=True):
     facts: Facts
     fleet: Fleet
     reaper: Reaper
+    retention: Retention
     consumers: tuple[Consumer, ...]
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Sentences, each about something that this recorder leaves to a person."""
+        found = (self.reaper.alarm, self.retention.alarm)
+        return tuple(alarm for alarm in found if alarm)

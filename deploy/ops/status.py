@@ -213,4 +213,4 @@ def _processes(status: Status) -> list[str]:
 
 
 def _count(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+    return f"1 {thing}" if count == 1 else f"{f'{count:,}' if count else 'no'} {thing}s"

@@ -61,7 +61,7 @@ def state(recorder: Recorder) -> RecorderState:
         nats_connected=recorder.bus.is_connected,
         consumers=tuple(_consumer(recorder, consumer) for consumer in recorder.consumers),
         hosts=tuple(heartbeat.worker_id for heartbeat in recorder.fleet.roster.live()),
-        alarms=(alarm,) if (alarm := recorder.reaper.alarm) else (),
+        alarms=recorder.alarms,
     )
 
 

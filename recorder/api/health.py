@@ -34,8 +34,8 @@ async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
     recorder = call.recorder
     reason = why_no_history(recorder.consumers)
     checks = _stream_checks(recorder) | {"parked": await count_parked(recorder.store)}
-    if recorder.reaper.alarm:
-        checks["alarms"] = [recorder.reaper.alarm]
+    if recorder.alarms:
+        checks["alarms"] = recorder.alarms
     if call.query.purpose == "start":
         reason = reason or _why_no_start(recorder)
         checks["workers"] = [_worker_check(worker) for worker in recorder.fleet.roster.live()]

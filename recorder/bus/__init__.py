@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from recorder.bus.again import Again
 from recorder.bus.arrivals import Beat, Delivery, Notice
 from recorder.bus.buckets import Held
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
+from recorder.bus.room import Room
 
 __all__ = [
+    "Again",
     "AnswerTimedOut",
     "Beat",
     "Bus",
@@ -17,6 +20,7 @@ __all__ = [
     "Held",
     "NobodyAnswered",
     "Notice",
+    "Room",
     "StreamUnreachable",
     "connect",
 ]

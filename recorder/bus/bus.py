@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import msgspec
@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
+from recorder.bus.again import Again, publish_again
 from recorder.bus.arrivals import (
     MESSAGE_ID,
     UNREADABLE,
@@ -44,6 +45,7 @@ from recorder.bus.errors import (
     reaching,
     words,
 )
+from recorder.bus.room import Room, room_of
 from recorder.checkpoint import StreamFacts
 from schemas import codec, envelope, subjects
 from schemas.envelope import Event
@@ -141,6 +143,16 @@ class Bus:
             last=info.state.last_seq,
             message_id=message_id,
         )
+
+    async def room(self, stream: str) -> Room:
+        """How full a stream is, and who has read how much of it. Raises StreamUnreachable."""
+        with reaching():
+            return await room_of(self._js, stream)
+
+    async def purge(self, stream: str, before: int) -> None:
+        """Remove all messages before a position. Raises StreamUnreachable."""
+        with reaching():
+            await self._js.purge_stream(stream, seq=before)
 
     async def _find_message_id(self, stream: str, position: int) -> str | None:
         if not position:
@@ -284,6 +296,11 @@ class Bus:
         if (newest.headers or {}).get(MESSAGE_ID) != event_id:
             raise FactConflict
         return int(newest.seq or 0)
+
+    async def publish_again(self, messages: Sequence[Again]) -> None:
+        """Put back what a stream lost, at most 500 messages, in their order. Raises StreamUnreachable."""
+        with reaching():
+            await publish_again(self._client, self._js, messages)
 
     async def request(self, subject: str, body: bytes, timeout: float) -> Answer:
         """Ask a worker. Raises NobodyAnswered or AnswerTimedOut."""

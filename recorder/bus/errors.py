@@ -44,4 +44,6 @@ def reaching() -> Iterator[None]:
 
 def words(error: BaseException) -> str:
     """An error as one line for people."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error) or type(error).__name__

@@ -25,16 +25,20 @@ from msgspec import Struct
 
 from recorder.entries import Message
 from recorder.ops.decisions import foresee
-from recorder.ops.scratch import Scratch, make_scratch, reading
+from recorder.ops.scratch import Scratch, make_scratch, open_scratch, reading
 from recorder.projections import PROJECTIONS
+from schemas.problems import CannotStart
 
 T = TypeVar("T")
 
 LENGTH_BYTES = 4
 
 
-class FillingFailed(Exception):
+class FillingFailed(CannotStart):
     """The scratch could not be filled."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Is there room on its disk? Nothing was changed.")
 
 
 class _Batch(Struct, array_like=True):
@@ -95,7 +99,7 @@ class Filling:
 
 @asynccontextmanager
 async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIterator[Filling]:
-    """A new scratch, and the process that fills it, which is gone after the block.
+    """The process that fills a scratch, a new one where there is none; it is gone after the block.
 
     What operators decided about messages of these streams is taken over from the live database.
     """
@@ -154,12 +158,13 @@ def _messages(batch: _Batch) -> list[Message]:
 
 
 def main(file: Path, database: Path, streams: Sequence[str]) -> None:
-    """Fill a new scratch from standard input. What is wrong with single messages the recorder has told."""
+    """Fill a scratch from standard input. What is wrong with single messages the recorder has told."""
     silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(
         wrapper_class=silent, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
-    with make_scratch(file, PROJECTIONS) as scratch:
+    begin = open_scratch if file.exists() else make_scratch
+    with begin(file, PROJECTIONS) as scratch:
         with reading(database) as live:
             foresee(live, scratch, streams)
         _fill(scratch, sys.stdin.buffer, sys.stdout.buffer)

@@ -76,6 +76,8 @@ def _streams(facts: Facts) -> Found:
     for stream in facts.streams:
         if stream.state in _OF_STATE:
             code, sentence, hint = _OF_STATE[stream.state]
+            if stream.state == "rolled_back" and (stream.last or 0) >= (stream.tables_last or 0):
+                sentence = _REUSED  # and since then others were written
             yield _problem(code, sentence.format(stream=stream), hint)
         if stream.never_read:
             yield _problem(
@@ -89,6 +91,7 @@ def _streams(facts: Facts) -> Found:
 _WHERE_EXPIRED = (
     "They are lost here; another recorder may hold them. The runs concerned show holes."
 )
+_REUSED = "{stream.name} was rolled back: at {stream.tables_last:,} it holds another message than the tables."
 _OF_STATE = {
     "rolled_back": (
         "stream.rolled_back",

@@ -20,8 +20,10 @@ TRIES = 5  # sessions, one after another, that bring nothing
 
 
 class Replay:
-    """Reads one stream from its beginning. `position` is how far the scratch is, `read` how many messages
-    that were; `told` is called when they have changed.
+    """Reads one stream from its beginning, or on from `after`.
+
+    `position` is how far the scratch is, `read` how many messages that were; `told` is called when they
+    have changed.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Replay:
         filling: Filling,
         stream: str,
         facts: StreamFacts,
+        after: int,
         told: Callable[[], None],
     ) -> None:
         self._bus = bus
@@ -37,7 +40,7 @@ class Replay:
         self._told = told
         self.stream = stream
         self.facts = facts
-        self.position = facts.first - 1
+        self.position = max(after, facts.first - 1)
         self.read = 0
 
     async def until(self, target: int) -> None:
@@ -100,12 +103,16 @@ class Replays:
         self._replays: list[Replay] = []
 
     @classmethod
-    async def open(cls, bus: Bus, filling: Filling, tell: Tell) -> Replays:
-        """As the streams are now. Raises StreamUnreachable."""
+    async def open(
+        cls, bus: Bus, filling: Filling, tell: Tell, after: Mapping[str, int] | None = None
+    ) -> Replays:
+        """As the streams are now, after what the scratch has of them. Raises StreamUnreachable."""
         replays = cls(bus, tell)
         for stream in STREAMS:
             facts = await bus.stream_facts(stream, 0)
-            replays._replays.append(Replay(bus, filling, stream, facts, replays._told))
+            replays._replays.append(
+                Replay(bus, filling, stream, facts, (after or {}).get(stream, 0), replays._told)
+            )
         return replays
 
     @property

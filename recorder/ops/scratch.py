@@ -120,6 +120,12 @@ def checkpoints_of(connection: sqlite3.Connection) -> dict[str, Checkpoint]:
     }
 
 
+def checkpoints_in(file: Path) -> dict[str, Checkpoint]:
+    """The same of a file."""
+    with reading(file) as connection:
+        return checkpoints_of(connection)
+
+
 @contextmanager
 def alone(database: Path) -> Iterator[Path]:
     """Where a scratch of this database may be; one command at a time. Raises CannotStart."""

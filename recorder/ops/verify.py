@@ -9,7 +9,6 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from recorder import bus as buses
 from recorder.bus import Bus
 from recorder.ops import scratch
 from recorder.ops.decisions import catch_up
@@ -17,6 +16,7 @@ from recorder.ops.dump import Comparison, Difference, tables
 from recorder.ops.filling import Filling, filling
 from recorder.ops.judgement import Broken, broken_streams
 from recorder.ops.progress import Progress, Tell, silent
+from recorder.ops.reaching import reach
 from recorder.ops.replay import STREAMS, Replays
 from recorder.projections import PROJECTIONS
 from schemas import subjects
@@ -24,7 +24,7 @@ from schemas import subjects
 _BEGAN_BEFORE = "SELECT DISTINCT run_id FROM log WHERE stream = ? AND position < ?"
 
 
-class Verified(Struct, frozen=True, kw_only=True):
+class Verified(Struct, frozen=True, kw_only=True, rename="camel"):
     """`equal` over all that the streams still hold.
 
     `positions` is where both were, by stream; `events` how many messages were replayed, `rows` how many
@@ -45,7 +45,7 @@ class Verified(Struct, frozen=True, kw_only=True):
 async def verify(nats_url: str, database: Path, tell: Tell = silent) -> Verified:
     """Replay and compare, beside a recorder that runs or not.
 
-    Raises CannotStart, StreamUnreachable, FillingFailed.
+    Raises CannotStart, CannotReach where NATS or a stream cannot be reached.
     """
     since = time.perf_counter()
     with scratch.alone(database) as file, scratch.reading(database) as live:
@@ -58,7 +58,7 @@ async def verify(nats_url: str, database: Path, tell: Tell = silent) -> Verified
 async def _verify(
     nats_url: str, database: Path, live: sqlite3.Connection, file: Path, tell: Tell
 ) -> Verified:
-    async with buses.connect(nats_url, "runreel-verify") as bus:
+    async with reach(nats_url, "runreel-verify") as bus:
         if broken := await broken_streams(bus, scratch.checkpoints_of(live)):
             return Verified(broken=broken)
         async with filling(file, database, STREAMS) as filler:

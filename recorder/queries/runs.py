@@ -64,9 +64,14 @@ _ON_THE_PAGE = """
 created_at >= (SELECT CASE WHEN count(*) = ? THEN min(created_at) ELSE '' END FROM live)
 """
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT ?"
+# Whether it has ended may be among what waits.
+NOT_PARKED = """
+NOT EXISTS (SELECT 1 FROM quarantine INDEXED BY quarantine_parked
+            WHERE stream = 'RUNS' AND owner = runs.id AND NOT skipped)
+"""
 OPEN = f"""
 SELECT id, runtime_id, space_id FROM runs INDEXED BY runs_open
-WHERE finished_at IS NULL AND {RUN_SHOWN}
+WHERE finished_at IS NULL AND {RUN_SHOWN} AND {NOT_PARKED}
 """
 
 
@@ -139,7 +144,7 @@ async def find_course(store: Store, run_id: str) -> Course | None:
 
 
 async def list_open(store: Store) -> list[OpenRun]:
-    """Every run that has not ended."""
+    """Every run that has not ended, but for those that are parked."""
     return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 

@@ -20,10 +20,11 @@ def is_held(database: Path) -> bool:
     """
     try:
         inode = _lock_file(database).stat().st_ino
+        locks = LOCKS.read_text(encoding="ascii")
     except OSError:
         return False
     # 1: FLOCK  ADVISORY  WRITE 4711 fd:01:1573 0 EOF
-    lines = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
+    lines = [line.split() for line in locks.splitlines()]
     return any(
         line[1] == "FLOCK" and line[5].rpartition(":")[2] == str(inode)
         for line in lines

@@ -12,6 +12,7 @@ from tests.bench.figures import (
     page_load,
     recorder_rate,
     round_trip,
+    spooling,
     start,
     worker_rate,
 )
@@ -28,6 +29,7 @@ FIGURES: dict[str, Figure] = {
         event_page.FIGURE,
         memory.FIGURE,
         worker_rate.FIGURE,
+        spooling.FIGURE,
         recorder_rate.FIGURE,
     )
 }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from recorder import bus as recorder_bus
 from schemas import streams
+from schemas.settings import SPOOL_MAX_BYTES
 from worker.bus import PublishLink
-from worker.outbox import Outbox
+from worker.outbox import SEGMENT_BYTES, Outbox
 from worker.publisher import Publisher
+from worker.spool import Segment, Spool
 
 MIB = 1024 * 1024
 
@@ -22,10 +24,37 @@ async def make_stream(nats_url: str) -> None:
         await bus.ensure_stream(streams.runs_stream(max_age_days=1, max_bytes=1024 * MIB), 1)
 
 
+class Unwritten(Segment):
+    """A segment that takes lines and writes none."""
+
+    def append(self, line: bytes) -> int:
+        offset = self.size_bytes
+        self.size_bytes = offset + len(line)
+        return offset
+
+
+class MemorySpool(Spool):
+    """A spool that keeps nothing."""
+
+    def new_segment(self) -> Segment:
+        segment = super().new_segment()
+        return Unwritten(segment.path, segment.descriptor)
+
+
+def in_memory(directory: Path) -> Outbox:
+    """An outbox whose events are in memory alone; all else is as it is."""
+    spool = MemorySpool.open(directory, reserve_bytes=MIB)
+    return Outbox(
+        spool, limit_bytes=SPOOL_MAX_BYTES, segment_bytes=SEGMENT_BYTES, kept_bytes=SPOOL_MAX_BYTES
+    )
+
+
 @asynccontextmanager
-async def outbox_in(directory: Path) -> AsyncIterator[Outbox]:
+async def outbox_in(
+    directory: Path, make: Callable[[Path], Outbox] = Outbox.open
+) -> AsyncIterator[Outbox]:
     """An outbox with files of its own."""
-    outbox = Outbox.open(directory)
+    outbox = make(directory)
     try:
         yield outbox
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.readiness import http_objection, missing_sandbox, until_ready
+from deploy.readiness import http_objection, missing_sandbox, until_ready, worker_objection
 from deploy.supervisor import Keeper
 from schemas.problems import CannotStart
 from tests.deploy.children import REFUSES, WAITS, program
@@ -54,6 +54,23 @@ async def test_objection_is_in_the_servers_words(answer: httpx.Response, objecti
     transport = httpx.MockTransport(lambda request: answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         assert await http_objection(client, "/readyz") == objection
+
+
+@pytest.mark.parametrize(
+    ("status", "workers", "objection"),
+    [
+        (200, [{"workerId": "w"}], ""),
+        (503, [], "The stream RUNS was rolled back."),
+        (503, [{"workerId": "w"}], ""),
+    ],
+)
+async def test_worker_is_there_whatever_became_of_the_streams(
+    status: int, workers: list[object], objection: str
+) -> None:
+    body = {"reason": "The stream RUNS was rolled back.", "checks": {"workers": workers}}
+    transport = httpx.MockTransport(lambda request: httpx.Response(status, json=body))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert await worker_objection(client) == objection
 
 
 async def test_no_answer_is_an_objection() -> None:

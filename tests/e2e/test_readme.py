@@ -44,7 +44,12 @@ async def output_of(*command: str) -> str:
 
 
 def test_every_kind_of_block_is_known() -> None:
-    assert {block.language for block in fenced_blocks(README)} == {"sh", "text", "python"}
+    assert {block.language for block in fenced_blocks(README)} == {
+        "sh",
+        "text",
+        "python",
+        "console",
+    }
     assert len(PYTHON) == len(PYTHON_PRINTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,8 +70,7 @@ async def test_later_stream_or_bucket_is_refused(
     await js.add_stream(later)
     settings = settings_for(tmp_path, own_nats.url)
     with pytest.raises(CannotStart, match=f"{name.removeprefix('KV_')} on .* of format {version};"):
-        async with app.open_recorder(settings):
-            pass
+        await app.serve(settings, asyncio.Event())
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import pytest
 
 from recorder import app, quarantine
 from recorder.parts import Recorder
+from recorder.queries.runs import list_open
 from schemas import subjects
 from tests.recorder.conftest import until_startable
+from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
 from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
@@ -123,3 +125,20 @@ async def test_run_and_readiness_say_so(world: World) -> None:
     await world.skip()
     assert (await world.http.get(world.path))["parked"] is None
     assert (await world.http.get("/readyz"))["checks"]["parked"] == 0
+
+
+async def test_nobody_ends_a_parked_run_and_its_digest_comes_late(world: World) -> None:
+    await world.park()
+    await world.worker.end(world.run)
+    await world.worker.end(world.other)
+    await eventually(lambda: _has_digest(world, world.other))
+    assert await list_open(world.parts.store) == []
+    assert not await _has_digest(world, world.run)
+    await world.skip()
+    assert (await world.http.get(world.path))["status"] == "stopped"
+    await eventually(lambda: _has_digest(world, world.run))
+
+
+async def _has_digest(world: World, run: FakeRun) -> bool:
+    rows = await world.parts.store.rows("SELECT id FROM digests WHERE id = ?", (run.run_id,))
+    return bool(rows)

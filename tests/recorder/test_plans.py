@@ -12,9 +12,10 @@ from typing import Any, Literal
 import pytest
 from msgspec import structs
 
+from recorder import finaliser, retention
 from recorder.projections import PROJECTIONS
 from recorder.queries.events import EventFilter, Place, events_query
-from recorder.queries.runs import one_run
+from recorder.queries.runs import OPEN, RunFilter, one_run, page_query
 from recorder.store import Store, open_store
 
 ONE = EventFilter(
@@ -58,6 +59,14 @@ async def test_page_of_events(
         ], names
 
 
+SHOWN = [
+    "CORRELATED SCALAR SUBQUERY 2",
+    "SEARCH digests USING PRIMARY KEY (id=?)",
+    "SCALAR SUBQUERY 1",
+    "SEARCH checkpoints USING PRIMARY KEY (stream=?)",
+]
+
+
 async def test_run(store: Store) -> None:
     """By its key in each table that may know of it, and nothing is gone through but what that found."""
     steps = await plan(store, *one_run("r"))
@@ -70,6 +79,74 @@ async def test_run(store: Store) -> None:
         "SCAN one",
         "SEARCH quarantine USING INDEX quarantine_parked (stream=? AND owner=?) LEFT-JOIN",
     ]
+
+
+async def test_open_runs(store: Store) -> None:
+    steps = await plan(store, OPEN, ())
+    assert [step for step in steps if step.startswith(("SEARCH", "SCAN"))] == [
+        "SCAN runs USING INDEX runs_open",
+        "SEARCH digests USING PRIMARY KEY (id=?)",
+        "SEARCH checkpoints USING PRIMARY KEY (stream=?)",
+        "SEARCH quarantine USING INDEX quarantine_parked (stream=? AND owner=?)",
+    ]
+
+
+@pytest.mark.parametrize("after", [None, ("2026", "r")], ids=["from the newest", "after a cursor"])
+@pytest.mark.parametrize(
+    ("wanted", "index", "equal"),
+    [
+        (RunFilter(), "by_time", ""),
+        (RunFilter(space_id="s"), "by_space", "space_id=?"),
+        (RunFilter(runtime_id="t"), "by_runtime", "runtime_id=?"),
+        (RunFilter(status=["failed"]), "by_time", ""),
+    ],
+)
+async def test_page_of_runs(
+    store: Store, wanted: RunFilter, index: str, equal: str, after: tuple[str, str] | None
+) -> None:
+    """Runs along an index; of digests only what could stand on that page; what is sorted is that page."""
+    keyset = ["(created_at,id)<(?,?)"] if after else []
+    of_runs = " AND ".join([*filter(None, [equal]), *keyset])
+    of_digests = " AND ".join([*filter(None, [equal]), "created_at>?", *keyset])
+    found = await plan(store, *page_query(wanted, after, 50))
+    how = (
+        f"SEARCH runs USING INDEX runs_{index} ({of_runs})"
+        if of_runs
+        else f"SCAN runs USING INDEX runs_{index}"
+    )
+    assert [step for step in found if f"_{index}" in step] == [
+        how,
+        f"SEARCH digests USING INDEX digests_{index} ({of_digests})",
+    ]
+    assert {step for step in found if step.startswith("SCAN") and f"_{index}" not in step} == {
+        "SCAN live",
+        "SCAN (subquery-8)",
+    }
+
+
+async def test_page_of_active_runs(store: Store) -> None:
+    """They are few, and none of them is a digest."""
+    found = await plan(store, *page_query(RunFilter(status=["active"]), None, 50))
+    assert found == ["SCAN runs USING INDEX runs_open", *SHOWN]
+
+
+async def test_what_the_finaliser_and_retention_ask(store: Store) -> None:
+    [ended, *_] = await plan(store, finaliser.ENDED_AFTER, (1, 5, 100))
+    assert ended == ("SEARCH runs USING INDEX runs_by_end ((end_epoch,end_position)>(?,?))")
+    values = ("", 1, 5, 100)
+    steps = await plan(store, retention.ENDED, values)
+    assert steps[0] == "SEARCH runs USING INDEX runs_by_end (end_epoch=? AND end_position<?)"
+    assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")]
+    steps = await plan(store, retention.UNREADABLE, values)
+    assert steps[0] == ("SEARCH quarantine USING PRIMARY KEY (stream=? AND epoch=? AND position<?)")
+    steps = await plan(store, retention.HALF_GONE, ())
+    assert "SEARCH events USING PRIMARY KEY (run_id>?)" in steps
+    assert (await plan(store, retention.REMOVE_LOG, values))[0] == (
+        "SEARCH log USING INDEX sqlite_autoindex_log_2 (stream=? AND epoch=? AND position=?)"
+    )
+    assert (await plan(store, retention.REMOVE_EVENTS, values))[0] == (
+        "SEARCH events USING PRIMARY KEY (run_id=? AND epoch=? AND position=?)"
+    )
 
 
 async def test_plan_is_not_left_to_statistics(tmp_path: Path) -> None:

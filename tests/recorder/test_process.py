@@ -9,17 +9,21 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from recorder import app, consumer, fleet
+from recorder import app, cancelling, consumer, fleet
 from recorder.api import health
 from recorder.bus import Beat, Bus, connection
+from recorder.consumer import Consumer
 from recorder.entries import Message
+from recorder.fleet import Fleet
 from recorder.projector import Projector
+from recorder.reaper import Reaper
 from schemas import subjects
 from schemas.problems import CannotStart
 from schemas.settings import RecorderSettings
@@ -210,12 +214,46 @@ async def test_background_job_that_dies_is_told_by_name() -> None:
     async def die() -> None:
         raise RuntimeError("gone")
 
+    died: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
     with capture_logs() as logs:
-        async with app._in_background({"one": die(), "two": asyncio.sleep(60)}):
-            await asyncio.sleep(0.01)
+        async with app._in_background({"one": die(), "two": asyncio.sleep(60)}, died.set_result):
+            assert str(await died) == "gone"
     assert [(line["event"], line["job"]) for line in logs] == [
         ("recorder.background_job_died", "one")
     ]
+
+
+@pytest.mark.parametrize("job", [(Fleet, "watch"), (Consumer, "run"), (Reaper, "run")])
+async def test_recorder_without_one_of_its_jobs_drains_and_fails(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: tuple[type, str]
+) -> None:
+    async def die(_: object) -> None:
+        raise RuntimeError("gone")
+
+    monkeypatch.setattr(*job, die)
+    with pytest.raises(RuntimeError, match="gone"), capture_logs() as logs:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await app.serve(settings_for(tmp_path, own_nats.url), asyncio.Event())
+    assert "recorder.stopped" in [line["event"] for line in logs]
+
+
+async def test_background_job_that_swallows_its_cancellation_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `asyncio.wait_for` does when its time comes in the same turn of the loop."""
+    monkeypatch.setattr(cancelling, "AGAIN_SECONDS", 0.01)
+    rounds = 0
+
+    async def deaf() -> None:
+        nonlocal rounds
+        while rounds < 3:
+            with suppress(asyncio.CancelledError):
+                rounds += 1
+                await asyncio.sleep(60)
+
+    async with asyncio.timeout(LIMIT_SECONDS), app._in_background({"deaf": deaf()}, lambda _: None):
+        await asyncio.sleep(0.01)
+    assert rounds == 3
 
 
 async def test_heartbeat_of_a_dead_worker_is_no_readiness(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recorder import app, liveness, reaper
+from recorder import app, liveness, quarantine, reaper
 from recorder.bus import Beat, Bus
 from recorder.parts import Recorder
 from recorder.queries import events, runs
@@ -225,6 +225,24 @@ async def test_run_that_nobody_claims_is_ended(recorder: Recorder, own_nats: Nat
         await settled_and_looked(recorder)
         assert not await has_ended(recorder, claimed)
         assert not await has_ended(recorder, unreadable)
+
+
+async def test_parked_run_is_not_nobodys(recorder: Recorder, own_nats: NatsServer) -> None:
+    """Its end may be what could not be read, so nobody else writes one."""
+    async with fake_worker(own_nats.url, beat_seconds=BEAT_SECONDS) as worker:
+        run = FakeRun("w1", new_id(), new_id())
+        await worker.publish(run, run.launching(), run.ready())
+        subject = f"runs.{run.space_id}.{run.run_id}.w1.runtime.lifecycle"
+        await worker.publish_raw(subject, b"?", new_id())
+        await settled_and_looked(recorder)
+        await settled_and_looked(recorder)
+        assert not await has_ended(recorder, run)
+        assert await ends_in_stream(worker) == 0
+        [found] = await quarantine.find_all(recorder.store)
+        await quarantine.skip(
+            recorder.store, recorder.news, found.stream, found.epoch, found.position
+        )
+        await eventually(lambda: has_ended(recorder, run))
 
 
 async def test_claim_of_a_run_that_has_ended_is_only_taken_back(

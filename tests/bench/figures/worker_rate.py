@@ -72,14 +72,14 @@ async def _round(
     link: PublishLink, corpus: Corpus, place: Path, events: int
 ) -> tuple[float, float, float]:
     async with outbox_in(place / "whole") as outbox:
-        whole = await _whole(link, corpus, outbox, events)
+        whole = await to_the_stream(link, corpus, outbox, events)
     async with outbox_in(place / "halves") as outbox:
-        recording = await _recording(corpus, outbox, events)
+        recording = await to_the_outbox(corpus, outbox, events)
         publishing = await _publishing(link, outbox)
     return whole, recording, publishing
 
 
-async def _whole(link: PublishLink, corpus: Corpus, outbox: Outbox, events: int) -> float:
+async def to_the_stream(link: PublishLink, corpus: Corpus, outbox: Outbox, events: int) -> float:
     """Events a second from a tap to the stream, with the publisher beside it on the same loop."""
     replay = Replay(corpus, outbox)
     await replay.attach()
@@ -94,7 +94,7 @@ async def _whole(link: PublishLink, corpus: Corpus, outbox: Outbox, events: int)
         return replay.events / (time.perf_counter() - since)
 
 
-async def _recording(corpus: Corpus, outbox: Outbox, events: int) -> float:
+async def to_the_outbox(corpus: Corpus, outbox: Outbox, events: int) -> float:
     """Events a second from a tap to the outbox."""
     replay = Replay(corpus, outbox)
     await replay.attach()

@@ -23,6 +23,11 @@ class Done:
     err: str
 
     @property
+    def flat(self) -> str:
+        """What it printed, without the line breaks that a terminal's width makes."""
+        return " ".join(self.out.split())
+
+    @property
     def answer(self) -> Any:
         """What `--json` printed."""
         return json.loads(self.out)

@@ -1,0 +1,50 @@
+"""How full a stream is, and who has read how much of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from nats.js import JetStreamContext, api
+
+CONSUMERS_AT_ONCE = 256  # what the server answers with at most
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """`epoch` is the stream's creation in ms since 1970; `max_bytes` is 0 or less where there is no limit.
+
+    `ack_floors`: up to where each durable consumer has acknowledged everything, by name.
+    """
+
+    epoch: int
+    first: int
+    messages: int
+    bytes: int
+    max_bytes: int
+    ack_floors: dict[str, int]
+
+
+async def room_of(js: JetStreamContext, stream: str) -> Room:
+    """The stream as it is now."""
+    info = await js.stream_info(stream)
+    assert info.created is not None  # every server there is tells it
+    return Room(
+        epoch=round(info.created.timestamp() * 1000),
+        first=info.state.first_seq,
+        messages=info.state.messages,
+        bytes=info.state.bytes,
+        max_bytes=info.config.max_bytes or 0,
+        ack_floors={
+            str(each.config.durable_name): each.ack_floor.stream_seq if each.ack_floor else 0
+            for each in await _consumers(js, stream)
+            if each.config.durable_name
+        },
+    )
+
+
+async def _consumers(js: JetStreamContext, stream: str) -> list[api.ConsumerInfo]:
+    found = await js.consumers_info(stream)
+    while len(found) % CONSUMERS_AT_ONCE == 0 and found:
+        more = await js.consumers_info(stream, offset=len(found))
+        if not more:
+            break
+        found += more
+    return found

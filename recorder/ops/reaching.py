@@ -1,0 +1,25 @@
+"""A command's own connection to NATS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from recorder import bus as buses
+from recorder.bus import Bus, StreamUnreachable
+from schemas.problems import CannotReach
+
+CONNECT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def reach(nats_url: str, name: str) -> AsyncIterator[Bus]:
+    """A bus for this block. Raises CannotReach, also for a stream that cannot be read any further."""
+    async with buses.connect(nats_url, name, seconds=CONNECT_SECONDS) as bus:
+        try:
+            yield bus
+        except StreamUnreachable as error:
+            raise CannotReach(
+                f"The streams cannot be read: {error}.",
+                "Nothing was changed. `runreel status` may say why.",
+            ) from error

@@ -1,0 +1,174 @@
+"""Records streams of real runs for the corpus; what is released is never recorded anew.
+
+    python -m tests.contract.record DIRECTORY [NAME…]
+
+A new stream goes beside those that are there: give it a name of its own, then `python -m tests.contract.corpus`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.async_api import Error, async_playwright
+
+from deploy import first_run_tour
+from deploy.first_run_tour import STOPS
+from deploy.site import Site
+from recorder.entries import Message
+from schemas import subjects
+from schemas.envelope import Event
+from schemas.events.page import PageOpened
+from tests.contract.corpus import write
+from tests.support import recorder_spec as spec
+from tests.support.eventually import eventually
+from tests.support.faults.stream import nats_client, read_stream
+from tests.support.recorder_worker import FakeRun
+from tests.support.run import answer, create_runtime, start
+from tests.support.stack import Stack
+
+_FRAME = "a frame of another origin"
+Scene = Callable[[Stack], Awaitable[None]]
+
+
+async def a_tour(stack: Stack) -> None:
+    """A browser on the demo site: a redirect, errors, a popup, a download, a dialog."""
+    much_of_the_same = ("the front page", "a page that writes to the console", "a fetch", _FRAME)
+    stops = {name: stop for name, stop in STOPS.items() if name not in much_of_the_same}
+    run = await stack.run()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(first_run_tour, "STOPS", stops)
+        await first_run_tour.tour(run.connect_url, lambda _: None)
+    await run.stop()
+    await finalised(stack)
+
+
+async def a_launch_that_failed(stack: Stack) -> None:
+    """The browser's program ends at once."""
+    runtime = await create_runtime(stack.http)
+    await stack.http.post(f"/v1/runtimes/{runtime}/start")
+    await finalised(stack)
+
+
+async def a_host_that_came_back(stack: Stack) -> None:
+    """The worker is killed while it has a browser, and comes back."""
+    run = await stack.run()
+    await stack.kill("worker")
+    await run.ended()
+    await finalised(stack)
+
+
+async def odd_things(stack: Stack) -> None:
+    """A frame of another origin, a WebSocket that nobody answers, a page that crashes."""
+    run = await stack.run()
+    async with Site() as site, async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(run.connect_url)
+        page = await browser.contexts[0].new_page()
+        await STOPS[_FRAME](page, site)
+        await page.evaluate("new WebSocket(location.origin.replace('http', 'ws'))")
+        await run.event("network.websocket.closed")
+        with suppress(Error):
+            await page.goto("chrome://crash", timeout=5_000)
+        await run.event("page.crash")
+    await run.stop()
+    await finalised(stack)
+
+
+async def what_was_set_up(stack: Stack) -> None:
+    """Spaces and runtimes, with all that they may be given."""
+    space = await answer(stack.http, "POST", "/v1/spaces", json={"name": "Löwenzahn 🌼"})
+    await create_runtime(stack.http, spaceId=space["id"], metadata={"a": 1, "b": None, "c": True})
+    config = {"viewport": {"width": 800, "height": 600}, "locale": "de-DE", "userAgent": "x"}
+    await create_runtime(stack.http, name="everything", config=config)
+    await start(stack.http, await create_runtime(stack.http))
+
+
+SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
+    "tour": (a_tour, {}),
+    "launch-failed": (a_launch_that_failed, {"RUNREEL_CHROMIUM": "/bin/false"}),
+    "host-restarted": (a_host_that_came_back, {}),
+    "set-up": (what_was_set_up, {}),
+    "odd-things": (odd_things, {}),
+}
+FROM_THE_FUTURE = "from-the-future"
+
+
+async def finalised(stack: Stack) -> None:
+    """Until the one run there is has its digest."""
+
+    async def look() -> bool:
+        return any("finalised" in each.subject for each in await streams_of(stack))
+
+    await eventually(look)
+
+
+async def streams_of(stack: Stack) -> list[Message]:
+    """All that both hold."""
+    async with nats_client((stack.data / "nats" / "url").read_text().strip()) as client:
+        return [
+            message
+            for stream in (subjects.CONTROL, subjects.RUNS)
+            for message in await read_stream(client, stream)
+        ]
+
+
+def from_the_future() -> list[Message]:
+    """What a later worker may write, and what nobody should: of three runs, and one that names none."""
+    ahead, fine, broken = (FakeRun("w1", "s", f"runtime-{name}", f"run-{name}") for name in "abc")
+    unheard = fine.event("page.unheard.of", status="started")
+    events = [
+        ahead.launching(),
+        fine.launching(),
+        broken.launching(),
+        ahead.event(PageOpened(url="http://a/"), dataversion=99),
+        _with_more(fine),
+        unheard,
+        ahead.ended(),
+        unheard,
+        broken.event("page.opened"),
+        fine.ended(),
+    ]
+    messages = [spec.message(at, event) for at, event in enumerate(events, 1)]
+    bodies = [
+        (b"\xff", "runs.s.run-c.w1.x"),
+        (b"{}", "runs.s.x"),
+        (messages[1].body, "runs.s.run-c.w1.x"),
+    ]
+    return messages + [
+        spec.raw_message(at, subject, body) for at, (body, subject) in enumerate(bodies, 11)
+    ]
+
+
+def _with_more(run: FakeRun) -> Event:
+    """A field that nobody knows yet, in a body of today."""
+    data = msgspec.Raw(b'{"url":"http://a/","colour":"green"}')
+    return msgspec.structs.replace(run.event(PageOpened(url="")), data=data)
+
+
+async def record(name: str, directory: Path) -> None:
+    """Play a scene on a stack of its own, and write down both of its streams."""
+    if name == FROM_THE_FUTURE:
+        messages = from_the_future()
+    else:
+        scene, settings = SCENES[name]
+        with tempfile.TemporaryDirectory() as data:
+            async with Stack(Path(data), **settings) as stack:
+                await scene(stack)
+                messages = await streams_of(stack)
+    write(directory / f"{name}.jsonl", messages)
+
+
+async def main() -> None:
+    directory, names = Path(sys.argv[1]), sys.argv[2:] or [*SCENES, FROM_THE_FUTURE]
+    for name in names:
+        await record(name, directory)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

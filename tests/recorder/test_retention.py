@@ -1,0 +1,445 @@
+"""What leaves the stream and then the tables, and what is said of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import bctrl
+import pytest
+
+from recorder import finaliser, retention
+from recorder.admin.client import ask
+from recorder.admin.messages import SkipParked
+from recorder.bus import Room
+from recorder.queries.events import Place, event_cursor
+from recorder.retention import Purge, find_purge
+from recorder.store import Store
+from schemas.ends import BROWSER_CRASHED
+from schemas.events.page import PageOpened
+from tests.support.eventually import eventually
+from tests.support.nats_server import NatsServer
+from tests.support.recorder_running import KEY, MIB, Running, running, settings_for
+from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker
+
+
+def room(bytes: int, first: int = 1, **ack_floors: int) -> Room:
+    """A stream that may hold 1,000 bytes, in messages of 10."""
+    return Room(
+        epoch=1,
+        first=first,
+        messages=bytes // 10,
+        bytes=bytes,
+        max_bytes=1000,
+        ack_floors=ack_floors,
+    )
+
+
+def test_stream_that_is_not_nearly_full_is_left_alone() -> None:
+    assert find_purge(room(900), 90) is None
+    unlimited = Room(epoch=1, first=1, messages=9, bytes=9, max_bytes=-1, ack_floors={})
+    assert find_purge(unlimited, 9) is None
+
+
+def test_nearly_full_stream_is_purged_to_four_fifths() -> None:
+    assert find_purge(room(950), 95) == Purge(before=17, held_back_by=None)
+    assert find_purge(room(1000, first=501), 600) == Purge(before=522, held_back_by=None)
+
+
+def test_nothing_that_somebody_has_not_read_is_purged() -> None:
+    assert find_purge(room(950, r1=95, slow=3), 95) == Purge(before=4, held_back_by="slow")
+    assert find_purge(room(950, r1=95), 7) == Purge(before=8, held_back_by="this recorder")
+    assert find_purge(room(950, dead=0), 95) == Purge(before=1, held_back_by="dead")
+    assert find_purge(room(950, first=50, dead=7), 144) == Purge(before=50, held_back_by="dead")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROUND_SECONDS", 0.1)
+    monkeypatch.setattr(finaliser, "ROUND_SECONDS", 0.1)
+    monkeypatch.setattr(retention, "CHUNK", 7)
+
+
+@pytest.fixture
+async def recorder(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(settings_for(tmp_path, own_nats.url)) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+async def worker(recorder: Running, own_nats: NatsServer) -> AsyncIterator[FakeWorker]:
+    async with fake_worker(own_nats.url) as worker:
+        while (await recorder.http.get("/readyz", params={"for": "start"})).status_code != 200:
+            pass
+        yield worker
+
+
+async def started(recorder: Running, worker: FakeWorker, events: int = 0) -> FakeRun:
+    """A run of a runtime of its own, with so many events after the first two."""
+    runtime = await recorder.post("/v1/runtimes", {}, status=201)
+    answer = await recorder.post(f"/v1/runtimes/{runtime['id']}/start")
+    run = worker.runs[answer["runId"]]
+    await worker.publish(run, *[run.event(PageOpened(url="x")) for _ in range(events)])
+    return run
+
+
+async def finalised(recorder: Running, worker: FakeWorker, *runs: FakeRun) -> None:
+    """Until CONTROL has the digests of these runs."""
+
+    async def has_digests() -> bool:
+        info = await worker._js.stream_info("CONTROL", subjects_filter="control.*.run.*.finalised")
+        there = {subject.split(".")[3] for subject in info.state.subjects or {}}
+        return there >= {run.run_id for run in runs}
+
+    await eventually(has_digests)
+
+
+async def age(worker: FakeWorker, *, keep: int = 0) -> None:
+    """Let the stream drop all but its newest messages, as its age would."""
+    last = (await worker._js.stream_info("RUNS")).state.last_seq
+    await worker._js.purge_stream("RUNS", seq=last - keep + 1)
+
+
+async def has_left(recorder: Running, run: FakeRun) -> bool:
+    answer = await recorder.http.get(f"/v1/runs/{run.run_id}/events")
+    return answer.status_code == 410
+
+
+def beside(recorder: Running, sql: str, *values: object) -> list[Any]:
+    """The rows of a query, asked beside the recorder."""
+    file = Path(recorder.settings.database).as_uri()
+    with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def rows_of(recorder: Running, run: FakeRun) -> list[int]:
+    """How many rows the tables still have of a run: log, events, runs."""
+    tables = (
+        ("log", "run_id", "AND stream = 'RUNS'"),
+        ("events", "run_id", ""),
+        ("runs", "id", ""),
+    )
+    return [
+        len(beside(recorder, f"SELECT * FROM {table} WHERE {column} = ? {of_runs}", run.run_id))
+        for table, column, of_runs in tables
+    ]
+
+
+async def rows_become(recorder: Running, run: FakeRun, expected: list[int]) -> None:
+    await eventually(
+        lambda: rows_of(recorder, run) == expected, explain=lambda: rows_of(recorder, run)
+    )
+
+
+class _Reading:
+    """A look at the file from beside."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def count(self, what: str, run_id: str) -> int:
+        import sqlite3
+
+        connection = sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)
+        try:
+            [(count,)] = connection.execute(f"SELECT count(*) FROM {what}", (run_id,))
+        finally:
+            connection.close()
+        return int(count)
+
+
+async def test_run_is_told_the_same_once_its_events_have_left(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run = await started(recorder, worker, events=20)
+    await worker.publish(run, run.event(PageOpened(url="hole"), number=30))
+    await worker.end(run, BROWSER_CRASHED)
+    ended = await recorder.post(f"/v1/runs/{run.run_id}/wait")
+    assert ended["missing"] == [[23, 29]]
+    goes_on = await started(recorder, worker)
+    paths = (
+        f"/v1/runs/{run.run_id}",
+        f"/v1/runtimes/{run.runtime_id}",
+        f"/v1/runtimes/{run.runtime_id}/runs",
+        f"/v2/runtimes/{run.runtime_id}/runs",
+        "/v1/runs",
+        "/v1/runs?spaceId=default",
+        "/v1/runs?status=failed",
+    )
+    before = [await recorder.get(path) for path in paths]
+    await finalised(recorder, worker, run)
+    await age(worker)
+    await eventually(lambda: has_left(recorder, run))
+
+    await rows_become(recorder, run, [0, 0, 0])
+    assert [await recorder.get(path) for path in paths] == before
+    waited = await recorder.post(f"/v1/runs/{run.run_id}/wait")
+    assert (waited["waitStatus"], waited["failure"]) == ("completed", ended["failure"])
+    # What goes on stays, though nothing of it is on the stream.
+    assert len((await recorder.get(f"/v1/runs/{goes_on.run_id}/events"))["data"]) == 2
+    client = bctrl.Bctrl(api_key=KEY, base_url=recorder.url)
+    listed = await asyncio.to_thread(lambda: list(client.runs.iter(limit=1)))
+    assert [each["id"] for each in listed] == [goes_on.run_id, run.run_id]
+    assert (await asyncio.to_thread(client.runs.get, run.run_id))["status"] == "failed"
+
+
+async def test_run_with_a_message_on_the_stream_stays_whole(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run = await started(recorder, worker, events=5)
+    other = await started(recorder, worker)
+    await worker.end(other)
+    await worker.end(run)
+    await finalised(recorder, worker, run, other)
+    await age(worker, keep=1)
+    await eventually(lambda: has_left(recorder, other))
+    assert len((await recorder.get(f"/v1/runs/{run.run_id}/events"))["data"]) == 8
+
+
+async def refused(recorder: Running, path: str, **params: Any) -> dict[str, Any]:
+    answer = await recorder.http.get(path, params=params)
+    assert answer.status_code == 410, answer.text
+    body: dict[str, Any] = answer.json()
+    assert (body["code"], body["reasonClass"]) == ("cursor.expired", "not_found")
+    assert body["hint"]
+    return body
+
+
+async def test_events_that_have_left_are_not_an_empty_list(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run = await started(recorder, worker, events=5)
+    events = f"/v1/runs/{run.run_id}/events"
+    cursor = (await recorder.get(events, limit=2))["nextCursor"]
+    await worker.end(run)
+    await finalised(recorder, worker, run)
+    await age(worker)
+    await eventually(lambda: has_left(recorder, run))
+    for path in (events, f"{events}/stream"):
+        for params in ({}, {"cursor": cursor}):
+            body = await refused(recorder, path, **params)
+            assert body["error"] == "The events of this run were removed by retention."
+            assert body["details"] == {"firstCursor": None}
+    answer = await recorder.http.get(f"{events}/stream", headers={"last-event-id": cursor})
+    assert answer.status_code == 410
+    waited = await recorder.post(f"{events}/wait", {"timeoutMs": 20_000})
+    assert (waited["event"], waited["timedOut"], waited["runEnded"]) == (None, False, True)
+    await recorder.post(f"{events}/wait", {"cursor": cursor}, status=410)
+    assert (await recorder.http.get(events, params={"cursor": "x"})).status_code == 400
+
+
+async def test_cursor_before_the_first_event_there_is(own_nats: NatsServer, tmp_path: Path) -> None:
+    """A second recorder comes when the beginning of a run has left the stream."""
+    one = settings_for(tmp_path / "one", own_nats.url, recorder_id="one")
+    two = settings_for(tmp_path / "two", own_nats.url, recorder_id="two")
+    async with running(one) as first, fake_worker(own_nats.url) as worker:
+        run = await worker.open()
+        await worker.publish(run, *[run.event(PageOpened(url="x")) for _ in range(8)])
+        events = f"/v1/runs/{run.run_id}/events"
+
+        async def ten() -> bool:
+            answer = await first.http.get(events)
+            return answer.status_code == 200 and len(answer.json()["data"]) == 10
+
+        await eventually(ten)
+        early = (await first.get(events, limit=2))["nextCursor"]
+        just_before = (await first.get(events, limit=6))["nextCursor"]
+        await age(worker, keep=4)
+        async with running(two) as second:
+
+            async def four() -> list[Any]:
+                answer = await second.http.get(events)
+                return list(answer.json()["data"]) if answer.status_code == 200 else []
+
+            await eventually(four)
+            body = await refused(second, events, cursor=early)
+            assert body["error"] == "Events after this cursor were removed by retention."
+            streamed = await refused(second, f"{events}/stream", cursor=early)
+            assert streamed["details"] == body["details"]
+            again = await second.get(events, cursor=body["details"]["firstCursor"])
+            assert [event["sequence"] for event in again["data"]] == [7, 8, 9, 10]
+            assert (await second.get(events, cursor=just_before)) == again
+            assert (await second.get(f"/v1/runs/{run.run_id}"))["missing"] == [[1, 6]]
+            strange = event_cursor(run.run_id, Place(7, 8))
+            assert (await refused(second, events, cursor=strange))["details"] == body["details"]
+            whole = await first.get(events, cursor=early)
+            assert len(whole["data"]) == 8
+
+
+async def test_cursor_of_a_wait_is_good_before_anything_follows(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run = await started(recorder, worker)
+    events = f"/v1/runs/{run.run_id}/events"
+    await age(worker)
+    waited = await recorder.post(f"{events}/wait", {"timeoutMs": 0})
+    assert (await recorder.get(events, cursor=waited["cursor"]))["data"] == []
+    await worker.publish(run, run.event(PageOpened(url="next")))
+    again = await recorder.post(f"{events}/wait", {"cursor": waited["cursor"]})
+    assert again["event"]["data"] == {"url": "next"}
+
+
+async def test_removal_that_was_killed_is_finished(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(tmp_path, own_nats.url)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        run = await worker.open()
+        await worker.publish(run, *[run.event(PageOpened(url="x")) for _ in range(50)])
+        await worker.end(run)
+        await finalised(recorder, worker, run)
+        with monkeypatch.context() as broken:
+            broken.setattr(retention, "_remove_some", _fails)
+            await age(worker)
+            await eventually(lambda: has_left(recorder, run))  # nobody sees half of it
+            assert rows_of(recorder, run) == [53, 53, 0]
+            recorder.stop.set()
+    async with running(settings) as recorder:
+        await rows_become(recorder, run, [0, 0, 0])
+        assert (await recorder.get(f"/v1/runs/{run.run_id}"))["counts"]["events"] == 53
+
+
+def _fails(*_: object, **__: object) -> int:
+    raise RuntimeError("killed here")
+
+
+async def test_what_comes_late_after_its_run_has_left(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    """It is kept until it leaves too, and the run is what it was."""
+    run = await started(recorder, worker, events=5)
+    await worker.end(run)
+    await finalised(recorder, worker, run)
+    before = await recorder.post(f"/v1/runs/{run.run_id}/wait")
+    await age(worker)
+    await eventually(lambda: has_left(recorder, run))
+    await worker.publish(run, run.event(PageOpened(url="late")))
+
+    await rows_become(recorder, run, [1, 1, 1])
+    assert await recorder.post(f"/v1/runs/{run.run_id}/wait") == before
+    assert await has_left(recorder, run)
+    assert (await recorder.get("/v1/runs", status="active"))["data"] == []
+    [listed] = (await recorder.get("/v1/runs"))["data"]
+    assert listed["status"] == "stopped"
+    assert (await recorder.get(f"/v1/runtimes/{run.runtime_id}"))["status"] == "stopped"
+    await age(worker)
+
+    await rows_become(recorder, run, [0, 0, 0])
+
+
+async def test_parked_run_stays_and_what_names_nobody_leaves(
+    recorder: Running, worker: FakeWorker
+) -> None:
+    run, other = await started(recorder, worker), await started(recorder, worker)
+    await worker.end(run)
+    await worker.publish_raw(run.subject(run.event("late.x")), b"no event", "garbage-1")
+    await worker.publish_raw("runs.nobody", b"no event", "garbage-2")
+    await worker.end(other)
+    await finalised(recorder, worker, run, other)
+    await age(worker)
+    await eventually(lambda: has_left(recorder, other))
+
+    def unreadable() -> list[str]:
+        return [row[0] for row in beside(recorder, "SELECT owner FROM quarantine")]
+
+    await eventually(lambda: unreadable() == [run.run_id])
+    assert beside(recorder, "SELECT * FROM log WHERE subject = 'runs.nobody'") == []
+    assert rows_of(recorder, run) == [4, 3, 1]
+    assert len((await recorder.get(f"/v1/runs/{run.run_id}/events"))["data"]) == 3
+
+
+async def test_skipped_message_leaves_with_its_run(recorder: Running, worker: FakeWorker) -> None:
+    run = await started(recorder, worker)
+    await worker.publish_raw(run.subject(run.event("x")), b"no event", "garbage")
+    await worker.end(run)
+
+    def quarantined() -> list[Any]:
+        return beside(recorder, "SELECT stream, epoch, position FROM quarantine")
+
+    [(stream, epoch, position)] = await eventually(quarantined)
+    skip = SkipParked(stream=stream, epoch=epoch, position=position)
+    await ask(Path(recorder.settings.database), skip)
+    await finalised(recorder, worker, run)
+    await age(worker)
+    await rows_become(recorder, run, [0, 0, 0])
+    await eventually(lambda: quarantined() == [])
+
+
+async def test_full_stream_is_purged_by_bytes(own_nats: NatsServer, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, own_nats.url, runs_max_bytes=MIB)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        done = await worker.open()
+        await worker.end(done)
+        await finalised(recorder, worker, done)
+        run = await worker.open()
+        for _ in range(100):  # half as much again as the stream can hold
+            await worker.publish(run, *[run.event(PageOpened(url="x" * 15_000))])
+            await eventually(lambda: has_room(worker))
+        await eventually(lambda: has_left(recorder, done))
+        state = (await worker._js.stream_info("RUNS")).state
+        assert state.first_seq > 1
+        assert state.bytes > 0.5 * MIB
+        await worker.end(run)
+        ended = await recorder.post(f"/v1/runs/{run.run_id}/wait")
+        assert (ended["counts"]["events"], ended["missing"]) == (103, [])
+
+
+async def has_room(worker: FakeWorker) -> bool:
+    return (await worker._js.stream_info("RUNS")).state.bytes < 0.95 * MIB
+
+
+async def test_consumer_that_does_not_read_on_holds_the_purge_back(
+    own_nats: NatsServer, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, own_nats.url, runs_max_bytes=MIB)
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        await worker._js.add_consumer("RUNS", durable_name="downstream", ack_policy="explicit")
+        run = await worker.open()
+        events = [run.event(PageOpened(url="x" * 15_000)) for _ in range(63)]
+        await worker.publish(run, *events)
+
+        async def alarms() -> list[str]:
+            checks: dict[str, Any] = (await recorder.get("/readyz"))["checks"]
+            return list(checks.get("alarms", []))
+
+        [alarm] = await eventually(alarms)
+        assert "downstream has not read on" in alarm
+        assert (await worker._js.stream_info("RUNS")).state.first_seq == 1
+        await worker._js.delete_consumer("RUNS", "downstream")
+
+        async def is_quiet() -> bool:
+            return await alarms() == []
+
+        await eventually(is_quiet)
+        assert (await worker._js.stream_info("RUNS")).state.first_seq > 1
+
+
+async def test_chunks_are_small_and_others_write_in_between(
+    recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[bool] = []
+    write = Store.write
+
+    async def noting(store: Store, job: Any) -> Any:
+        jobs.append(getattr(job, "func", None) is retention._remove_some)
+        return await write(store, job)
+
+    monkeypatch.setattr(Store, "write", noting)
+    run = await started(recorder, worker, events=200)
+    other = await started(recorder, worker)
+    await worker.end(run)
+    await finalised(recorder, worker, run)
+
+    async def chatter() -> None:
+        while sum(jobs) < 203 / retention.CHUNK:
+            await worker.publish(other, other.event(PageOpened(url="x")))
+
+    await age(worker)
+    async with asyncio.timeout(20):
+        await chatter()
+    first = jobs.index(True)
+    assert not all(jobs[first:])
