@@ -44,6 +44,8 @@ OF_VERDICT: dict[Verdict, StreamState] = {
     Verdict.EXPIRED: "expired",
 }
 
+BROKEN = ("rolled_back", "made_anew")
+
 
 class Asked(Struct, frozen=True, kw_only=True):
     """Where to look. `database_expected`: it is said that one is here; `store_limit_bytes`: what the
@@ -234,7 +236,9 @@ def _state(name: str, here: _Here) -> StreamState:
     if here.state is None:
         return "starting" if here.recorder.running else "unread"
     states = {each.stream: each.state for each in here.consumers}
-    return states.get(name, "starting")
+    state = states.get(name, "starting")
+    # The stream is whole again, and the recorder will see it at its next look.
+    return "reconnecting" if state in BROKEN else state
 
 
 def _text(moment: datetime) -> str:

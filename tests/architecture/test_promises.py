@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
@@ -14,11 +13,8 @@ NAMED = [(promise, name) for promise, _, tests in ROWS for name in re.findall(r"
 
 
 def functions_of(path: str) -> set[str]:
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {
-        node.name for node in tree.body if isinstance(node, functions) and node.name[:5] == "test_"
-    }
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return set(re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE))
 
 
 def test_every_promise_is_held_by_a_test() -> None:

@@ -61,7 +61,6 @@ class Story:
             "parked": self._parked,
             "recorder-gone": self._recorder_gone,
             "nats-gone": self._nats_gone,
-            "all-back": self._all_back,
             "rolled-back": self._rolled_back,
         }
 
@@ -124,6 +123,7 @@ class Story:
 
     async def _rolled_back(self) -> None:
         """The files of the NATS server are replaced by those of before another run."""
+        await self._all_back()
         await self.stack.stop()
         shutil.copytree(self.stack.data / "nats" / "jetstream", self._older)
         await self.stack.start()
