@@ -1,12 +1,14 @@
 """What leaves: from RUNS by bytes (by age the server does it), and from the tables what has left RUNS.
 
 A run leaves the tables as a whole, once it has ended, has its digest, and none of its messages is on the stream any
-more: then a rebuild would not bring it back either. What never ended stays, and so does what is parked.
+more: then a rebuild would not bring it back either. What never ended stays, and so does what is parked, and what left
+the stream neither by age nor by bytes: of that this may be the last copy.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,24 +19,28 @@ from recorder.bus import Bus, Room, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.queries.runs import DIGEST_SHOWN, NOT_PARKED
 from recorder.store import Store, Transaction
+from recorder.store.writer import Job
 from schemas import subjects
+from schemas.times import rfc3339
 
 log = structlog.get_logger()
 
 ROUND_SECONDS = 10.0
 FULL = 0.9
 ENOUGH = 0.8
+MUCH = 0.6
 AT_ONCE = 100  # runs
-CHUNK = 1000  # events a transaction, each with its log row
+CHUNK = 500  # events a transaction, each with its log row
 
-# In all of these ?1 is a run, ?2 and ?3 are the epoch and first position that RUNS holds, ?4 is how many at most.
+# In all of these ?1 is a run, ?2 and ?3 are the epoch and first position that RUNS holds, ?4 is how many at most; of
+# runs that ended before ?5 it is known why they left.
 _NOTHING_ON_STREAM = """
 NOT EXISTS (SELECT 1 FROM events
             WHERE events.run_id = runs.id AND (events.epoch, events.position) >= (?2, ?3))
 """
 ENDED = f"""
 SELECT id FROM runs INDEXED BY runs_by_end
-WHERE finished_at IS NOT NULL AND end_epoch = ?2 AND end_position < ?3
+WHERE finished_at IS NOT NULL AND end_epoch = ?2 AND end_position < ?3 AND finished_at < ?5
   AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id)
   AND {NOT_PARKED} AND {_NOTHING_ON_STREAM}
 ORDER BY end_position LIMIT ?4
@@ -43,7 +49,8 @@ ORDER BY end_position LIMIT ?4
 LATE_ONLY = f"""
 SELECT id FROM runs INDEXED BY runs_open
 WHERE finished_at IS NULL
-  AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id AND {DIGEST_SHOWN})
+  AND EXISTS (SELECT 1 FROM digests
+              WHERE digests.id = runs.id AND digests.finished_at < ?5 AND {DIGEST_SHOWN})
   AND {NOT_PARKED} AND {_NOTHING_ON_STREAM} LIMIT ?4
 """
 # Runs whose rows were being removed when a recorder was killed. Goes from run to run, not from event to event.
@@ -73,6 +80,22 @@ WHERE run_id = ?1 AND (epoch, position) < (?2, ?3) ORDER BY epoch, position LIMI
 """
 REMOVE_LOG = f"DELETE FROM log WHERE stream = 'RUNS' AND (epoch, position) IN ({_OLDEST})"
 REMOVE_EVENTS = f"DELETE FROM events WHERE run_id = ?1 AND (epoch, position) IN ({_OLDEST})"
+
+
+ANY_TIME = "9999"
+
+
+def ended_before(room: Room, now_ns: int) -> str:
+    """Until when a run must have ended so that its messages may have left the stream. Pure.
+
+    By age: as long ago as the stream keeps them (RFC 3339). By bytes: at any time, while the stream is as full as a
+    purge leaves it. Who empties it by hand has told nobody that the tables should follow.
+    """
+    if room.max_bytes > 0 and room.bytes >= MUCH * room.max_bytes:
+        return ANY_TIME
+    if room.max_age_seconds <= 0:
+        return ""
+    return rfc3339(now_ns - int(room.max_age_seconds * 1e9))
 
 
 class Purge(Struct, frozen=True):
@@ -107,6 +130,7 @@ class Retention:
         self._store = store
         self._runs = runs
         self._half_gone_known = False
+        self._stays = False
         self.alarm: str | None = None
 
     async def run(self) -> None:
@@ -129,7 +153,8 @@ class Retention:
         if checkpoint is None or room.epoch != checkpoint.epoch:
             return
         await self._purge(room, find_purge(room, checkpoint.position))
-        await self._remove_what_has_left(room.epoch, min(room.first, checkpoint.position + 1))
+        first = min(room.first, checkpoint.position + 1)
+        await self._remove_what_has_left(room.epoch, first, ended_before(room, time.time_ns()))
 
     async def _purge(self, room: Room, purge: Purge | None) -> None:
         before, self.alarm = self.alarm, None
@@ -154,18 +179,25 @@ class Retention:
                 max_bytes=room.max_bytes,
             )
 
-    async def _remove_what_has_left(self, epoch: int, first: int) -> None:
+    async def _remove_what_has_left(self, epoch: int, first: int, before: str) -> None:
         if not self._half_gone_known:
             for row in await self._store.rows(HALF_GONE):
                 await self._remove_events(row["id"], epoch, first)
             self._half_gone_known = True
         for query in (ENDED, LATE_ONLY):
-            while rows := await self._store.rows(query, ("", epoch, first, AT_ONCE)):
+            while rows := await self._store.rows(query, ("", epoch, first, AT_ONCE, before)):
                 for row in rows:
                     await self._remove(row["id"], epoch, first)
+        await self._tell_what_stays(epoch, first)
         values = ("", epoch, first, CHUNK)
         while await self._store.rows(UNREADABLE, values):
-            await self._store.write(partial(_remove_unreadable, values=values))
+            await self._in_turn(partial(_remove_unreadable, values=values))
+
+    async def _tell_what_stays(self, epoch: int, first: int) -> None:
+        stays = bool(await self._store.rows(ENDED, ("", epoch, first, 1, ANY_TIME)))
+        if stays and not self._stays:
+            log.warning("retention.kept", code="stream.emptied", stream=subjects.RUNS, first=first)
+        self._stays = stays
 
     async def _remove(self, run_id: str, epoch: int, first: int) -> None:
         """The run first: from then on its digest is shown, and nobody sees half of its events."""
@@ -174,9 +206,16 @@ class Retention:
 
     async def _remove_events(self, run_id: str, epoch: int, first: int) -> None:
         removed, values = 0, (run_id, epoch, first, CHUNK)
-        while count := await self._store.write(partial(_remove_some, values=values)):
+        while count := await self._in_turn(partial(_remove_some, values=values)):
             removed += count
         log.info("retention.removed", code="run.removed", run_id=run_id, events=removed)
+
+    async def _in_turn(self, job: Job[int]) -> int:
+        """A transaction, and a pause as long as it took: at least half of the writing is for what comes in."""
+        since = time.monotonic()
+        count = await self._store.write(job)
+        await asyncio.sleep(time.monotonic() - since)
+        return count
 
 
 def _hide(transaction: Transaction, values: Sequence[object]) -> bool:
@@ -184,9 +223,10 @@ def _hide(transaction: Transaction, values: Sequence[object]) -> bool:
     return bool(transaction.rows(_HIDE, values))
 
 
-def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> None:
+def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> int:
     for statement in _REMOVE_UNREADABLE:
         transaction.execute(statement, values)
+    return 0
 
 
 def _remove_some(transaction: Transaction, values: Sequence[object]) -> int:

@@ -28,6 +28,7 @@ from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import CONTENT_TYPE, Event
 from schemas.problems import CannotStart, ServerError
 from schemas.requests import Answer, Claim, Heartbeat, Refused
+from schemas.streams import refuse_newer
 from worker.publisher import LinkDown, Lost, Message, Take
 
 log = structlog.get_logger(__name__)
@@ -204,9 +205,13 @@ class Bus:
                 return None
 
     async def _bucket(self, name: str) -> KeyValue:
+        """Raises CannotStart where it is of a later version."""
         if name not in self._buckets:
             try:
-                self._buckets[name] = await self._jetstream.key_value(name)
+                bucket = await self._jetstream.key_value(name)
+                status = await bucket.status()
+                refuse_newer(f"The bucket {name}", status.stream_info.config.metadata)
+                self._buckets[name] = bucket
             except BucketNotFoundError as error:
                 raise LinkDown(f"the bucket {name} is not there; a recorder makes it") from error
         return self._buckets[name]

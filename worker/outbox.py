@@ -71,6 +71,7 @@ class Outbox:
         self._segment: Segment | None = None
         self._reserve: Segment | None = None  # once last events are written to it
         self._aside: Segment | None = None
+        self._aside_count = 0
         self._last_order = 0
         self._waiting: dict[int, Entry] = {}  # by their order, which is how they come
         self._kept_room_bytes = kept_bytes
@@ -115,7 +116,7 @@ class Outbox:
     @property
     def set_aside_count(self) -> int:
         """How many events and lines wait in files of their own for a person to look at."""
-        return self._spool.unreadable + (self._aside.waiting if self._aside else 0)
+        return self._spool.unreadable + self._aside_count
 
     def put(self, subject: str, event_id: str, event: bytes, *, last: bool = False) -> Entry:
         """Append one event; it is on disk (in the sense of `write`) when this returns. Raises OSError.
@@ -149,8 +150,13 @@ class Outbox:
         """The stream has this event at that position."""
         if entry.position is not None:
             return
-        entry.position = position
+        self._let_go(entry, position)
         entry.segment.waiting -= 1
+        if entry.segment.waiting == 0:
+            self._drop_if_done(entry.segment)
+
+    def _let_go(self, entry: Entry, position: int) -> None:
+        entry.position = position
         del self._waiting[entry.order]
         self.waiting_bytes -= entry.size_bytes
         if entry.kept is not None:
@@ -159,8 +165,6 @@ class Outbox:
         for waiter in entry.waiters or ():
             if not waiter.done():
                 waiter.set_result(position)
-        if entry.segment.waiting == 0:
-            self._drop_if_done(entry.segment)
 
     async def acknowledged(self, entry: Entry) -> int:
         """Wait until the stream has the event; its position, or 0 when it was set aside."""
@@ -174,12 +178,22 @@ class Outbox:
     def set_aside(self, entry: Entry) -> Path:
         """Keep an event that the stream refuses for its own sake out of the others' way, until the next start.
 
-        The file it is in. Raises OSError, and then it waits as before.
+        The file it is in: one of its own, or its whole segment where the disk takes no more. Raises OSError when it
+        cannot be read, and then it waits as before.
         """
         subject, event = self.read(entry)
+        line = b"%s %s\n" % (subject.encode(), event)
+        self._aside_count += 1
+        try:
+            return self._move_aside(entry, line)
+        except OSError as error:
+            log.warning("outbox.set_aside_in_place", reason=str(error))
+            self._let_go(entry, 0)
+            return entry.segment.path
+
+    def _move_aside(self, entry: Entry, line: bytes) -> Path:
         if self._aside is None:
             self._aside = self._spool.new_aside()
-        line = b"%s %s\n" % (subject.encode(), event)
         self._aside.append(line)
         self._aside.waiting += 1
         self._room.used_bytes += len(line)

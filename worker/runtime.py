@@ -207,8 +207,10 @@ class Runtime:
             self._budget.told(suppressed)
 
     def _on_disk_refusal(self, error: OSError) -> None:
-        if self._end is None:
+        """Something that happened is not recorded: this run is not one that merely stopped."""
+        if self._end is None or self._end[0].status == "stopped":
             log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
+            self._end = ends.SPOOL_FULL, ""
         self._stop_for(ends.SPOOL_FULL)
 
     def new_client(self, user_agent: str) -> Client:
@@ -268,13 +270,13 @@ class Runtime:
             log.warning("runtime.not_flushed", run_id=self.log.run_id, reason=str(error))
 
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:
-        end, detail = self._end or self._end_by_itself(_how_it_ended(ended.result()))
+        self._end = self._end or self._end_by_itself(_how_it_ended(ended.result()))
         self._switchboard.hang_up()
         if self._tap is not None:
             self._tap.end()
         for client in list(self._clients):
-            client.go_away(end.message)
-        self._finish(end, detail)
+            client.go_away(self._end[0].message)
+        self._finish(*self._end)  # which the last words of tap and clients may have changed
 
     def _end_by_itself(self, how: str) -> tuple[End, str]:
         if self._launched:

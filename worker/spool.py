@@ -40,13 +40,12 @@ class SpoolFull(OSError):
 
 
 class Segment(Struct, eq=False):
-    """One file. `waiting` counts its events that are not acknowledged; `room_bytes` is how long it may become."""
+    """One file. `waiting` counts its events that are not acknowledged."""
 
     path: Path
     descriptor: int
     size_bytes: int = 0
     waiting: int = 0
-    room_bytes: int | None = None
 
     def append(self, line: bytes) -> int:
         """Write a line; its offset. Raises OSError, and then nothing of it is there."""
@@ -157,7 +156,7 @@ class Spool:
             os.close(descriptor)
             path.unlink()
             raise
-        self._reserve = Segment(path, descriptor, room_bytes=self.reserve_bytes)
+        self._reserve = Segment(path, descriptor)
 
     def take_reserve(self) -> Segment:
         """The reserve as a segment. Raises SpoolFull when it is used up already, OSError."""

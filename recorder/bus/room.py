@@ -9,7 +9,8 @@ CONSUMERS_AT_ONCE = 256  # what the server answers with at most
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """`epoch` is the stream's creation in ms since 1970; `max_bytes` is 0 or less where there is no limit.
+    """`epoch` is the stream's creation in ms since 1970; `max_bytes` and `max_age_seconds` are 0 or less where
+    there is no such limit.
 
     `ack_floors`: up to where each durable consumer has acknowledged everything, by name.
     """
@@ -19,6 +20,7 @@ class Room(Struct, frozen=True, kw_only=True):
     messages: int
     bytes: int
     max_bytes: int
+    max_age_seconds: float
     ack_floors: dict[str, int]
 
 
@@ -32,6 +34,7 @@ async def room_of(js: JetStreamContext, stream: str) -> Room:
         messages=info.state.messages,
         bytes=info.state.bytes,
         max_bytes=info.config.max_bytes or 0,
+        max_age_seconds=info.config.max_age or 0,
         ack_floors={
             str(each.config.durable_name): each.ack_floor.stream_seq if each.ack_floor else 0
             for each in await _consumers(js, stream)

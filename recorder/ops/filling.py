@@ -9,6 +9,7 @@ python -m recorder.ops.filling FILE DATABASE STREAM…
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -32,6 +33,8 @@ from schemas.problems import CannotStart
 T = TypeVar("T")
 
 LENGTH_BYTES = 4
+# A batch makes some ten thousand objects, none of them in a circle. By default they are gone through again and again.
+GARBAGE = 100_000
 
 
 class FillingFailed(CannotStart):
@@ -163,6 +166,7 @@ def main(file: Path, database: Path, streams: Sequence[str]) -> None:
     structlog.configure(
         wrapper_class=silent, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
+    gc.set_threshold(GARBAGE)
     begin = open_scratch if file.exists() else make_scratch
     with begin(file, PROJECTIONS) as scratch:
         with reading(database) as live:

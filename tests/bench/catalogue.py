@@ -10,7 +10,9 @@ from tests.bench.figures import (
     heavy_traffic,
     memory,
     page_load,
+    rebuild,
     recorder_rate,
+    restart,
     round_trip,
     spooling,
     start,
@@ -31,5 +33,7 @@ FIGURES: dict[str, Figure] = {
         worker_rate.FIGURE,
         spooling.FIGURE,
         recorder_rate.FIGURE,
+        rebuild.FIGURE,
+        restart.FIGURE,
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -82,15 +83,27 @@ class Api(Struct, frozen=True):
 @asynccontextmanager
 async def recorder_alone(directory: Path, database: Path | None = None) -> AsyncIterator[Api]:
     """NATS server and recorder; the database is a new one unless it is named."""
-    async with nats_server(directory / "nats") as nats_url:
-        port = free_port()
-        environment = dict(_environment(directory, nats_url, port))
-        if database is not None:
-            environment[variable("database")] = str(database)
-        command = module("deploy.cli", "recorder")
-        async with running(command, directory / "recorder.log", environment), _api(port) as http:
-            await until(lambda: _ready(http, "history"), "the recorder")
-            yield Api(port, nats_url, http)
+    async with (
+        nats_server(directory / "nats") as nats_url,
+        recorder_process(directory, nats_url, database) as (_, api),
+    ):
+        yield api
+
+
+@asynccontextmanager
+async def recorder_process(
+    directory: Path, nats_url: str, database: Path | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Api]]:
+    """A recorder, once it serves history."""
+    port = free_port()
+    environment = dict(_environment(directory, nats_url, port))
+    if database is not None:
+        environment[variable("database")] = str(database)
+    command = module("deploy.cli", "recorder")
+    log = directory / "recorder.log"
+    async with running(command, log, environment) as process, _api(port) as http:
+        await until(lambda: _ready(http, "history"), "the recorder")
+        yield process, Api(port, nats_url, http)
 
 
 @asynccontextmanager

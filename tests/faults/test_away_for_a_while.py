@@ -103,7 +103,7 @@ async def _new_runs(scene: Scene) -> list[Run]:
     runs = await scene.start_runs(BROWSERS)
     for run in runs:
         await count_on(run)
-    await scene.goes_on()
+    await scene.under_load()
     return runs
 
 
@@ -173,7 +173,7 @@ async def _begin(scene: Scene, lane: Lane) -> None:
         await _new_runs(scene)
     else:
         await scene.start_runs()
-        await scene.goes_on()
+        await scene.under_load()
 
 
 @pytest.fixture(scope="module")

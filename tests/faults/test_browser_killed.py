@@ -20,7 +20,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     async with Scene(tmp_path_factory.mktemp("browsers"), real_browsers=True) as scene:
         for run in await scene.start_runs(3):
             await count_on(run)
-        await scene.goes_on()
+        await scene.under_load()
         yield scene
 
 

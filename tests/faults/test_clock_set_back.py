@@ -15,7 +15,7 @@ HOUR_MS = 3_600_000
 async def test_clock_is_set_back_an_hour(tmp_path: Path) -> None:
     async with Scene(tmp_path) as scene:
         await scene.start_runs()
-        await scene.goes_on()
+        await scene.under_load()
         scene.worker.process.send(signal.SIGUSR1)
         await scene.goes_on()
         scene.recorder.process.send(signal.SIGUSR1)

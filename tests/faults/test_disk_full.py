@@ -20,7 +20,7 @@ async def test_disk_of_the_nats_server_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "nats") as disk:
         async with Scene(tmp_path) as scene:
             await scene.start_runs()
-            await scene.goes_on()
+            await scene.under_load()
             disk.fill(leave_kib=256)
             await _said(scene, "publisher.held_up")
             await asyncio.sleep(FULL_SECONDS)
@@ -37,7 +37,7 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "w1") as disk:
         async with Scene(tmp_path) as scene:
             runs = await scene.start_runs()
-            await scene.goes_on()
+            await scene.under_load()
             await scene.nats.kill()
             disk.fill(leave_kib=256)
             await _said(scene, "runtime.ended", len(runs))

@@ -15,7 +15,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     """One scene for all kills, one after the other: each must be borne by what the one before left."""
     async with Scene(tmp_path_factory.mktemp("killed")) as scene:
         await scene.start_runs()
-        await scene.goes_on()
+        await scene.under_load()
         yield scene
 
 

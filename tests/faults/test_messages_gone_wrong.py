@@ -32,7 +32,7 @@ GARBAGE = (b"", b"\xff\xfe", b"not json", b'{"id": ', b"[" * 100_000, b'{"id": "
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     async with Scene(tmp_path_factory.mktemp("messages")) as scene:
         await scene.start_runs()
-        await scene.goes_on()
+        await scene.under_load()
         yield scene
 
 

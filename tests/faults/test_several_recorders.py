@@ -19,7 +19,7 @@ async def test_recorders_that_died_or_came_late_answer_alike(tmp_path: Path) -> 
         for suffix in ("", "-wal", "-shm"):
             Path(f"{late.database}{suffix}").unlink(missing_ok=True)
         runs = await scene.start_runs()
-        await scene.goes_on()
+        await scene.under_load()
         await killed.process.kill()
         await scene.goes_on()
         for recorder in (killed, late):

@@ -9,10 +9,14 @@ from random import Random
 import msgspec
 import pytest
 
-from recorder import app, finaliser
+from recorder import app, finaliser, tails
+from recorder.api import events as api_events
 from recorder.checkpoint import Checkpoint
+from recorder.follow import Follower
+from recorder.news import News
 from recorder.projections import PROJECTIONS
 from recorder.queries import runs, runtimes
+from recorder.queries.events import BEGINNING, EventFilter
 from recorder.queries.runs import RunFilter
 from recorder.store import Store, Transaction, open_store
 from schemas import codec, subjects
@@ -301,3 +305,24 @@ async def test_digest_names_the_first_holes(store: Store, run: FakeRun) -> None:
     assert made.missing[:2] == [(1, 1), (3, 3)]
     assert (made.arrived, made.end_position) == (len(holes) + 1, len(holes) + 1)
     assert made.status == "stopped"
+
+
+async def test_stream_breaks_off_when_events_leave_before_its_reader(
+    store: Store, run: FakeRun
+) -> None:
+    """It tells no end, for that would say that all was told."""
+    count = 3 * tails.PAGE
+    await of_runs(store, [(run, run.event("x")) for _ in range(count)])
+    await of_runs(store, [(run, run.ended())], first=count + 1)
+    await control(store, on_control(digest(run, position=count + 1), run.space_id))
+    news = News()
+    follower = Follower(run.run_id, EventFilter(), BEGINNING, tails.Tails(store, news), news)
+    frames = api_events._frames(follower, run.run_id)
+    assert (await anext(frames)).count(b"event: run.event") == tails.PAGE
+
+    def leave(transaction: Transaction) -> None:
+        transaction.execute("DELETE FROM runs")
+        transaction.execute("DELETE FROM events")
+
+    await store.write(leave)
+    assert [frame async for frame in frames] == []

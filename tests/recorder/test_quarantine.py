@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from recorder import quarantine
 from recorder.entries import Message
 from recorder.news import News
+from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.quarantine import NotQuarantined
-from recorder.store import Store, open_store, parked
-from schemas import subjects
+from recorder.store import Store, migrations, open_store, parked
+from schemas import codec, subjects
 from schemas.envelope import Event
 from schemas.events.page import PageOpened
 from tests.support import recorder_spec as spec
@@ -218,3 +220,52 @@ async def test_retry_that_was_cut_off_goes_on_at_the_next_start(
     async with open_store(tmp_path / "x.db", STRICT) as store:
         rows: list[Any] = await store.rows(SEEN, (world.a.run_id,))
         assert [row[0] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_file_of_before_the_quarantine(tmp_path: Path) -> None:
+    """What it had passed over parks its run now, and that run's tables are made anew."""
+    run = FakeRun("w1", new_id(), new_id())
+    found: list[Event | bytes] = [run.launching(), b"?", run.ended()]
+    connection = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    for statement in migrations.MIGRATIONS[0]:
+        connection.execute(statement)
+    for position, event in enumerate(found, 1):
+        body = codec.encode_event(event) if isinstance(event, Event) else event
+        event_id = event.id if isinstance(event, Event) else None
+        subject, error = f"runs.{run.space_id}.{run.run_id}.w1.x", None if event_id else "why"
+        connection.execute(
+            "INSERT INTO log VALUES (NULL, 'RUNS', 1, ?, ?, ?, ?, ?, ?)",
+            (position, event_id, run.run_id, subject, body, error),
+        )
+    for projection in PROJECTIONS:
+        connection.execute("INSERT INTO projections VALUES (?, ?)", (projection.name, 1))
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    async with open_store(tmp_path / "x.db", PROJECTIONS) as store:
+        [parked] = await quarantine.find_all(store)
+        assert (parked.position, parked.waiting, parked.owner) == (2, 2, run.run_id)
+        [row] = await store.rows("SELECT status, events FROM runs")
+        assert (row["status"], row["events"]) == ("active", 1)
+
+
+async def test_each_parking_is_told(world: World) -> None:
+    with capture_logs() as logs:
+        await world.happen(world.a.launching(), b"?", b"??")
+    [line] = [each for each in logs if each["event"] == "projector.parked"]
+    assert (line["code"], line["owner"], line["position"]) == (
+        "event.unreadable",
+        world.a.run_id,
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [parked._WAITING, parked._UNPARK, parked._are_parked(3), parked._SKIPPED, parked._IS_THERE_ANY],
+)
+async def test_nothing_is_searched_through(world: World, sql: str) -> None:
+    values = ("x",) * sql.count("?")
+    rows = await world.store.rows(f"EXPLAIN QUERY PLAN {sql}", values)
+    steps = [row["detail"] for row in rows if row["detail"].startswith(("SCAN", "SEARCH"))]
+    assert steps
+    assert not any(step.startswith("SCAN") for step in steps if "CONSTANT" not in step), steps

@@ -11,16 +11,18 @@ from typing import Any
 
 import bctrl
 import pytest
+from msgspec import structs
 
 from recorder import finaliser, retention
 from recorder.admin.client import ask
 from recorder.admin.messages import SkipParked
 from recorder.bus import Room
 from recorder.queries.events import Place, event_cursor
-from recorder.retention import Purge, find_purge
+from recorder.retention import Purge, ended_before, find_purge
 from recorder.store import Store
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.page import PageOpened
+from schemas.streams import DAY_SECONDS
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import KEY, MIB, Running, running, settings_for
@@ -35,14 +37,14 @@ def room(bytes: int, first: int = 1, **ack_floors: int) -> Room:
         messages=bytes // 10,
         bytes=bytes,
         max_bytes=1000,
+        max_age_seconds=DAY_SECONDS,
         ack_floors=ack_floors,
     )
 
 
 def test_stream_that_is_not_nearly_full_is_left_alone() -> None:
     assert find_purge(room(900), 90) is None
-    unlimited = Room(epoch=1, first=1, messages=9, bytes=9, max_bytes=-1, ack_floors={})
-    assert find_purge(unlimited, 9) is None
+    assert find_purge(structs.replace(room(1000), max_bytes=-1), 100) is None
 
 
 def test_nearly_full_stream_is_purged_to_four_fifths() -> None:
@@ -57,11 +59,21 @@ def test_nothing_that_somebody_has_not_read_is_purged() -> None:
     assert find_purge(room(950, first=50, dead=7), 144) == Purge(before=50, held_back_by="dead")
 
 
+def test_run_leaves_by_age_or_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    now_ns = 1_800_000_000 * 10**9
+    assert ended_before(room(100), now_ns) == "2027-01-14T08:00:00.000Z"
+    assert ended_before(room(700), now_ns) == retention.ANY_TIME
+    for_ever = structs.replace(room(100), max_age_seconds=0)
+    assert ended_before(for_ever, now_ns) == ""
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(finaliser, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(retention, "CHUNK", 7)
+    monkeypatch.setattr(retention, "MUCH", 0.0)  # or it would have to be full, or a day to pass
 
 
 @pytest.fixture
@@ -367,6 +379,21 @@ async def test_skipped_message_leaves_with_its_run(recorder: Running, worker: Fa
     await age(worker)
     await rows_become(recorder, run, [0, 0, 0])
     await eventually(lambda: quarantined() == [])
+
+
+async def test_stream_that_was_emptied_by_hand_takes_nothing_along(
+    recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(retention, "ROUND_SECONDS", 0.1)
+    run, old = await started(recorder, worker), await started(recorder, worker)
+    await worker.end(run)
+    await worker.publish(old, structs.replace(old.ended(), time="2020-01-01T00:00:00.000Z"))
+    await finalised(recorder, worker, run, old)
+    await age(worker)
+    await eventually(lambda: has_left(recorder, old))
+    assert len((await recorder.get(f"/v1/runs/{run.run_id}/events"))["data"]) == 3
+    assert rows_of(recorder, run) == [3, 3, 1]
 
 
 async def test_full_stream_is_purged_by_bytes(own_nats: NatsServer, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from schemas.requests import RunStarted
+from schemas.streams import FORMAT_KEY
 from tests.support.eventually import eventually
 from tests.support.living import living
 from tests.support.nats_server import NatsServer
@@ -91,3 +92,14 @@ async def test_a_spool_of_a_later_version_is_refused_in_a_sentence(
     assert worker.process.returncode not in (0, None)
     assert "was written by a later version of Runreel" in " ".join(worker.said().split())
     assert "Traceback" not in worker.said()
+
+
+@pytest.mark.parametrize("bucket", ["workers", "claims"])
+async def test_bucket_of_a_later_version_is_refused(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, bucket: str
+) -> None:
+    made = (await fleet.jetstream.stream_info(f"KV_{bucket}")).config
+    await fleet.jetstream.update_stream(made.evolve(metadata={FORMAT_KEY: "2"}))
+    async with worker_process(server.url, tmp_path) as worker:
+        await eventually(lambda: worker.process.returncode is not None, 40, explain=worker.said)
+        assert f"The bucket {bucket} on the NATS server is of format 2" in worker.said()

@@ -125,5 +125,16 @@ async def test_the_disk_refuses_the_first_event_of_a_run(
         assert isinstance(again, RunStarted)
 
 
+async def test_heartbeats_count_what_could_not_be_read(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "0000000001.events").write_bytes(b"no event\nnor this\n")
+    async with serving(fleet, server.url, tmp_path):
+        beat = await fleet.heartbeat()
+        assert beat is not None
+        assert (beat.set_aside, beat.spool_bytes, beat.spool_full) == (2, 0, False)
+
+
 def no_space(*_: object, last: bool) -> None:
     raise OSError(28, "No space left on device")

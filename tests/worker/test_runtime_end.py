@@ -13,12 +13,13 @@ import pytest
 from schemas.codec import decode_event
 from schemas.ends import REQUESTED, SPOOL_FULL
 from tests.support.eventually import eventually
+from tests.support.faults.small_disk import small_disk
 from tests.support.living import living
 from tests.support.real_runtime import real_runtime
-from tests.support.small_disk import fill, small_disk
 from tests.support.worker_cdp import cdp_client
 from tests.support.worker_pages import Pages
 from worker import runtime as runtime_module
+from worker.budget import RunLimits
 from worker.outbox import Entry, Outbox
 from worker.run_log import RunLog
 from worker.runtime import LaunchFailed
@@ -109,10 +110,10 @@ async def test_stopped_twice_it_ends_once(tmp_path: Path) -> None:
 
 
 async def test_disk_full_in_the_middle_of_a_run(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "outbox", 8 * 1024 * 1024) as disk:
+    with small_disk(tmp_path / "outbox") as disk:
         async with real_runtime(tmp_path) as real, cdp_client(real.connect_url) as client:
             page = await client.new_page()
-            fill(disk)
+            disk.fill(leave_kib=0)
             flood = {"id": 99, "method": "Runtime.evaluate", "params": {"expression": FLOOD}}
             client.send(msgspec.json.encode(flood | {"sessionId": page.session}))
             await client.closed.wait()  # without an answer
@@ -123,6 +124,26 @@ async def test_disk_full_in_the_middle_of_a_run(tmp_path: Path) -> None:
             numbers = [event.number for event in real.events]
             assert numbers == list(range(1, len(numbers) + 1))
             assert not real.directory.exists()
+
+
+async def test_stopped_with_something_to_say_on_a_full_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was suppressed is told from the reserve too; what was not recorded makes it a failure."""
+    monkeypatch.setattr(runtime_module, "SUPPRESSED_TOLD_SECONDS", 3600)
+    async with real_runtime(tmp_path, limits=RunLimits(events=5)) as real:
+        async with cdp_client(real.connect_url) as client:
+            page = await client.new_page()
+            await page.evaluate("for (let i = 0; i < 100; i++) console.log('line ' + i)")
+            real.outbox._fill("this test says so")
+            await real.runtime.stop(REQUESTED)  # the end of the client's connection is not recorded
+        assert real.of("connection.closed") == []
+        (suppressed,) = [e for e in real.of("events.suppressed") if e["kind"] == "console.message"]
+        assert suppressed["count"] + len(real.of("console.message")) == 100
+        assert real.events[-1].type == "runtime.lifecycle"
+        assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.spool_full"
+        numbers = [event.number for event in real.events]
+        assert numbers == list(range(1, len(numbers) + 1))
 
 
 async def test_the_spool_is_full_while_the_browser_starts(

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from schemas import ends
 from schemas.codec import decode_event
-from tests.support.small_disk import empty, fill, small_disk
+from tests.support.faults.small_disk import SmallDisk, small_disk
 from tests.support.worker_events import new_log, say
 from worker.outbox import Outbox
 from worker.room import RESERVE_BYTES_A_PLACE, RESERVE_MARGIN_BYTES, reserve_bytes
@@ -22,9 +22,15 @@ LINE = "x" * 10_000
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk", 8 * MIB) as disk:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk") as disk:
         yield disk
+
+
+@pytest.fixture
+def on_it(disk: SmallDisk, tmp_path: Path) -> Path:
+    """Where an outbox on that disk is."""
+    return tmp_path / "disk" / "outbox"
 
 
 def say_until_refused(run_log: RunLog) -> OSError:
@@ -149,32 +155,31 @@ def test_what_was_left_fills_it_from_the_start(tmp_path: Path) -> None:
 # a real disk that is full
 
 
-def test_somebody_else_fills_the_disk(disk: Path) -> None:
-    outbox = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+def test_somebody_else_fills_the_disk(disk: SmallDisk, on_it: Path) -> None:
+    outbox = Outbox.open(on_it, limit_bytes=64 * MIB)
     run_log = new_log(outbox)
     say(run_log, LINE)
-    fill(disk)
+    disk.fill(leave_kib=0)
     assert not isinstance(say_until_refused(run_log), SpoolFull)  # the disk's own words
     last = run_log.last
     run_log.end(ends.SPOOL_FULL)
-    fill(disk)  # whatever came free meanwhile
     for number in range(20):  # what one run has taken of the reserve leaves room for the others
         new_log(outbox, run_id=f"run-{number}").end(ends.SPOOL_FULL)
     outbox.look_for_room()
     with pytest.raises(SpoolFull):
         say(new_log(outbox, run_id="later"), LINE)
-    empty(disk)
+    disk.free()
     outbox.look_for_room()
     assert not outbox.is_full
     say(new_log(outbox, run_id="later"), LINE)
     outbox.close()
-    again = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+    again = Outbox.open(on_it, limit_bytes=64 * MIB)
     assert again.left["run-1"].number == last + 1
     assert len(again) == last + 1 + 20 + 1
 
 
-def test_the_outbox_itself_fills_the_disk(disk: Path) -> None:
-    outbox = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+def test_the_outbox_itself_fills_the_disk(on_it: Path) -> None:
+    outbox = Outbox.open(on_it, limit_bytes=64 * MIB)
     run_log = new_log(outbox)
     say_until_refused(run_log)
     run_log.end(ends.SPOOL_FULL)
@@ -186,28 +191,46 @@ def test_the_outbox_itself_fills_the_disk(disk: Path) -> None:
     assert said > 500
 
 
-def test_the_disk_is_full_at_the_start(disk: Path) -> None:
-    first = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+def test_an_event_is_set_aside_on_a_full_disk(disk: SmallDisk, on_it: Path) -> None:
+    """It stays where it is, out of the others' way; without that, nothing could be sent to make room."""
+    outbox = Outbox.open(on_it, limit_bytes=64 * MIB)
+    one, two = say(new_log(outbox), LINE, LINE)
+    disk.fill(leave_kib=0)
+    path = outbox.set_aside(one)
+    assert path == on_it / "0000000001.events"
+    assert outbox.set_aside_count == 1
+    assert outbox.entries == [two]
+    outbox.acknowledge(two, 1)
+    outbox.close()
+    disk.free()
+    again = Outbox.open(on_it, limit_bytes=64 * MIB)
+    assert one.event_id in [entry.event_id for entry in again.entries]
+
+
+def test_the_disk_is_full_at_the_start(disk: SmallDisk, on_it: Path) -> None:
+    first = Outbox.open(on_it, limit_bytes=64 * MIB)
     say(new_log(first), LINE)
     first.close()
-    (disk / "outbox" / "reserve").unlink()
-    fill(disk)
+    (on_it / "reserve").unlink()
+    disk.fill(leave_kib=0)
     with capture_logs() as logs:
-        outbox = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+        outbox = Outbox.open(on_it, limit_bytes=64 * MIB)
     assert outbox.is_full
     assert any("reserve" in str(line.get("reason")) for line in logs)
-    assert not (disk / "outbox" / "reserve").exists()
+    assert not (on_it / "reserve").exists()
     with pytest.raises(SpoolFull):
         new_log(outbox).end(ends.HOST_RESTARTED)
-    empty(disk)
+    disk.free()
     outbox.look_for_room()
     new_log(outbox).end(ends.HOST_RESTARTED)
 
 
-def test_a_reserve_that_was_there_is_used_on_a_disk_that_is_full_at_the_start(disk: Path) -> None:
-    Outbox.open(disk / "outbox", limit_bytes=64 * MIB).close()
-    fill(disk)
-    outbox = Outbox.open(disk / "outbox", limit_bytes=64 * MIB)
+def test_a_reserve_that_was_there_is_used_on_a_disk_that_is_full_at_the_start(
+    disk: SmallDisk, on_it: Path
+) -> None:
+    Outbox.open(on_it, limit_bytes=64 * MIB).close()
+    disk.fill(leave_kib=0)
+    outbox = Outbox.open(on_it, limit_bytes=64 * MIB)
     run_log = new_log(outbox)
     say_until_refused(run_log)
     run_log.end(ends.SPOOL_FULL)

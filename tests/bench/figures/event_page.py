@@ -14,18 +14,14 @@ from recorder.projections import PROJECTIONS
 from recorder.queries.events import EventFilter, Place, event_cursor, list_events
 from recorder.store import open_store
 from tests.bench.big_log import EPOCH, BigLog, multiply, project
-from tests.bench.browser import prepare
-from tests.bench.corpus import Replay, record
 from tests.bench.figure import Bench, Figure, Row, Target, at_most, spread
-from tests.bench.publishing import outbox_in
+from tests.bench.filling import fill
 from tests.bench.stack import KEY, Api, recorder_alone
 
 SMALL = 50_000
 FIRST = 10_000
-RUNS = 10
 LIMIT = 100
 STRIDE = 7919  # a prime, so that runs far apart are read one after the other
-AT_A_TIME = 20  # events of a run that come in a row, as when several are active
 
 Ask = Callable[[str, str], Awaitable[int]]
 
@@ -75,7 +71,7 @@ async def _logs(bench: Bench) -> Logs:
     """Real events, then so many copies of them."""
     wanted = bench.count(5_000_000 if bench.full else 1_000_000, 100_000)
     outbox = bench.directory / "outbox"
-    await _fill(bench, outbox)
+    await fill(bench, outbox, FIRST)
     first = await project(outbox, bench.directory / "first.db")
     small = multiply(first, bench.directory / "small.db", SMALL // first.events, lambda _n: None)
     large = await asyncio.to_thread(
@@ -86,17 +82,6 @@ async def _logs(bench: Bench) -> Logs:
         lambda events: bench.progress(events, wanted),
     )
     return Logs(large, small)
-
-
-async def _fill(bench: Bench, outbox_directory: Path) -> None:
-    corpus = await record(prepare(bench.directory))
-    async with outbox_in(outbox_directory) as outbox:
-        replays = [Replay(corpus, outbox) for _ in range(RUNS)]
-        for replay in replays:
-            await replay.attach()
-        for _ in range(FIRST // RUNS // AT_A_TIME):
-            for replay in replays:
-                replay.feed(AT_A_TIME)
 
 
 async def _by_turns(

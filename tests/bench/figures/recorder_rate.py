@@ -13,15 +13,12 @@ from msgspec import Struct
 
 from recorder import bus as buses
 from tests.bench import firehose
-from tests.bench.browser import prepare
-from tests.bench.corpus import Replay, record
 from tests.bench.figure import Bench, Figure, Row, Target, at_least, spread
+from tests.bench.filling import RUNS, fill
 from tests.bench.nats_server import nats_server
 from tests.bench.orders import servant
-from tests.bench.publishing import make_stream, outbox_in
+from tests.bench.publishing import make_stream
 from tests.bench.recording import seconds_until
-
-RUNS = 10
 
 
 class Rates(Struct):
@@ -34,7 +31,7 @@ class Rates(Struct):
 async def measure(bench: Bench) -> list[Row]:
     """Each way by turns, each time with a server and a database of its own."""
     rounds = bench.count(5, 1)
-    events = await _fill(bench.directory / "outbox", bench, bench.count(20_000, 4000))
+    events = await fill(bench, bench.directory / "outbox", bench.count(20_000, 4000))
     waiting, live = Rates([], []), Rates([], [])
     for turn in range(rounds):
         for way, rates in ((_waiting, waiting), (_live, live)):
@@ -62,19 +59,6 @@ def _row(label: str, rates: Rates, events: int, note: str, *targets: Target) -> 
         targets=targets,
         note=f"{note}; live: publisher in atomic batches and server on the same cores",
     )
-
-
-async def _fill(outbox_directory: Path, bench: Bench, events: int) -> int:
-    """Real events of several runs, mixed; how many they became."""
-    corpus = await record(prepare(bench.directory))
-    async with outbox_in(outbox_directory) as outbox:
-        replays = [Replay(corpus, outbox) for _ in range(RUNS)]
-        for replay in replays:
-            await replay.attach()
-        for _ in range(events // RUNS // 20):
-            for replay in replays:
-                replay.feed(20)
-        return len(outbox)
 
 
 async def _waiting(outbox: Path, place: Path, events: int, project: bool) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,8 +32,8 @@ SECRET = "secret-for-faults-0123456789"
 MIB = 1024 * 1024
 READY_SECONDS = 60.0
 RUNS = 4
-# Of all runs together; the least that a fault has to be borne at is 300.
-EVENTS_PER_SECOND = 340
+LEAST_EVENTS_PER_SECOND = 300
+EVENTS_PER_SECOND = 340  # of all runs of one `start_runs` together
 RECORDER = "tests.support.faults.recorder_process"
 WORKER = "tests.support.faults.worker_process"
 
@@ -208,6 +209,15 @@ class Scene:
         """Wait until the workers have numbered so many more events."""
         before = self._count()
         await eventually(lambda: self._count() >= before + events, limit_s, explain=self.said)
+
+    async def under_load(self) -> None:
+        """Wait until the workers number at least 300 events a second, over a second."""
+        await eventually(self._is_under_load, READY_SECONDS, explain=self.said)
+
+    async def _is_under_load(self) -> bool:
+        before, since = self._count(), time.monotonic()
+        await asyncio.sleep(1)
+        return self._count() - before >= LEAST_EVENTS_PER_SECOND * (time.monotonic() - since)
 
     def _count(self) -> int:
         return sum(len(events) for events in self.numbered().values())
