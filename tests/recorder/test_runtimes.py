@@ -9,7 +9,7 @@ import pytest
 
 from recorder import fleet
 from schemas import codec, subjects
-from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED
+from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED, SPOOL_FULL
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import RuntimeHostUnavailable
 from schemas.requests import Claim, Refused, RunStarted, RunStopped, StartRun, StopRun
