@@ -135,7 +135,8 @@ def clock(reading: ClockReading | None) -> Check:
         round_trip_ns=reading.round_trip_ns,
     )
     way = "ahead of" if sample.ahead_ms > 0 else "behind"
-    off = f"{abs(sample.ahead_ms):,} ms {way}" if sample.ahead_ms else "the same as"
+    agrees = abs(sample.ahead_ms) <= sample.uncertainty_ms
+    off = "the same as" if agrees else f"{abs(sample.ahead_ms):,} ms {way}"
     found = f"{off} the stream's, ± {sample.uncertainty_ms} ms"
     if sample.is_large:
         advice = "Times of events are off by as much: have NTP or chrony set this clock."

@@ -26,6 +26,7 @@ _FIGURES = (
     (re.compile(r"[+-]?\d[\d,.]*"), "#"),
     (re.compile(r"# (?:B|kB|MB|GB)\b"), "# bytes"),
     (re.compile(r"# (?:ms|s|min|h|d)\b"), "# time"),
+    (re.compile(r"(?:the same as|# time (?:ahead of|behind)) the stream's"), "beside the stream's"),
     (re.compile(r" +"), " "),
 )
 # How many there are depends on a browser and a clock.
