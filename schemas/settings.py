@@ -13,12 +13,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .problems import CannotStart
+from .subjects import RECORDER
 from .types import whole
 
 PREFIX = "RUNREEL_"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Token = Annotated[str, Meta(pattern=whole(r"[a-z0-9_-]{1,64}"))]
+# In a subject `recorder` stands where else a worker's name does.
+WorkerId = Annotated[str, Meta(pattern=whole(rf"(?!{RECORDER}$)[a-z0-9_-]{{1,64}}"))]
 
 # So that eight runs that all flood fill half of the RUNS stream, and 10,000 lines in a second are all kept.
 RUN_EVENTS_PER_SECOND = 2000
@@ -61,7 +64,8 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     """A worker host."""
 
     worker_id: Annotated[
-        Token, Meta(description="The worker's name, unique in the fleet; a token of its subjects.")
+        WorkerId,
+        Meta(description="The worker's name, unique in the fleet; a token of its subjects."),
     ]
     capacity: Annotated[int, Meta(ge=1, le=1000, description="Runtimes at the same time.")] = 8
     host: Annotated[str, Meta(description="The address that CDP clients connect to.")] = "127.0.0.1"

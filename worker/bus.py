@@ -94,7 +94,7 @@ class Bus:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._client.close()
+        await _close(self._client)
 
     # requests
 
@@ -217,6 +217,13 @@ class Bus:
         return self._buckets[name]
 
 
+async def _close(client: Client) -> None:
+    """Whatever the connection has come to. One that broke just now says so as uvloop does, by a RuntimeError."""
+    with contextlib.suppress(LinkDown, RuntimeError), _as_link_down():
+        async with asyncio.timeout(CLOSE_SECONDS):  # a peer that stands still takes nothing
+            await client.close()
+
+
 @contextlib.contextmanager
 def _as_link_down() -> Iterator[None]:
     try:
@@ -329,9 +336,7 @@ class PublishLink:
         """Close the connection without sending what it held back."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(LinkDown), _as_link_down():
-                async with asyncio.timeout(CLOSE_SECONDS):  # a peer that stands still takes nothing
-                    await client.close()
+            await _close(client)
 
 
 def _commands(messages: Sequence[Message], reply: str) -> Iterator[bytes]:

@@ -32,6 +32,8 @@ PHASES = {
     "publishing": "Publishing back",
 }
 
+FEW = 10  # steps are no rows: their rate says nothing
+
 
 class Rate(Column):
     """`18,400/s`."""
@@ -63,7 +65,8 @@ def shown(call: Call) -> Iterator[Callable[[Step], None]]:
         if bars.tasks[-1].description != label:
             bars.update(task, visible=False)
             task = bars.add_task(label, total=step.of or None)
-        bars.update(task, completed=step.done, total=step.of or None, rate=step.rate)
+        rate = step.rate if step.of > FEW else 0.0
+        bars.update(task, completed=step.done, total=step.of or None, rate=rate)
 
     with bars:
         yield tell

@@ -70,7 +70,8 @@ async def connected(url: str, name: str, *, seconds: float) -> AsyncIterator[Cli
 
 
 async def _close(client: Client) -> None:
-    with suppress(*DOWN):  # the server has just gone: then nothing is left to be sent to it
+    # The server has just gone: then nothing is left to be sent to it. uvloop says that as a RuntimeError.
+    with suppress(*DOWN, RuntimeError):
         await client.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +13,23 @@ from recorder.checkpoint import Checkpoint
 from recorder.ops.scratch import checkpoints_of, reading
 from recorder.ops.status import Gap, Hole, Holes, Parked, ParkedMessage
 from recorder.store.migrations import MIGRATIONS
+from schemas import subjects
 from schemas.problems import CannotReach, CannotStart
 
 SHOWN = 5  # of a list that may be long: the newest, and how many there are
 
-_HOLES = """
-SELECT id, last_sequence - arrived AS missing FROM runs
-WHERE arrived < last_sequence ORDER BY created_at DESC LIMIT ?
+# Where the log does not begin with the stream (?1), a run's beginning may have left it before it was read:
+# then its first numbers are no hole.
+_HAS_HOLES = """
+arrived < last_sequence AND NOT (?1 AND last_sequence - arrived = (
+  SELECT min(sequence) - 1 FROM events WHERE run_id = runs.id AND source = 'worker'))
 """
-_ALL_HOLES = """
-SELECT count(*), coalesce(sum(last_sequence - arrived), 0) FROM runs WHERE arrived < last_sequence
+_HOLES = f"""
+SELECT id, last_sequence - arrived AS missing FROM runs
+WHERE {_HAS_HOLES} ORDER BY created_at DESC LIMIT ?2
+"""
+_ALL_HOLES = f"""
+SELECT count(*), coalesce(sum(last_sequence - arrived), 0) FROM runs WHERE {_HAS_HOLES}
 """
 _GAPS = """
 SELECT sequence + 1, next - 1
@@ -83,10 +90,11 @@ def look_if_there(database: Path) -> Tables | None:
     with looking_into(database) as connection:
         connection.execute("BEGIN")
         there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        progress = _progress(connection) if "checkpoints" in there else {}
         return Tables(
-            progress=_progress(connection) if "checkpoints" in there else {},
+            progress=progress,
             open_runs=_open_runs(connection) if "runs" in there else 0,
-            holes=_holes(connection) if {"runs", "events"} <= there else Holes(),
+            holes=_holes(connection, progress) if {"runs", "events"} <= there else Holes(),
             parked=parked_in(connection) if "quarantine" in there else Parked(),
         )
 
@@ -115,14 +123,15 @@ def _open_runs(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
-def _holes(connection: sqlite3.Connection) -> Holes:
-    runs, missing = connection.execute(_ALL_HOLES).fetchone()
+def _holes(connection: sqlite3.Connection, progress: Mapping[str, Progress]) -> Holes:
+    begun_late = subjects.RUNS in progress and (progress[subjects.RUNS].first or 1) > 1
+    runs, missing = connection.execute(_ALL_HOLES, (begun_late,)).fetchone()
     return Holes(
         runs=runs,
         missing=missing,
         first=tuple(
             Hole(run_id=row["id"], missing=row["missing"], gaps=_gaps(connection, row["id"]))
-            for row in connection.execute(_HOLES, (SHOWN,)).fetchall()
+            for row in connection.execute(_HOLES, (begun_late, SHOWN)).fetchall()
         ),
     )
 

@@ -22,7 +22,7 @@ from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import running, settings_for
 from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
 
-LOST_SECONDS = 2.0
+LOST_SECONDS = 3.0  # a busy machine may hold a beat back for a second or two
 BEAT_SECONDS = 0.1
 
 

@@ -98,6 +98,21 @@ async def test_holes_are_told_with_their_numbers(settings: RecorderSettings) -> 
     assert [(gap.first, gap.last) for gap in hole.gaps] == [(3, 3), (6, 8)]
 
 
+async def test_run_whose_beginning_had_left_the_stream_has_no_hole(
+    settings: RecorderSettings, tmp_path: Path
+) -> None:
+    async with running(settings), fake_worker(settings.nats_url) as worker:
+        run = await worker.open()
+        await worker.publish(run, *(run.event(page()) for _ in range(5)))
+        async with nats_client(settings.nats_url) as client:
+            await client.jetstream().purge_stream(subjects.RUNS, seq=4)
+        late = settings_for(tmp_path / "late", settings.nats_url, recorder_id="late")
+        async with running(late):
+            await eventually(lambda: _caught_up(late, 7))
+            await worker.publish(run, run.event(page(), 10))
+            await eventually(lambda: _missing(late, 5))
+
+
 async def _missing(settings: RecorderSettings, count: int) -> bool:
     status = await look(settings)
     return status.holes is not None and status.holes.missing == count

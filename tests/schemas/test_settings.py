@@ -50,6 +50,7 @@ def test_every_complaint_stands_in_one_message() -> None:
         ("RUNREEL_CAPACITY", "many"),
         ("RUNREEL_CAPACITY", ""),
         ("RUNREEL_GATEWAY_PORT", "-1"),
+        ("RUNREEL_WORKER_ID", "recorder"),  # who writes, in the subjects of a recorder's facts
         ("RUNREEL_WORKER_ID", "w.1"),
         ("RUNREEL_WORKER_ID", "w*"),
         ("RUNREEL_WORKER_ID", ">"),

@@ -20,12 +20,13 @@ async def measure(bench: Bench) -> list[Row]:
     rounds = bench.count(5, 1)
     wanted = bench.count(1_000_000 if bench.full else 200_000, 20_000)
     await fill(bench, bench.directory / "outbox", FIRST)
-    small = await project(bench.directory / "outbox", bench.directory / "small.db")
+    first = await project(bench.directory / "outbox", bench.directory / "first.db")
+    small = multiply(first, bench.directory / "small.db", 1, lambda _events: None)
     large = await asyncio.to_thread(
         multiply,
-        small,
+        first,
         bench.directory / "large.db",
-        wanted // small.events,
+        wanted // first.events,
         lambda events: bench.progress(events, wanted),
     )
     found: dict[str, list[float]] = {"small": [], "large": []}
