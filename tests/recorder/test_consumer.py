@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from recorder.admin import ask
+from recorder.admin.messages import RecorderState, State
 from recorder.bus import Delivery, Notice
 from recorder.pull import Pull, PullLost
 from schemas import subjects
@@ -165,3 +167,28 @@ async def test_lag_shows_in_consumer_info(own_nats: NatsServer, tmp_path: Path) 
         while info.ack_floor.stream_seq != position:
             info = await worker._js.consumer_info(subjects.RUNS, "r1")
         assert info.num_ack_pending == 0
+
+
+async def test_counts_what_the_stream_dropped_before_it_was_read(
+    own_nats: NatsServer, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, own_nats.url)
+    run = FakeRun("w1", new_id(), new_id())
+    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
+        position = await worker.publish(run, run.launching(), run.ready())
+        await recorder.http.get("/healthz", headers=at_least(position))
+    async with fake_worker(own_nats.url) as worker:
+        position = await worker.publish(run, *(run.event(PageOpened(url="")) for _ in range(9)))
+        await worker._js.purge_stream(subjects.RUNS, seq=position - 1)
+        async with running(settings) as recorder:
+            await recorder.http.get("/healthz", headers=at_least(position))
+            answer = await ask(Path(settings.database), State())
+    assert isinstance(answer, RecorderState)
+    assert {each.stream: each.never_read for each in answer.consumers} == {
+        subjects.CONTROL: 0,
+        subjects.RUNS: 7,
+    }
+
+
+def at_least(position: int) -> dict[str, str]:
+    return {"x-runreel-min-position": f"RUNS={position}"}
