@@ -21,6 +21,7 @@ from deploy.environment import read_environment, secrets_in, with_machine_defaul
 from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
 from deploy.help import Command, Group, Port
 from deploy.ops.doctor import doctor
+from deploy.ops.hosts import hosts
 from deploy.ops.log import log
 from deploy.ops.quarantine import quarantine
 from deploy.ops.rebuild import rebuild
@@ -162,7 +163,7 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
 
 
 cli.add_under("Processes", up, worker, recorder)
-cli.add_under("Operations", status, doctor, verify, rebuild, quarantine, log)
+cli.add_under("Operations", status, doctor, verify, rebuild, quarantine, log, hosts)
 
 
 def main() -> None:

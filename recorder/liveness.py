@@ -86,13 +86,14 @@ class Liveness:
             return Verdict()
         self._forget(holders)
         hosts = {*self._lives, *holders}
-        silent = {worker_id for worker_id in hosts if self._is_silent(worker_id)}
+        silent = {worker_id for worker_id in hosts if self.is_silent(worker_id)}
         candidates = tuple(sorted(silent.intersection(holders)))
         if len(silent) > 1 and len(silent) * ONE_IN > len(hosts):
             return Verdict(withheld=candidates, hosts=len(hosts))
         return Verdict(lost=candidates, hosts=len(hosts))
 
-    def _is_silent(self, worker_id: str) -> bool:
+    def is_silent(self, worker_id: str) -> bool:
+        """Whether nothing of a worker has changed for 15 s; what that means only `settled` tells."""
         life = self._lives.get(worker_id)
         return life is None or self._clock() - life.at >= LOST_SECONDS
 

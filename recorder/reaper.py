@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
+from recorder import liveness
 from recorder.bus import Bus, Held, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
@@ -19,7 +20,7 @@ from recorder.liveness import Liveness, Unclaimed, Verdict
 from recorder.queries.runs import OpenRun, find_course, list_open
 from recorder.store import Store
 from schemas.ends import HOST_LOST
-from schemas.problems import StorageUnavailable
+from schemas.problems import CannotStart, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -33,12 +34,12 @@ class Reaper:
     """`alarm` is a sentence while so many hosts seem lost that nothing is ended."""
 
     def __init__(
-        self, bus: Bus, store: Store, facts: Facts, liveness: Liveness, runs: Consumer, name: str
+        self, bus: Bus, store: Store, facts: Facts, judge: Liveness, runs: Consumer, name: str
     ) -> None:
         self._bus = bus
         self._store = store
         self._facts = facts
-        self._liveness = liveness
+        self._liveness = judge
         self._runs = runs
         self._name = name
         self._unclaimed = Unclaimed()
@@ -65,6 +66,31 @@ class Reaper:
                 log.exception("reaper.failed")
             await asyncio.sleep(ROUND_SECONDS)
 
+    async def runs_of(self, worker_id: str) -> list[OpenRun]:
+        """What a host holds that a person declares gone. Raises CannotStart while it may be alive.
+
+        Also StreamUnreachable.
+        """
+        if self._liveness.settled:
+            self._liveness.read(await self._bus.keys.find_beat(worker_id))
+        if not self._liveness.settled:
+            raise CannotStart(
+                f"Whether {worker_id} is alive cannot be told: NATS has not worked without a break for"
+                f" {liveness.LOST_SECONDS:.0f} s.",
+                "Try again in a moment; `runreel status` tells how NATS is.",
+            )
+        if not self._liveness.is_silent(worker_id):
+            raise CannotStart(
+                f"{worker_id} is alive: it beat within the last {liveness.LOST_SECONDS:.0f} s.",
+                "SIGTERM ends a worker's runs in order.",
+            )
+        return [run for run, _ in await self._held_by(worker_id)]
+
+    async def give_up(self, worker_id: str) -> list[OpenRun]:
+        """End what such a host held; those runs. Raises what `runs_of` does, and StorageUnavailable."""
+        await self.runs_of(worker_id)
+        return await self._end_all_of(worker_id)
+
     async def _round(self) -> None:
         if not self._liveness.settled:
             self._unclaimed.forget()
@@ -90,19 +116,27 @@ class Reaper:
             self._liveness.read(await self._bus.keys.find_beat(worker_id))
         return self._liveness.judge(self._holders)
 
-    async def _end_all_of(self, worker_id: str) -> None:
+    async def _end_all_of(self, worker_id: str) -> list[OpenRun]:
+        """Those that were ended: all, unless NATS went away meanwhile."""
+        theirs = await self._held_by(worker_id)
+        log.warning("fleet.host_lost", worker=worker_id, runs=len(theirs))
+        ended = []
+        for run, revision in theirs:
+            if not self._liveness.settled:
+                break
+            await self._end(run)
+            await self._bus.keys.release(run.runtime_id, revision)
+            ended.append(run)
+        return ended
+
+    async def _held_by(self, worker_id: str) -> list[tuple[OpenRun, int]]:
+        """A worker's runs, each with the revision of its claim."""
         claims = await self._bus.claims.read(afresh=True)
-        theirs = [
+        return [
             (OpenRun(held.claim.run_id, runtime_id, held.claim.space_id), held.revision)
             for runtime_id, held in claims.items()
             if held.claim is not None and held.claim.worker_id == worker_id
         ]
-        log.warning("fleet.host_lost", worker=worker_id, runs=len(theirs))
-        for run, revision in theirs:
-            if not self._liveness.settled:
-                return
-            await self._end(run)
-            await self._bus.keys.release(run.runtime_id, revision)
 
     async def _end_what_is_nobodys(
         self, open_runs: Iterable[OpenRun], claims: Mapping[str, Held]
@@ -131,7 +165,8 @@ class Reaper:
         if verdict.withheld:
             self.alarm = (
                 f"{len(verdict.withheld)} of {verdict.hosts} worker hosts seem lost at once, so none of"
-                " their runs is ended."
+                f" their runs is ended: {', '.join(verdict.withheld)}. If they are gone for good,"
+                " `runreel hosts give-up` ends them."
             )
         if self.alarm and not before:
             log.error("fleet.many_hosts_lost", workers=verdict.withheld, hosts=verdict.hosts)

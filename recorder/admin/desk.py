@@ -13,6 +13,8 @@ from recorder.admin.messages import (
     Adopted,
     Answer,
     ConsumerState,
+    GivenUp,
+    GiveUp,
     RecorderState,
     Refused,
     Request,
@@ -43,6 +45,10 @@ async def answer(recorder: Recorder, request: Request) -> Answer:
         case SkipParked(stream=stream, epoch=epoch, position=at):
             skipping = quarantine.skip(recorder.store, recorder.news, stream, epoch, at)
             return await _going_on(skipping)
+        case GiveUp(worker_id=worker_id, dry_run=dry_run):
+            reaper = recorder.reaper
+            runs = await (reaper.runs_of(worker_id) if dry_run else reaper.give_up(worker_id))
+            return GivenUp(runs=tuple(run.id for run in runs))
 
 
 async def _going_on(work: Coroutine[Any, Any, Outcome]) -> Answer:

@@ -44,7 +44,17 @@ class Adopt(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", 
     streams: tuple[str, ...]
 
 
-Request = State | RetryParked | SkipParked | Adopt
+class GiveUp(Struct, frozen=True, kw_only=True, rename="camel", tag_field="ask", tag="giveUp"):
+    """End the runs of a host that is gone for good. Answered with `GivenUp`.
+
+    With `dry_run` only say which.
+    """
+
+    worker_id: str
+    dry_run: bool = False
+
+
+Request = State | RetryParked | SkipParked | Adopt | GiveUp
 
 
 class ConsumerState(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -102,4 +112,10 @@ class Adopted(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answ
     paused_seconds: float
 
 
-Answer = RecorderState | Adopted | WentOn | Refused
+class GivenUp(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="givenUp"):
+    """The ids of the runs that were ended, or with a dry run would be."""
+
+    runs: tuple[str, ...]
+
+
+Answer = RecorderState | Adopted | WentOn | GivenUp | Refused

@@ -178,8 +178,9 @@ def main(kills: int, seed: int | None) -> None:
     console.print(f"{kills} misfortunes, seed {seed}, files in {directory}")
     try:
         events = asyncio.run(_all_chapters(kills, seed, directory, tell))
-    except AssertionError as error:
-        tell(f"NOT THERE: {error}")
+    except Exception as error:  # whatever it is, one wants to see it again
+        console.print_exception()
+        tell(f"NOT THERE: {type(error).__name__}: {error}")
         console.print(
             f"Again with: make faults N={kills} SEED={seed}. The files stand in {directory}."
         )

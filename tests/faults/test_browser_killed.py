@@ -9,7 +9,7 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.faults.browsers import browser_of, count_on
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 from tests.support.stack import alive
 
 pytestmark = pytest.mark.browser
@@ -29,9 +29,9 @@ async def test_chromium_is_killed(scene: Scene) -> None:
     chromium = browser_of(victim)
     family = [chromium, *chromium.children(recursive=True)]
     chromium.kill()
-    ended = await victim.ended()
+    ended = await victim.ended(PATIENCE_SECONDS)
     assert (ended["status"], ended["failure"]["code"]) == ("failed", "browser.crashed")
-    await eventually(lambda: not alive(family))
+    await eventually(lambda: not alive(family), PATIENCE_SECONDS)
     found = await everything_is_there(scene)
     assert found.ends == {victim.id: "browser.crashed"} | dict.fromkeys(run.id for run in others)
 
@@ -41,8 +41,8 @@ async def test_worker_with_browsers_is_killed(scene: Scene) -> None:
     assert len(going_on) == 2
     chromiums = [browser_of(run) for run in going_on]
     await scene.worker.process.kill()
-    await eventually(lambda: not alive(chromiums))
+    await eventually(lambda: not alive(chromiums), PATIENCE_SECONDS)
     await scene.worker.process.start()
     for run in going_on:
-        assert (await run.ended())["failure"]["code"] == "runtime.host_restarted"
+        assert (await run.ended(PATIENCE_SECONDS))["failure"]["code"] == "runtime.host_restarted"
     await everything_is_there(scene)

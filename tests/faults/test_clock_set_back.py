@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.eventually import eventually
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 
 HOUR_MS = 3_600_000
 
@@ -20,7 +20,7 @@ async def test_clock_is_set_back_an_hour(tmp_path: Path) -> None:
         await scene.goes_on()
         scene.recorder.process.send(signal.SIGUSR1)
         [after] = await scene.start_runs(1)
-        await eventually(lambda: _skew_is_an_hour(scene))
+        await eventually(lambda: _skew_is_an_hour(scene), PATIENCE_SECONDS)
         await scene.goes_on()
         before = scene.runs[0]
         for run in (before, after):

@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.ends import SPOOL_FULL
 from tests.support.eventually import eventually
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 from tests.support.faults.small_disk import small_disk
 from tests.support.run import Run, create_runtime
 
@@ -43,12 +43,12 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
             await _said(scene, "runtime.ended", len(runs))
             await scene.nats.start()
             for run in runs:
-                ended = await run.ended(60)
+                ended = await run.ended(PATIENCE_SECONDS)
                 assert (ended["status"], ended["missing"]) == ("failed", [])
                 assert ended["failure"]["code"] == SPOOL_FULL.code
             await everything_is_there(scene)
             disk.free()
-            after = await eventually(lambda: _started(scene))
+            after = await eventually(lambda: _started(scene), PATIENCE_SECONDS)
             await scene.goes_on(100)
             found = await everything_is_there(scene)
             assert found.ends[after.id] is None
@@ -57,7 +57,9 @@ async def test_disk_of_the_worker_is_full(tmp_path: Path) -> None:
 async def _said(scene: Scene, event: str, times: int = 1) -> None:
     """Wait until the worker's log has that event so often."""
     worker = scene.worker.process
-    await eventually(lambda: worker.times_said(event) >= times, 60, explain=worker.said)
+    await eventually(
+        lambda: worker.times_said(event) >= times, PATIENCE_SECONDS, explain=worker.said
+    )
 
 
 async def _started(scene: Scene) -> Run | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,20 @@ async def test_recorder_is_killed(scene: Scene) -> None:
     assert set(found.ends.values()) == {None}
 
 
+async def test_recorder_is_killed_between_two_statements(scene: Scene) -> None:
+    """At some statement of its writing, again and again. (`test_recorder_killed_in_a_batch` has each of them.)"""
+    process = scene.recorder.process
+    for statement in (41, 120, 257):
+        await process.kill()
+        process.arguments = [str(statement)]
+        await process.start()
+        assert await process.died() == -signal.SIGKILL
+    process.arguments = []
+    await process.start()
+    found = await everything_is_there(scene)
+    assert set(found.ends.values()) == {None}
+
+
 async def test_nats_server_is_killed(scene: Scene) -> None:
     await scene.nats.kill()
     await scene.goes_on()
@@ -39,7 +54,7 @@ async def test_worker_is_killed(scene: Scene) -> None:
     await scene.worker.process.kill()
     await scene.worker.process.start()
     for run in scene.runs:
-        ended = await run.ended()
+        ended = await run.ended(PATIENCE_SECONDS)
         assert (ended["status"], ended["missing"]) == ("failed", [])
         assert ended["failure"]["code"] == "runtime.host_restarted"
     found = await everything_is_there(scene)

@@ -19,7 +19,7 @@ from schemas.times import rfc3339
 from tests.support.eventually import eventually
 from tests.support.faults import tables
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 from tests.support.faults.stream import nats_client, publish, read_stream
 from tests.support.recorder_worker import FakeRun, new_id
 from tests.support.run import Run
@@ -113,15 +113,19 @@ async def _space_of(scene: Scene, run: Run) -> str:
 async def _others_go_on_without(scene: Scene, victim: Run, others: list[Run]) -> None:
     """The victim is in the quarantine and stands still; every other run's events go on to come."""
     file = scene.recorder.database
-    await eventually(lambda: any(each[3] == victim.id for each in tables.quarantined(file)))
-    before = tables.events_of_workers(file)
+    await eventually(lambda: _is_held_up(scene, victim), PATIENCE_SECONDS)
+    before = tables.arrived(file)
 
     def others_went_on() -> bool:
-        now = tables.events_of_workers(file)
-        return all(len(now[run.id]) > len(before[run.id]) + 20 for run in others)
+        now = tables.arrived(file)
+        return all(now[run.id] > before[run.id] + 20 for run in others)
 
-    await eventually(others_went_on)
-    assert len(tables.events_of_workers(file)[victim.id]) == len(before[victim.id])
+    await eventually(others_went_on, PATIENCE_SECONDS)
+    assert tables.arrived(file)[victim.id] == before[victim.id]
+
+
+def _is_held_up(scene: Scene, run: Run) -> bool:
+    return any(owner == run.id for *_, owner in tables.quarantined(scene.recorder.database))
 
 
 async def _skip_all(scene: Scene) -> int:

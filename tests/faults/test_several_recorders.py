@@ -9,7 +9,7 @@ from schemas import subjects
 from tests.support.eventually import eventually
 from tests.support.faults import tables
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Recorder, Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Recorder, Scene
 
 
 async def test_recorders_that_died_or_came_late_answer_alike(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ async def _level(scene: Scene) -> None:
         files = [recorder.database for recorder in scene.recorders]
         return {tuple(tables.position(file, stream) for stream in streams) for file in files}
 
-    await eventually(lambda: len(positions()) == 1, explain=positions)
+    await eventually(lambda: len(positions()) == 1, PATIENCE_SECONDS, explain=positions)
 
 
 async def _answers(scene: Scene, recorder: Recorder) -> dict[str, bytes]:

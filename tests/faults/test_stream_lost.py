@@ -10,7 +10,7 @@ from recorder.ops.repair import repair
 from schemas import subjects
 from tests.support.eventually import eventually
 from tests.support.faults.everything import everything_is_there
-from tests.support.faults.scene import Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Scene
 from tests.support.faults.stream import nats_client
 
 
@@ -47,7 +47,7 @@ async def test_stream_is_deleted_and_made_again(tmp_path: Path) -> None:
 
 async def _told_and_repaired(scene: Scene, state: str) -> None:
     """It is said what happened, history is served all the same; after `log repair` everything is there again."""
-    await eventually(lambda: _is_told(scene, state), 60)
+    await eventually(lambda: _is_told(scene, state), PATIENCE_SECONDS)
     shown = await scene.runs[0].events()
     await scene.goes_on()
     assert await scene.runs[0].events() == shown

@@ -108,3 +108,11 @@ async def test_errors_are_described(document: Any) -> None:
 
 async def test_all_references_lead_somewhere(document: Any) -> None:
     resolved(document, document["paths"])
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [("events", "get"), ("events/stream", "get"), ("events/wait", "post")]
+)
+async def test_events_that_have_left_are_described(document: Any, path: str, method: str) -> None:
+    operation = document["paths"][f"/v1/runs/{{runId}}/{path}"][method]
+    assert operation["responses"]["410"]["description"] == "cursor.expired"

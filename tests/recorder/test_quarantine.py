@@ -21,6 +21,7 @@ from recorder.store import Store, migrations, open_store, parked
 from schemas import codec, subjects
 from schemas.envelope import Event
 from schemas.events.page import PageOpened
+from schemas.events.space import SpaceCreated
 from tests.support import recorder_spec as spec
 from tests.support.recorder_watchful import LENIENT, SEEN, STRICT
 from tests.support.recorder_worker import FakeRun, new_id
@@ -269,3 +270,27 @@ async def test_nothing_is_searched_through(world: World, sql: str) -> None:
     steps = [row["detail"] for row in rows if row["detail"].startswith(("SCAN", "SEARCH"))]
     assert steps
     assert not any(step.startswith("SCAN") for step in steps if "CONSTANT" not in step), steps
+
+
+async def test_resource_on_control_parks_alone(world: World) -> None:
+    def made(position: int, space_id: str, body: bytes | None = None) -> Message:
+        data = msgspec.Raw(codec.encode(SpaceCreated(space_id=space_id, name=space_id)))
+        event = Event(
+            id=new_id(),
+            source="/recorders/r",
+            type="space.created",
+            time="t",
+            spaceid="s",
+            data=data,
+        )
+        subject = subjects.control_event("s", "space", space_id, "created")
+        body = body if body is not None else codec.encode_event(event)
+        return spec.raw_message(position, subject, body, stream=subjects.CONTROL)
+
+    await world.projector.apply([made(1, "a", b"?"), made(2, "a"), made(3, "b")])
+    [found] = await quarantine.find_all(world.store)
+    assert (found.stream, found.owner, found.waiting) == ("CONTROL", "space/a", 2)
+    assert [row["id"] for row in await world.store.rows("SELECT id FROM spaces")] == ["b"]
+    await quarantine.skip(world.store, world.news, found.stream, found.epoch, found.position)
+    rows = await world.store.rows("SELECT id FROM spaces ORDER BY id")
+    assert [row["id"] for row in rows] == ["a", "b"]

@@ -17,9 +17,12 @@ from recorder import finaliser, retention
 from recorder.admin.client import ask
 from recorder.admin.messages import SkipParked
 from recorder.bus import Room
+from recorder.ops.verify import verify
+from recorder.projections import PROJECTIONS
 from recorder.queries.events import Place, event_cursor
 from recorder.retention import Purge, ended_before, find_purge
 from recorder.store import Store
+from schemas import subjects
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.page import PageOpened
 from schemas.streams import DAY_SECONDS
@@ -68,6 +71,12 @@ def test_run_leaves_by_age_or_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended_before(for_ever, now_ns) == ""
 
 
+def test_every_table_of_runs_is_emptied() -> None:
+    """A new one must say in `retention` how its rows leave."""
+    made = {name for each in PROJECTIONS if each.stream == subjects.RUNS for name in each.tables}
+    assert made == {"runs", "events"}
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "ROUND_SECONDS", 0.1)
@@ -85,8 +94,12 @@ async def recorder(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Runnin
 @pytest.fixture
 async def worker(recorder: Running, own_nats: NatsServer) -> AsyncIterator[FakeWorker]:
     async with fake_worker(own_nats.url) as worker:
-        while (await recorder.http.get("/readyz", params={"for": "start"})).status_code != 200:
-            pass
+
+        async def is_seen() -> bool:
+            answer = await recorder.http.get("/readyz", params={"for": "start"})
+            return answer.status_code == 200
+
+        await eventually(is_seen)
         yield worker
 
 
@@ -164,6 +177,14 @@ class _Reading:
         return int(count)
 
 
+async def is_verified(recorder: Running) -> bool:
+    """Whether the tables are what the streams make, over all that those still hold."""
+    settings = recorder.settings
+    found = await verify(settings.nats_url, Path(settings.database))
+    assert found.difference is None
+    return found.equal
+
+
 async def test_run_is_told_the_same_once_its_events_have_left(
     recorder: Running, worker: FakeWorker
 ) -> None:
@@ -191,6 +212,7 @@ async def test_run_is_told_the_same_once_its_events_have_left(
     assert [await recorder.get(path) for path in paths] == before
     waited = await recorder.post(f"/v1/runs/{run.run_id}/wait")
     assert (waited["waitStatus"], waited["failure"]) == ("completed", ended["failure"])
+    assert await is_verified(recorder)
     # What goes on stays, though nothing of it is on the stream.
     assert len((await recorder.get(f"/v1/runs/{goes_on.run_id}/events"))["data"]) == 2
     client = bctrl.Bctrl(api_key=KEY, base_url=recorder.url)
@@ -338,6 +360,7 @@ async def test_what_comes_late_after_its_run_has_left(
     [listed] = (await recorder.get("/v1/runs"))["data"]
     assert listed["status"] == "stopped"
     assert (await recorder.get(f"/v1/runtimes/{run.runtime_id}"))["status"] == "stopped"
+    assert await is_verified(recorder)
     await age(worker)
 
     await rows_become(recorder, run, [0, 0, 0])

@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.processes import python, python_environment, tethered
 
 ROOT = Path(__file__).resolve().parents[3]
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 
 
 class Child:

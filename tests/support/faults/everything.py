@@ -11,11 +11,8 @@ from recorder.ops.verify import verify
 from schemas import subjects
 from tests.support.eventually import eventually
 from tests.support.faults import tables
-from tests.support.faults.scene import Recorder, Scene
+from tests.support.faults.scene import PATIENCE_SECONDS, Recorder, Scene
 from tests.support.faults.stream import nats_client, read_stream
-
-SHOWN_SECONDS = 60.0
-GOES_ON_SECONDS = 20.0
 
 Found = Mapping[str, Sequence[tuple[int, str]]]
 Numbered = Mapping[str, Mapping[int, str]]
@@ -98,7 +95,7 @@ def _first_out_of_order(numbers: Sequence[int]) -> str:
 async def _shown(recorder: Recorder, position: int) -> None:
     await eventually(
         lambda: tables.position(recorder.database, subjects.RUNS) >= position,
-        SHOWN_SECONDS,
+        PATIENCE_SECONDS,
         explain=lambda: (
             f"{recorder.name} is at {tables.position(recorder.database, subjects.RUNS)}, not {position}:"
             f" {recorder.process.said()}"
@@ -109,17 +106,17 @@ async def _shown(recorder: Recorder, position: int) -> None:
 async def _all_ended_or_going_on(scene: Scene) -> dict[str, str | None]:
     """How each run ended; one that has not must still bring events to the tables."""
     file = scene.recorder.database
-    before = tables.events_of_workers(file)
+    before = tables.arrived(file)
     ends = tables.ends(file)
     assert set(ends) >= {run.id for run in scene.runs}, "a run is not in the tables"
 
     def going_on() -> bool:
-        now, still = tables.events_of_workers(file), tables.ends(file)
+        now, still = tables.arrived(file), tables.ends(file)
         return all(
-            still[run_id] is not None or len(now[run_id]) > len(before[run_id])
+            still[run_id] is not None or now[run_id] > before[run_id]
             for run_id, code in ends.items()
             if code is None
         )
 
-    await eventually(going_on, GOES_ON_SECONDS, explain=lambda: (ends, scene.said()))
+    await eventually(going_on, PATIENCE_SECONDS, explain=lambda: (ends, scene.said()))
     return tables.ends(file)

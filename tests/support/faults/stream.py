@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from recorder.entries import Message
 
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 90.0
 REQUEST_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.1
 PIECE = 1000

@@ -47,6 +47,12 @@ def ends(file: Path) -> dict[str, str | None]:
         return dict(connection.execute("SELECT id, end_code FROM runs"))
 
 
+def arrived(file: Path) -> dict[str, int]:
+    """Of each run how many events of its worker are in the tables."""
+    with reading(file) as connection:
+        return dict(connection.execute("SELECT id, arrived FROM runs"))
+
+
 def ending_events(file: Path) -> list[tuple[str, str]]:
     """Run and event id of each event that says that a run has ended, in the order of the record."""
     sql = "SELECT run_id, id FROM events WHERE terminal ORDER BY epoch, position"
