@@ -14,6 +14,7 @@ from recorder.queries.runs import Course, find_course
 from recorder.roster import Roster
 from recorder.store import Store
 from schemas import codec, subjects
+from schemas.ends import SPOOL_FULL
 from schemas.problems import (
     Problem,
     RuntimeHostUnavailable,
@@ -115,7 +116,7 @@ class Fleet:
             return answer
         with suppress(StorageUnavailable):  # why it refused matters more
             await self._show(answer.position)
-        if isinstance(answer, Refused) and answer.code == RuntimeHostUnavailable.code:
+        if isinstance(answer, Refused) and _is_for_another(answer):
             log.info("fleet.refused", worker=worker_id, reason=answer.message)
             return None
         raise _why_not_started(answer)
@@ -167,6 +168,11 @@ def _not_in_time() -> Problem:
         "The worker has not finished starting the browser in time.",
         hint="It may still become active: look at the runtime again.",
     )
+
+
+def _is_for_another(answer: Refused) -> bool:
+    """Whether that worker has no room, and opened no run. Its heartbeat may not say so yet."""
+    return answer.position == 0 and answer.code in (RuntimeHostUnavailable.code, SPOOL_FULL.code)
 
 
 def _why_not_started(answer: Answer) -> Problem:

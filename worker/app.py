@@ -64,12 +64,13 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     if serving.done():
         serving.result()
     log.info("worker.draining")
-    serving.cancel()
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await host.drain()
     except TimeoutError:
         log.error("worker.drain_timed_out")
+    serving.cancel()
+    await host.leave()
     gateway.close()
 
 

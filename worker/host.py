@@ -114,14 +114,19 @@ class Host:
             self._bus.reconnected.clear()
 
     async def drain(self) -> None:
-        """Take nothing new, end every run, and wait until the stream has it all."""
+        """Take nothing new, end every run, and wait until the stream has it all.
+
+        `serve` should go on meanwhile: of a host that is silent, the runs would be ended as lost.
+        """
         self._draining = True
+        await self._beat()
         runtimes = list(self._runtimes.values())
-        await asyncio.gather(
-            self._bus.unregister(self._facts.worker_id),
-            *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
-        )
+        await asyncio.gather(*(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes))
         await self._background.finished()
+
+    async def leave(self) -> None:
+        """Take the heartbeat off, once nothing beats any more."""
+        await self._bus.unregister(self._facts.worker_id)
 
     # requests
 

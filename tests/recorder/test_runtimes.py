@@ -9,7 +9,7 @@ import pytest
 
 from recorder import fleet
 from schemas import codec, subjects
-from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED
+from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED, SPOOL_FULL
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import RuntimeHostUnavailable
 from schemas.requests import Claim, Refused, RunStarted, RunStopped, StartRun, StopRun
@@ -135,9 +135,11 @@ async def test_pages_hold_every_runtime_once_while_more_are_made(recorder: Runni
     assert seen == made[::-1]
 
 
-async def test_refused_by_the_only_worker(recorder: Running, worker: FakeWorker) -> None:
+@pytest.mark.parametrize("code", [RuntimeHostUnavailable.code, SPOOL_FULL.code])
+async def test_refused_by_the_only_worker(recorder: Running, worker: FakeWorker, code: str) -> None:
+    """Another one would have been asked; there is none."""
     runtime = await create(recorder)
-    worker.refuse_with = Refused(code=RuntimeHostUnavailable.code, message="full")
+    worker.refuse_with = Refused(code=code, message="full")
     try:
         answer = await recorder.http.post(f"/v1/runtimes/{runtime['id']}/start")
     finally:
@@ -145,6 +147,7 @@ async def test_refused_by_the_only_worker(recorder: Running, worker: FakeWorker)
     assert answer.status_code == 503
     assert answer.json()["code"] == "runtime.host_unavailable"
     assert answer.json()["hint"]
+    assert not answer.json().get("details")
 
 
 async def test_browser_that_does_not_launch(recorder: Running, worker: FakeWorker) -> None:
