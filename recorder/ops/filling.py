@@ -13,7 +13,7 @@ import gc
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,9 +25,11 @@ import structlog
 from msgspec import Struct
 
 from recorder.entries import Message
+from recorder.ops import scratch as scratches
 from recorder.ops.decisions import foresee
-from recorder.ops.scratch import Scratch, make_scratch, open_scratch, reading
+from recorder.ops.scratch import Scratch, make_scratch, open_scratch
 from recorder.projections import PROJECTIONS
+from recorder.store.store import SWITCH_SECONDS
 from schemas.problems import CannotStart
 
 T = TypeVar("T")
@@ -57,43 +59,42 @@ _decoder = msgspec.msgpack.Decoder(_Batch)
 class Filling:
     """The parent's side. Batches are projected in the order of the calls.
 
-    A thread writes and waits: on the event loop a frame would go over in pieces of a pipe's size, each
-    after a turn of a loop that is busy with the next messages.
+    Threads write and read: on the event loop a frame would go over in pieces of a pipe's size, each after
+    a turn of a loop that is busy with the next messages. The next frame is under way before the answer to
+    the one before is read, so that the other process does not wait for us.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], thread: Executor) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], writing: Executor, reading: Executor
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
         self._batches = process.stdin
         self._answers = process.stdout
-        self._thread = thread
+        self._writing = writing
+        self._reading = reading
 
     async def apply(self, messages: Sequence[Message]) -> None:
         """Project one stream's messages; done when this returns. Raises FillingFailed."""
         first = messages[0]
         rows = [(each.position, each.subject, each.body, each.message_id) for each in messages]
         batch = _encoder.encode(_Batch(first.stream, first.epoch, rows))
-        answer = await self._on_thread(self._exchange, batch)
+        loop = asyncio.get_running_loop()
+        written = loop.run_in_executor(self._writing, _write_frame, self._batches, batch)
+        answered = loop.run_in_executor(self._reading, _read_frame, self._answers)
+        try:
+            _, answer = await asyncio.gather(written, answered)
+        except (EOFError, OSError) as error:
+            raise FillingFailed("The process that fills the scratch database ended.") from error
         if answer:
             raise FillingFailed(answer.decode())
 
     async def finish(self) -> None:
         """Close the file; others may read it then. Raises FillingFailed."""
-        await self._on_thread(self._end)
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._end)
         if self._process.returncode:
             raise FillingFailed("The scratch database could not be closed.")
-
-    async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
-
-    def _exchange(self, batch: bytes) -> bytes:
-        try:
-            self._batches.write(_frame(batch))
-            self._batches.flush()
-            return _read_frame(self._answers)
-        except (EOFError, OSError) as error:
-            raise FillingFailed("The process that fills the scratch database ended.") from error
 
     def _end(self) -> None:
         self._batches.close()
@@ -106,16 +107,23 @@ async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIt
 
     What operators decided about messages of these streams is taken over from the live database.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)  # else our threads wait 5 ms for a loop that is busy
     arguments = [str(file), str(database), *streams]
     command = [sys.executable, "-m", "recorder.ops.filling", *arguments]
     with (
-        ThreadPoolExecutor(1, "filling") as thread,
+        ThreadPoolExecutor(1, "batches") as writing,
+        ThreadPoolExecutor(1, "answers") as reading,
         subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
     ):
         try:
-            yield Filling(process, thread)
+            yield Filling(process, writing, reading)
         finally:
             process.kill()  # does nothing to one that has finished
+
+
+def _write_frame(sink: IO[bytes], body: bytes) -> None:
+    sink.write(_frame(body))
+    sink.flush()
 
 
 def _read_frame(source: IO[bytes]) -> bytes:
@@ -142,8 +150,7 @@ def _fill(scratch: Scratch, batches: IO[bytes], answers: IO[bytes]) -> None:
             answer = b""
         except Exception as error:  # told to the parent, who gives up
             answer = f"{type(error).__name__}: {error}".encode()
-        answers.write(_frame(answer))
-        answers.flush()
+        _write_frame(answers, answer)
 
 
 def _messages(batch: _Batch) -> list[Message]:
@@ -169,7 +176,7 @@ def main(file: Path, database: Path, streams: Sequence[str]) -> None:
     gc.set_threshold(GARBAGE)
     begin = open_scratch if file.exists() else make_scratch
     with begin(file, PROJECTIONS) as scratch:
-        with reading(database) as live:
+        with scratches.reading(database) as live:
             foresee(live, scratch, streams)
         _fill(scratch, sys.stdin.buffer, sys.stdout.buffer)
 
