@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +14,26 @@ from msgspec import structs
 from recorder import finaliser, retention
 from recorder.admin.client import ask
 from recorder.admin.messages import SkipParked
-from recorder.bus import Room
 from recorder.ops.verify import verify
 from recorder.projections import PROJECTIONS
 from recorder.queries.events import Place, event_cursor
-from recorder.retention import Purge, ended_before, find_purge
 from recorder.store import Store
 from schemas import subjects
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.page import PageOpened
-from schemas.streams import DAY_SECONDS
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
-from tests.support.recorder_running import KEY, MIB, Running, running, settings_for
-from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker
-
-
-def room(bytes: int, first: int = 1, **ack_floors: int) -> Room:
-    """A stream that may hold 1,000 bytes, in messages of 10."""
-    return Room(
-        epoch=1,
-        first=first,
-        messages=bytes // 10,
-        bytes=bytes,
-        max_bytes=1000,
-        max_age_seconds=DAY_SECONDS,
-        ack_floors=ack_floors,
-    )
-
-
-def test_stream_that_is_not_nearly_full_is_left_alone() -> None:
-    assert find_purge(room(900), 90) is None
-    assert find_purge(structs.replace(room(1000), max_bytes=-1), 100) is None
-
-
-def test_nearly_full_stream_is_purged_to_four_fifths() -> None:
-    assert find_purge(room(950), 95) == Purge(before=17, held_back_by=None)
-    assert find_purge(room(1000, first=501), 600) == Purge(before=522, held_back_by=None)
-
-
-def test_nothing_that_somebody_has_not_read_is_purged() -> None:
-    assert find_purge(room(950, r1=95, slow=3), 95) == Purge(before=4, held_back_by="slow")
-    assert find_purge(room(950, r1=95), 7) == Purge(before=8, held_back_by="this recorder")
-    assert find_purge(room(950, dead=0), 95) == Purge(before=1, held_back_by="dead")
-    assert find_purge(room(950, first=50, dead=7), 144) == Purge(before=50, held_back_by="dead")
-
-
-def test_run_leaves_by_age_or_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    now_ns = 1_800_000_000 * 10**9
-    assert ended_before(room(100), now_ns) == "2027-01-14T08:00:00.000Z"
-    assert ended_before(room(700), now_ns) == retention.ANY_TIME
-    for_ever = structs.replace(room(100), max_age_seconds=0)
-    assert ended_before(for_ever, now_ns) == ""
+from tests.support.recorder_retention import (
+    age,
+    beside,
+    finalised,
+    has_left,
+    rows_become,
+    rows_of,
+    started,
+)
+from tests.support.recorder_running import KEY, Running, running, settings_for
+from tests.support.recorder_worker import FakeWorker, fake_worker
 
 
 def test_every_table_of_runs_is_emptied() -> None:
@@ -101,80 +66,6 @@ async def worker(recorder: Running, own_nats: NatsServer) -> AsyncIterator[FakeW
 
         await eventually(is_seen)
         yield worker
-
-
-async def started(recorder: Running, worker: FakeWorker, events: int = 0) -> FakeRun:
-    """A run of a runtime of its own, with so many events after the first two."""
-    runtime = await recorder.post("/v1/runtimes", {}, status=201)
-    answer = await recorder.post(f"/v1/runtimes/{runtime['id']}/start")
-    run = worker.runs[answer["runId"]]
-    await worker.publish(run, *[run.event(PageOpened(url="x")) for _ in range(events)])
-    return run
-
-
-async def finalised(recorder: Running, worker: FakeWorker, *runs: FakeRun) -> None:
-    """Until CONTROL has the digests of these runs."""
-
-    async def has_digests() -> bool:
-        info = await worker._js.stream_info("CONTROL", subjects_filter="control.*.run.*.finalised")
-        there = {subject.split(".")[3] for subject in info.state.subjects or {}}
-        return there >= {run.run_id for run in runs}
-
-    await eventually(has_digests)
-
-
-async def age(worker: FakeWorker, *, keep: int = 0) -> None:
-    """Let the stream drop all but its newest messages, as its age would."""
-    last = (await worker._js.stream_info("RUNS")).state.last_seq
-    await worker._js.purge_stream("RUNS", seq=last - keep + 1)
-
-
-async def has_left(recorder: Running, run: FakeRun) -> bool:
-    answer = await recorder.http.get(f"/v1/runs/{run.run_id}/events")
-    return answer.status_code == 410
-
-
-def beside(recorder: Running, sql: str, *values: object) -> list[Any]:
-    """The rows of a query, asked beside the recorder."""
-    file = Path(recorder.settings.database).as_uri()
-    with closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as connection:
-        return connection.execute(sql, values).fetchall()
-
-
-def rows_of(recorder: Running, run: FakeRun) -> list[int]:
-    """How many rows the tables still have of a run: log, events, runs."""
-    tables = (
-        ("log", "run_id", "AND stream = 'RUNS'"),
-        ("events", "run_id", ""),
-        ("runs", "id", ""),
-    )
-    return [
-        len(beside(recorder, f"SELECT * FROM {table} WHERE {column} = ? {of_runs}", run.run_id))
-        for table, column, of_runs in tables
-    ]
-
-
-async def rows_become(recorder: Running, run: FakeRun, expected: list[int]) -> None:
-    await eventually(
-        lambda: rows_of(recorder, run) == expected, explain=lambda: rows_of(recorder, run)
-    )
-
-
-class _Reading:
-    """A look at the file from beside."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def count(self, what: str, run_id: str) -> int:
-        import sqlite3
-
-        connection = sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)
-        try:
-            [(count,)] = connection.execute(f"SELECT count(*) FROM {what}", (run_id,))
-        finally:
-            connection.close()
-        return int(count)
 
 
 async def is_verified(recorder: Running) -> bool:
@@ -417,55 +308,6 @@ async def test_stream_that_was_emptied_by_hand_takes_nothing_along(
     await eventually(lambda: has_left(recorder, old))
     assert len((await recorder.get(f"/v1/runs/{run.run_id}/events"))["data"]) == 3
     assert rows_of(recorder, run) == [3, 3, 1]
-
-
-async def test_full_stream_is_purged_by_bytes(own_nats: NatsServer, tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, own_nats.url, runs_max_bytes=MIB)
-    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
-        done = await worker.open()
-        await worker.end(done)
-        await finalised(recorder, worker, done)
-        run = await worker.open()
-        for _ in range(100):  # half as much again as the stream can hold
-            await worker.publish(run, *[run.event(PageOpened(url="x" * 15_000))])
-            await eventually(lambda: has_room(worker))
-        await eventually(lambda: has_left(recorder, done))
-        state = (await worker._js.stream_info("RUNS")).state
-        assert state.first_seq > 1
-        assert state.bytes > 0.5 * MIB
-        await worker.end(run)
-        ended = await recorder.post(f"/v1/runs/{run.run_id}/wait")
-        assert (ended["counts"]["events"], ended["missing"]) == (103, [])
-
-
-async def has_room(worker: FakeWorker) -> bool:
-    return (await worker._js.stream_info("RUNS")).state.bytes < 0.95 * MIB
-
-
-async def test_consumer_that_does_not_read_on_holds_the_purge_back(
-    own_nats: NatsServer, tmp_path: Path
-) -> None:
-    settings = settings_for(tmp_path, own_nats.url, runs_max_bytes=MIB)
-    async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
-        await worker._js.add_consumer("RUNS", durable_name="downstream", ack_policy="explicit")
-        run = await worker.open()
-        events = [run.event(PageOpened(url="x" * 15_000)) for _ in range(63)]
-        await worker.publish(run, *events)
-
-        async def alarms() -> list[str]:
-            checks: dict[str, Any] = (await recorder.get("/readyz"))["checks"]
-            return list(checks.get("alarms", []))
-
-        [alarm] = await eventually(alarms)
-        assert "downstream has not read on" in alarm
-        assert (await worker._js.stream_info("RUNS")).state.first_seq == 1
-        await worker._js.delete_consumer("RUNS", "downstream")
-
-        async def is_quiet() -> bool:
-            return await alarms() == []
-
-        await eventually(is_quiet)
-        assert (await worker._js.stream_info("RUNS")).state.first_seq > 1
 
 
 async def test_chunks_are_small_and_others_write_in_between(
