@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
+import structlog
 
 from recorder.checkpoint import Checkpoint
 from recorder.projections.projection import Projection
 from recorder.store.checkpoints import PRAGMAS, Checkpoints
-from recorder.store.exchange import exchange
+from recorder.store.exchange import FileInUse, exchange
 from recorder.store.healing import heal
 from recorder.store.lock import only_recorder_of
 from recorder.store.migrations import FileFromTheFuture, migrate
@@ -24,6 +26,8 @@ from recorder.store.readers import Query, Readers, Values
 from recorder.store.rebuild import rebuild_changed
 from recorder.store.writer import Job, Writer
 from schemas.problems import CannotStart
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -75,16 +79,34 @@ class Store:
         """Take the file `new` as the database. Writers and then readers wait; none of them fails.
 
         `bring_up` is called in a thread when nothing more is written, to complete `new`. Raises what it
-        raises, and FileInUse; then all is as before.
+        raises, and FileInUse; then all is as before. If no file can be opened again, the process ends.
         """
         async with self._writer.held():
             await asyncio.to_thread(bring_up)
-            async with self._readers.closed():
-                await self._writer.reopen(partial(exchange, new, self.file), self._open_again)
+            with _or_the_end():
+                await self._exchange(new)
+
+    async def _exchange(self, new: Path) -> None:
+        async with self._readers.closed():
+            await self._writer.reopen(partial(exchange, new, self.file), self._open_again)
 
     async def _open_again(self) -> tuple[aiosqlite.Connection, Checkpoints]:
         connection = await _open_for_writing(self.file)
         return connection, Checkpoints(connection, self.file)
+
+
+@contextmanager
+def _or_the_end() -> Iterator[None]:
+    """Without its database a recorder would only look alive. Who supervises it starts it anew, on one of
+    the two files, whole.
+    """
+    try:
+        yield
+    except FileInUse:
+        raise
+    except Exception:
+        log.critical("store.not_reopened", exc_info=True)
+        os._exit(os.EX_SOFTWARE)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import sqlite3
@@ -121,3 +122,33 @@ async def test_killed_at_any_step(database: Path, killed_recorder: Path) -> None
         assert await content(database) == expected
     assert outcomes == sorted(outcomes)  # the old one, then the new one
     assert {False, True} <= {*outcomes}
+
+
+# A file system that fails between the two: neither file can be opened.
+FAILING = """
+import asyncio, sqlite3, sys
+from pathlib import Path
+from recorder.projections import PROJECTIONS
+from recorder.store import open_store, store
+async def fail(file):
+    raise sqlite3.OperationalError("unable to open database file")
+async def main(database, file):
+    async with open_store(database, PROJECTIONS) as opened:
+        store._open_for_writing = fail
+        await opened.adopt(file, lambda: None)
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+async def test_recorder_that_cannot_open_its_file_again_ends(database: Path) -> None:
+    file = database.with_name("new.db")
+    shutil.copy(database, file)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", FAILING, str(database), str(file)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == os.EX_SOFTWARE
+    assert b"store.not_reopened" in out
