@@ -72,7 +72,7 @@ async def _recorder_dies_at_a_statement(scene: Scene, dice: random.Random) -> st
 
 
 async def _worker_is_killed(scene: Scene, dice: random.Random) -> str:
-    worker: Worker = dice.choice(scene.workers)
+    worker: Worker = dice.choice(await _busy_workers(scene))
     told = await _kill(worker.name, worker.process, dice)
     await _is_back(scene, worker.process)
     await scene.start_runs(2)  # for those that died with it
@@ -130,6 +130,14 @@ BLOWS: dict[Blow, int] = {
     _nats_stands_still: 1,
     _workers_are_cut_off: 2,
 }
+
+
+async def _busy_workers(scene: Scene) -> list[Worker]:
+    """Those that have runs; wherever those were started."""
+    before = [worker.ledger_bytes for worker in scene.workers]
+    await scene.goes_on(100)
+    pairs = zip(scene.workers, before, strict=True)
+    return [worker for worker, size_bytes in pairs if worker.ledger_bytes > size_bytes]
 
 
 async def _kill(name: str, process: Child, dice: random.Random) -> str:

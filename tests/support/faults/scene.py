@@ -96,6 +96,11 @@ class Worker:
         self.process = Child(WORKER, variables(environment | settings), directory / f"{name}.log")
         self.process.arguments = [str(self.ledger), *([str(rate)] if rate else [])]
 
+    @property
+    def ledger_bytes(self) -> int:
+        """How long its ledger is: it grows while the worker has runs."""
+        return self.ledger.stat().st_size if self.ledger.exists() else 0
+
 
 class Scene:
     """What a test breaks. `recorders` and `workers` say how many; leaving it ends every process."""
