@@ -24,6 +24,7 @@ from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
 from worker.runtime import BrowserSetup
+from worker.stored import acknowledge_stored
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ async def run(settings: WorkerSettings) -> None:
     outbox = _open_outbox(settings)
     setup = _browser_setup(settings)
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
+    await acknowledge_stored(bus, outbox, settings.worker_id)
     async with asyncio.TaskGroup() as group:
         link = PublishLink(settings.nats_url, f"worker {settings.worker_id}, publishing")
         publishing = group.create_task(_part("publisher", Publisher(link, outbox).run()))

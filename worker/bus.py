@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -47,6 +48,19 @@ _claim = msgspec.json.Decoder(Claim)
 _HEAD = f"NATS/1.0\r\nNats-Msg-Id: %s\r\nContent-Type: {CONTENT_TYPE}\r\n%s\r\n".encode()
 _BATCH = b"Nats-Batch-Id: %s\r\nNats-Batch-Sequence: %d\r\n"
 _COMMIT = b"Nats-Batch-Commit: 1\r\n"
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """What the stream has of a worker in a run: how many events, and the newest, at its position."""
+
+    newest: Event
+    position: int
+    count: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all up to the newest are there. Of a stream that lost some, or has some twice, that is not said."""
+        return self.count == self.newest.number
 
 
 class Bus:
@@ -193,16 +207,18 @@ class Bus:
             return False
         return _is_for(message.data or b"", run_id)
 
-    async def last_event(self, run_id: str, worker_id: str) -> Event | None:
-        """The newest event that the stream has of a worker in a run. Raises LinkDown."""
+    async def stored_of(self, run_id: str, worker_id: str) -> Stored | None:
+        """What the stream has of a worker in a run, None for nothing that can be read. Raises LinkDown."""
+        theirs = subjects.run_events_of(run_id, worker_id)
         with _as_link_down():
             try:
-                message = await self._jetstream.get_last_msg(
-                    subjects.RUNS, subjects.run_events_of(run_id, worker_id)
-                )
-                return decode_event(message.data or b"")
+                message = await self._jetstream.get_last_msg(subjects.RUNS, theirs)
+                newest = decode_event(message.data or b"")
             except (NotFoundError, EventUnreadable):
                 return None
+            info = await self._jetstream.stream_info(subjects.RUNS, subjects_filter=theirs)
+        count = sum((info.state.subjects or {}).values())
+        return Stored(newest=newest, position=int(message.seq or 0), count=count)
 
     async def _bucket(self, name: str) -> KeyValue:
         """Raises CannotStart where it is of a later version."""

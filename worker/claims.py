@@ -66,7 +66,8 @@ async def left_runs(bus: Bus, outbox: Outbox, worker_id: str) -> list[Left]:
     """The runs that are still claimed by an earlier worker of that name. Raises LinkDown."""
     found = []
     for runtime_id, claim in (await bus.claims_of(worker_id)).items():
-        known = (await bus.last_event(claim.run_id, worker_id), outbox.left.get(claim.run_id))
+        stored = await bus.stored_of(claim.run_id, worker_id)
+        known = (stored.newest if stored else None, outbox.left.get(claim.run_id))
         newest = max(filter(None, known), key=lambda event: event.number, default=None)
         found.append(Left(runtime_id, claim, newest))
     return found

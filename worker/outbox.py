@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -154,6 +154,30 @@ class Outbox:
         entry.segment.waiting -= 1
         if entry.segment.waiting == 0:
             self._drop_if_done(entry.segment)
+
+    def acknowledge_left(self, run_id: str, newest: Event, position: int) -> int:
+        """The stream has all of a run up to `newest`; how many of them an earlier worker had left here.
+
+        What was set aside is tried again all the same.
+        """
+        lane = [
+            entry
+            for entry in self.turns.waiting(run_id)
+            if not self._spool.is_aside(entry.segment.path)
+        ]
+        stored = lane[: self._count_up_to(newest, lane)]
+        self.turns.withdraw(run_id, stored)
+        for entry in stored:
+            self.acknowledge(entry, position)
+        return len(stored)
+
+    def _count_up_to(self, newest: Event, lane: Sequence[Entry]) -> int:
+        """How many of a lane, which is in order, came before an event and with it."""
+        for count, entry in enumerate(lane, 1):
+            if entry.event_id == newest.id:
+                return count
+        left = self.left.get(newest.runid or "")
+        return len(lane) if left is not None and left.number <= newest.number else 0
 
     def _let_go(self, entry: Entry, position: int) -> None:
         entry.position = position

@@ -99,6 +99,10 @@ class Spool:
             *sorted(self._directory.glob(f"*{SUFFIX}")),
         ]
 
+    def is_aside(self, path: Path) -> bool:
+        """Whether a segment is of events that were set aside."""
+        return path.parent == self._aside
+
     def new_segment(self) -> Segment:
         """A segment to write to."""
         return _made(self._new_path(self._directory, SUFFIX))

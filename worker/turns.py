@@ -6,6 +6,7 @@ Pure. Within a run the order is that in which events were added, always.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Sequence
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
@@ -25,6 +26,19 @@ class Turns(Generic[W]):
             lane = self._lanes[run] = deque()
             self._queue.append(run)
         lane.append(entry)
+
+    def waiting(self, run: str) -> Sequence[W]:
+        """What is in a run's lane, in its order."""
+        return tuple(self._lanes.get(run, ()))
+
+    def withdraw(self, run: str, entries: Collection[W]) -> None:
+        """These need no turn any more."""
+        gone = set(entries)
+        lane = deque(entry for entry in self._lanes.get(run, ()) if entry not in gone)
+        if lane:
+            self._lanes[run] = lane
+        elif self._lanes.pop(run, None):
+            self._queue.remove(run)
 
     def next(self) -> W | None:
         """Give out the next; None when all were given out."""

@@ -36,3 +36,13 @@ def test_nothing_is_given_out_twice() -> None:
     assert names(turns) == []
     turns.add("a", "again")
     assert names(turns) == ["again"]
+
+
+def test_those_that_are_withdrawn_have_no_turn() -> None:
+    turns = filled(a=3, b=2, c=1)
+    assert turns.waiting("a") == ("a0", "a1", "a2")
+    turns.withdraw("a", ["a0", "a1"])
+    turns.withdraw("b", ["b0", "b1"])
+    turns.withdraw("nobody", ["x"])
+    assert names(turns) == ["a2", "c0"]
+    assert turns.waiting("b") == ()
