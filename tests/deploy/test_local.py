@@ -48,9 +48,20 @@ def screen() -> tuple[Screen, io.StringIO]:
     return Screen(Console(file=written, width=200)), written
 
 
+BEFORE: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Other tests may have a stack of their own that lasts."""
+    BEFORE.clear()
+    BEFORE.update(psutil.Process().children())
+
+
 def children() -> list[str]:
-    """The children of this test process that are still there."""
-    return [child.name() for child in psutil.Process().children() if child.is_running()]
+    """The children of this test process that are still there, but for those from before."""
+    there = set(psutil.Process().children()) - BEFORE
+    return [child.name() for child in there if child.is_running()]
 
 
 async def test_starts_in_order_and_drains_worker_first(
