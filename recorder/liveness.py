@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
+from math import inf
 
 from msgspec import Struct
 
@@ -19,6 +20,9 @@ LOST_SECONDS = 15.0
 MOST_GAP_SECONDS = 3.0
 FORGET_SECONDS = 60.0
 ONE_IN = 5  # when more than so many of the hosts are silent at once, it is not the hosts
+# Hosts that are cut off together sent their last beats at different moments, and the first of them must not count as
+# lost alone: whoever has been silent for so much of the time is counted with it.
+SUSPECT_SHARE = 2 / 3
 
 Clock = Callable[[], float]
 
@@ -86,16 +90,22 @@ class Liveness:
             return Verdict()
         self._forget(holders)
         hosts = {*self._lives, *holders}
-        silent = {worker_id for worker_id in hosts if self.is_silent(worker_id)}
-        candidates = tuple(sorted(silent.intersection(holders)))
-        if len(silent) > 1 and len(silent) * ONE_IN > len(hosts):
+        candidates = tuple(sorted(filter(self.is_silent, holders)))
+        suspects = sum(
+            self._silence(worker_id) >= LOST_SECONDS * SUSPECT_SHARE for worker_id in hosts
+        )
+        if suspects > 1 and suspects * ONE_IN > len(hosts):
             return Verdict(withheld=candidates, hosts=len(hosts))
         return Verdict(lost=candidates, hosts=len(hosts))
 
     def is_silent(self, worker_id: str) -> bool:
         """Whether nothing of a worker has changed for 15 s; what that means only `settled` tells."""
+        return self._silence(worker_id) >= LOST_SECONDS
+
+    def _silence(self, worker_id: str) -> float:
+        """For how many seconds nothing of a worker has changed; one that we never heard has always been silent."""
         life = self._lives.get(worker_id)
-        return life is None or self._clock() - life.at >= LOST_SECONDS
+        return inf if life is None else self._clock() - life.at
 
     def _forget(self, holders: Collection[str]) -> None:
         """Who holds nothing and has been silent for a minute does not count as a host any more."""

@@ -226,6 +226,19 @@ def test_a_fifth_at_once_is_lost_and_more_is_withheld() -> None:
     assert world.go(LOST_SECONDS) == Verdict(withheld=("w03", "w07", "w08"), hosts=10)
 
 
+def test_hosts_that_are_cut_off_together_beat_last_at_different_moments() -> None:
+    """None of them is lost alone while the others have not been silent for long enough."""
+    workers = [f"w{number}" for number in range(10)]
+    world = World(*workers)
+    world.go(100)
+    for worker in workers[:5]:  # a second lies between one's last beat and the next one's
+        world.beating.remove(worker)
+        assert world.go(1).lost == ()
+    assert world.go(LOST_SECONDS - 5).withheld == ("w0",)
+    assert world.go(4) == Verdict(withheld=tuple(workers[:5]), hosts=10)
+    assert world.go(100).lost == ()
+
+
 def test_silent_hosts_that_hold_nothing_count_too() -> None:
     """So that one that is busy is not ended when it is not the hosts."""
     world = World("a", "b", "c")
