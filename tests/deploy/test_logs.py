@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from deploy import logs
+from tests.support.logging_kept import logging_kept
 
 PASSWORD = 'p"ass\\word'
 
@@ -16,13 +17,8 @@ PASSWORD = 'p"ass\\word'
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Log lines of a process; the logging of the test run is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    yield stream
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+    with logging_kept():
+        yield io.StringIO()
 
 
 def configured(stream: io.StringIO, level: str = "info", log_format: str = "json") -> None:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from msgspec import Struct
 
 from deploy.ops.frame import Call, operation
+from tests.support.logging_kept import logging_kept
 
 
 class Answer(Struct):
@@ -36,7 +37,8 @@ def data(tmp_path: Path) -> str:
 
 def ended(*arguments: str) -> tuple[object, str]:
     """The exit code and stdout."""
-    result = CliRunner().invoke(asking, arguments, standalone_mode=False)
+    with logging_kept():
+        result = CliRunner().invoke(asking, arguments, standalone_mode=False)
     assert result.exception is None, result.exception
     return result.return_value, result.stdout
 
