@@ -279,6 +279,7 @@ def compare(
     for line in log:
         alike = [hop for hop in left if _is(line, hop)]
         exact = [hop for hop in alike if not list(_unlike(line, hop, ""))]
+        exact.sort(key=_was_given_up)  # what is known of those is the least
         found = next(iter([*exact, *alike]), None)
         if found is None:
             result.not_recorded.append(line)
@@ -289,12 +290,19 @@ def compare(
     return result
 
 
+def _was_given_up(hop: Hop) -> bool:
+    """Whether the page let go before it had the answer's head, whatever the server had sent by then."""
+    return hop.failed and hop.failure == "net::ERR_ABORTED" and hop.status is None
+
+
 def _is(line: Access, hop: Hop) -> bool:
     if line.url != hop.url or (
         line.method != hop.method and not (hop.is_reconstructed and not hop.method)
     ):
         return False
     if hop.is_reconstructed and hop.response is None:
+        return True
+    if _was_given_up(hop):
         return True
     # Of the redirect that was one too many Chromium tells no status: the error says what it was.
     one_too_many = hop.failed and hop.failure == "net::ERR_TOO_MANY_REDIRECTS"
