@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recorder import follow
+from recorder import cancelling, follow
 from schemas import codec
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.console import ConsoleMessage
@@ -247,8 +247,7 @@ async def test_heartbeat_while_only_others_happen(
         async with stream(recorder, run, type="page.crash") as told, asyncio.timeout(5):
             assert [(await anext(told))[0] for _ in range(2)] == ["heartbeat"] * 2
     finally:
-        chattering.cancel()
-        await asyncio.wait([chattering])
+        await cancelling.end([chattering])
 
 
 async def test_bytes_of_a_frame(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:

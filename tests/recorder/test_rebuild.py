@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from recorder import cancelling
 from recorder.news import News
 from recorder.ops.rebuild import Rebuilt, rebuild
 from recorder.ops.rebuild_projection import rebuild_projection
@@ -86,9 +87,7 @@ async def in_background(*jobs: Any) -> AsyncIterator[list[asyncio.Task[Any]]]:
     try:
         yield tasks
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelling.end(tasks)
 
 
 class Traffic:

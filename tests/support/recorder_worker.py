@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.errors import KeyWrongLastSequenceError
 
+from recorder import cancelling
 from schemas import codec, subjects
 from schemas.ends import REQUESTED, End
 from schemas.envelope import Event, sequence_text, worker_source
@@ -214,8 +215,7 @@ async def fake_worker(
     try:
         yield worker
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
+        await cancelling.end([beating])
         if not worker.silent:
             await worker.leave()
         await client.close()

@@ -190,6 +190,7 @@ async def serving(
         if not worker.publishing.done():
             worker.serving.cancel()
             await worker.host.drain()
+            await worker.host.leave()
             await worker.die()
             outbox.close()
         directory.sweep(worker.setup.root)

@@ -58,8 +58,8 @@ async def test_a_part_that_dies_ends_the_process(
         assert "broken by a test" in worker.said()
         await eventually(lambda: not living(browser), explain=lambda: living(browser))
     told.unlink()
-    async with worker_process(server.url, tmp_path):
-        ((_, _, _, code),) = await eventually(fleet.ends, 40)
+    async with worker_process(server.url, tmp_path) as worker:
+        ((_, _, _, code),) = await eventually(fleet.ends, 40, explain=worker.said)
         assert code == "runtime.host_restarted"
 
 
