@@ -83,7 +83,7 @@ async def _part(name: str, work: Coroutine[None, None, None]) -> None:
     """
     try:
         await work
-    except Exception:
+    except Exception:  # whatever it was: told here, and raised again
         log.critical("worker.part_died", part=name, exc_info=True)
         raise
 

@@ -119,9 +119,11 @@ class Host:
         `serve` should go on meanwhile: of a host that is silent, the runs would be ended as lost.
         """
         self._draining = True
-        await self._beat()
         runtimes = list(self._runtimes.values())
-        await asyncio.gather(*(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes))
+        await asyncio.gather(
+            self._beat(),  # which takes its time while NATS is away
+            *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
+        )
         await self._background.finished()
 
     async def leave(self) -> None:

@@ -61,7 +61,7 @@ class Scratch:
         try:
             yield Transaction(self._connection)
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # no transaction may stay open
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise

@@ -104,7 +104,7 @@ def _or_the_end() -> Iterator[None]:
         yield
     except FileInUse:
         raise
-    except Exception:
+    except Exception:  # whatever it was, nobody can be answered any more
         log.critical("store.not_reopened", exc_info=True)
         os._exit(os.EX_SOFTWARE)
 

@@ -132,7 +132,7 @@ class Transaction:
         self.execute("SAVEPOINT attempt")
         try:
             yield
-        except Exception:
+        except Exception:  # undone here, judged by the caller
             if self._connection.in_transaction:  # a full disk may have ended it as a whole
                 self.execute("ROLLBACK TO attempt")
                 self.execute("RELEASE attempt")
