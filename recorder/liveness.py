@@ -52,6 +52,7 @@ class Liveness:
         self._lives: dict[str, Life] = {}
         self._good_since: float | None = None
         self._good_at = 0.0
+        self._withheld_at = -inf
 
     def read(self, beat: Beat) -> None:
         """A worker's key was read. What is new in it is a sign of life, also that it was taken off; that
@@ -95,7 +96,11 @@ class Liveness:
             self._silence(worker_id) >= LOST_SECONDS * SUSPECT_SHARE for worker_id in hosts
         )
         if suspects > 1 and suspects * ONE_IN > len(hosts):
+            self._withheld_at = self._clock()
             return Verdict(withheld=candidates, hosts=len(hosts))
+        # Hosts that were cut off together come back one by one: the last of them must not count as lost alone.
+        if self._clock() - self._withheld_at < LOST_SECONDS:
+            return Verdict(hosts=len(hosts))
         return Verdict(lost=candidates, hosts=len(hosts))
 
     def is_silent(self, worker_id: str) -> bool:

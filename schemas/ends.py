@@ -15,8 +15,17 @@ class End(Struct, frozen=True):
 
 REQUESTED = End("stopped", "runtime.stop_requested", "The runtime was stopped by request.")
 HOST_DRAINED = End("stopped", "runtime.host_drained", "The worker host shut down.")
+IDLE = End(
+    "stopped", "runtime.idle_timeout", "Nobody was attached for as long as the runtime allows."
+)
+MAX_DURATION = End(
+    "stopped", "runtime.max_duration", "The run has lasted as long as the runtime allows."
+)
 BROWSER_CRASHED = End("failed", "browser.crashed", "The browser process ended by itself.")
 LAUNCH_FAILED = End("failed", "browser.launch_failed", "The browser could not be started.")
+PROFILE_UNREADABLE = End(
+    "failed", "profile.unreadable", "The runtime's profile could not be fetched or opened."
+)
 HOST_RESTARTED = End(
     "failed", "runtime.host_restarted", "The worker died and came back; its browser is gone."
 )
@@ -32,8 +41,11 @@ ENDS = {
     for end in (
         REQUESTED,
         HOST_DRAINED,
+        IDLE,
+        MAX_DURATION,
         BROWSER_CRASHED,
         LAUNCH_FAILED,
+        PROFILE_UNREADABLE,
         HOST_RESTARTED,
         HOST_LOST,
         SPOOL_FULL,

@@ -3,8 +3,9 @@
 Problem
 ├── RequestInvalid, RequestTooLarge, CursorInvalid
 ├── AuthRequired, AuthForbidden
-├── SpaceNotFound, RuntimeNotFound, RunNotFound, RouteNotFound, MethodNotAllowed
-├── RuntimeNotActive
+├── SpaceNotFound, RuntimeNotFound, RunNotFound, ConnectionNotFound, TargetNotFound, RouteNotFound, MethodNotAllowed
+├── RuntimeNotActive, RuntimeNotStopped, SpaceNotEmpty, ProfileInUse, IdempotencyConflict
+├── ConcurrentQuotaExceeded
 ├── CursorExpired, EventsGone
 ├── RuntimeHostUnavailable, RuntimeStartFailed, StorageUnavailable
 └── ServerError
@@ -116,6 +117,22 @@ class RunNotFound(Problem):
     reason_class = "not_found"
 
 
+class ConnectionNotFound(Problem):
+    """There is no such connection."""
+
+    code = "connection.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class TargetNotFound(Problem):
+    """There is no such target in the active run."""
+
+    code = "target.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
 class RuntimeNotActive(Problem):
     """The runtime has no active run."""
 
@@ -123,6 +140,52 @@ class RuntimeNotActive(Problem):
     status = 409
     reason_class = "conflict"
     default_hint = "Start it first: POST /v1/runtimes/{id}/start."
+
+
+class RuntimeNotStopped(Problem):
+    """The runtime is active."""
+
+    code = "runtime.not_stopped"
+    status = 409
+    reason_class = "conflict"
+    default_hint = "Stop it first: POST /v1/runtimes/{id}/stop."
+
+
+class SpaceNotEmpty(Problem):
+    """The space has runtimes."""
+
+    code = "space.not_empty"
+    status = 409
+    reason_class = "conflict"
+    default_hint = "Delete its runtimes first: GET /v1/runtimes?spaceId= lists them."
+
+
+class ProfileInUse(Problem):
+    """Another run has this profile."""
+
+    code = "profile.in_use"
+    status = 409
+    reason_class = "conflict"
+    default_hint = (
+        "One runtime at a time has a profile: stop the other one, or use another profile."
+    )
+
+
+class IdempotencyConflict(Problem):
+    """This Idempotency-Key was used for another request, or its first request is still being answered."""
+
+    code = "idempotency.conflict"
+    status = 409
+    reason_class = "conflict"
+
+
+class ConcurrentQuotaExceeded(Problem):
+    """This space has as many active runtimes as it may have."""
+
+    code = "browser.concurrent_quota_exceeded"
+    status = 402
+    reason_class = "capability_limit_exceeded"
+    default_hint = "Stop one of them, or ask to wait: POST …/start?wait=10s."
 
 
 class CursorExpired(Problem):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from .events.runtime import RuntimeConfig
+from .runtime_config import RuntimeConfig
 
 
 class StartRun(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Start this runtime: launch its browser and open a run."""
+    """Start this runtime: launch its browser and open a run.
+
+    `profile` names what it keeps, within its space; None keeps nothing. `space_limit` is how many runs the space may
+    have at the same time in the whole fleet, this one too; None: as many as there is room for.
+    """
 
     runtime_id: str
     space_id: str
     config: RuntimeConfig
+    profile: str | None = None
+    space_limit: int | None = None
 
 
 class StopRun(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -46,7 +52,110 @@ class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag="refused"):
     position: int = 0
 
 
-Answer = RunStarted | RunStopped | Refused
+class CreateConnection(Struct, frozen=True, kw_only=True, rename="camel", tag="createConnection"):
+    """Let clients in by a URL of its own until `ttl_seconds` are over or it is revoked."""
+
+    run_id: str
+    ttl_seconds: int
+
+
+class RevokeConnection(Struct, frozen=True, kw_only=True, rename="camel", tag="revokeConnection"):
+    """Let nobody in by that URL any more, and drop the sockets that came by it."""
+
+    run_id: str
+    connection_id: str
+
+
+class ReconfigureRun(Struct, frozen=True, kw_only=True, rename="camel", tag="reconfigure"):
+    """What may change while a run is active. None: the worker's own."""
+
+    run_id: str
+    idle_timeout_seconds: int | None
+
+
+class ListTargets(Struct, frozen=True, kw_only=True, rename="camel", tag="listTargets"):
+    """Which pages the browser has."""
+
+    run_id: str
+
+
+class CreateTarget(Struct, frozen=True, kw_only=True, rename="camel", tag="createTarget"):
+    """Open a page."""
+
+    run_id: str
+    url: str
+
+
+class ActivateTarget(Struct, frozen=True, kw_only=True, rename="camel", tag="activateTarget"):
+    """Bring a page to the front."""
+
+    run_id: str
+    target_id: str
+
+
+class CloseTarget(Struct, frozen=True, kw_only=True, rename="camel", tag="closeTarget"):
+    """Close a page."""
+
+    run_id: str
+    target_id: str
+
+
+RunRequest = (
+    CreateConnection
+    | RevokeConnection
+    | ReconfigureRun
+    | ListTargets
+    | CreateTarget
+    | ActivateTarget
+    | CloseTarget
+)
+
+
+class Drain(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Take no new runs; end in `deadline_seconds` those that have not ended by themselves; then leave."""
+
+    deadline_seconds: int
+
+
+class ConnectionStands(Struct, frozen=True, kw_only=True, rename="camel", tag="connection"):
+    """A connection as it is now. `position` as in RunStarted."""
+
+    connection_id: str
+    gateway_url: str
+    expires_at: str
+    position: int
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page: its id in CDP, title and URL (without secrets), and whether it is in front."""
+
+    target_id: str
+    title: str
+    url: str
+    active: bool
+
+
+class TargetsFound(Struct, frozen=True, kw_only=True, rename="camel", tag="targets"):
+    """The pages there are, or the one that was asked for, in the order in which they were opened."""
+
+    targets: list[TargetInfo]
+    position: int = 0
+
+
+class Done(Struct, frozen=True, kw_only=True, rename="camel", tag="done"):
+    """It is done. `position` as in RunStarted; 0 where the log says nothing of it."""
+
+    position: int = 0
+
+
+class Draining(Struct, frozen=True, kw_only=True, rename="camel", tag="draining"):
+    """The worker drains; so many runs are still active."""
+
+    active: int
+    position: int = 0
+
+
+Answer = RunStarted | RunStopped | ConnectionStands | TargetsFound | Done | Draining | Refused
 
 
 class Claim(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,6 +173,9 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     `beat` grows by one each time, so that a recorder judges by change and never by another host's clock.
     `sandbox` tells whether Chromium's own sandbox is on, and why not. `clock_skew_ms` is how far the host's clock is
     ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured.
+
+    `labels` are what a runtime's `hostLabels` are held against; `load` is the host's load of one minute by core;
+    `warm` browsers wait for a runtime.
 
     `spool_bytes` are the events on its disk that the stream does not have yet, `spool_full` that it takes no new runs
     for that; `set_aside` counts what could not be read or published and waits in files of its own for a person.
@@ -86,6 +198,9 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     spool_limit_bytes: int = 0
     spool_full: bool = False
     set_aside: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
+    load: float = 0.0
+    warm: int = 0
 
     @property
     def free(self) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from .events.runtime import RuntimeConfig
+from .runtime_config import RuntimeConfig
 from .types import Metadata, Name, whole
 
 T = TypeVar("T")

@@ -59,6 +59,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=5, description="Copies of each stream: 1 embedded, 3 in a cluster.")
     ] = 1
 
+    artifacts_url: Annotated[
+        str,
+        Meta(
+            description=(
+                "Where profiles and artifacts are kept: a directory, or a URL such as s3://bucket/prefix. The"
+                " same for every process of a fleet."
+            )
+        ),
+    ] = ".runreel/artifacts"
+
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
     """A worker host."""
@@ -68,6 +78,28 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
         Meta(description="The worker's name, unique in the fleet; a token of its subjects."),
     ]
     capacity: Annotated[int, Meta(ge=1, le=1000, description="Runtimes at the same time.")] = 8
+    labels: Annotated[
+        str,
+        Meta(
+            pattern=whole(r"(?:[\w./-]+=[\w./-]+(?:,[\w./-]+=[\w./-]+)*)?"),
+            description="What runtimes may ask of their host, such as region=eu,disk=ssd.",
+        ),
+    ] = ""
+    warm_browsers: Annotated[
+        int,
+        Meta(ge=0, le=100, description="Browsers that wait, started, for runtimes without flags."),
+    ] = 0
+    idle_timeout_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For runtimes that say none: end a run nobody is attached to. 0: never.",
+        ),
+    ] = 0
+    max_duration_seconds: Annotated[
+        int,
+        Meta(ge=0, description="For runtimes that say none: how long a run may last. 0: for ever."),
+    ] = 0
     host: Annotated[str, Meta(description="The address that CDP clients connect to.")] = "127.0.0.1"
     gateway_port: Annotated[
         Port, Meta(description="The port for CDP clients; 0 takes a free one.")
@@ -127,6 +159,12 @@ class RecorderSettings(Settings, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="The address the API listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port of the API; 0 takes a free one.")] = 8787
     api_key: Annotated[str, Meta(min_length=8, description="The first API key.")]
+    space_max_active: Annotated[
+        int,
+        Meta(
+            ge=0, description="How many runtimes of one space may be active at once. 0: any number."
+        ),
+    ] = 0
     public_url: Annotated[
         str, Meta(description="How clients reach the API; its host is accepted in Host headers.")
     ] = ""

@@ -11,6 +11,9 @@ ALL_CONTROL = "control.>"
 WORKERS_BUCKET = "workers"
 CLAIMS_BUCKET = "claims"
 
+IDEMPOTENCY_BUCKET = "idempotency"
+PROFILES_BUCKET = "profiles"
+
 RECORDER = "recorder"
 
 
@@ -48,3 +51,13 @@ def start_request(worker_id: str) -> str:
 def stop_request(worker_id: str) -> str:
     """Where a worker takes requests to stop a run (`requests.StopRun`)."""
     return f"workers.{worker_id}.stop"
+
+
+def run_request(worker_id: str) -> str:
+    """Where a worker takes requests about a run that it has (`requests.RunRequest`)."""
+    return f"workers.{worker_id}.run"
+
+
+def drain_request(worker_id: str) -> str:
+    """Where a worker is asked to drain (`requests.Drain`)."""
+    return f"workers.{worker_id}.drain"

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from schemas import ends
 from schemas.ends import End
-from schemas.events.runtime import RuntimeConfig
+from schemas.runtime_config import RuntimeConfig
 from worker.background import Background
 from worker.budget import Budget, RunLimits
 from worker.cdp.pipe import Pipe

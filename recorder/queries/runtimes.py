@@ -13,9 +13,9 @@ from recorder.queries.pages import Conditions, page
 from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
 from recorder.store import Store
-from schemas.events.runtime import RuntimeConfig
 from schemas.problems import RuntimeNotFound
 from schemas.resources import Page, Runtime
+from schemas.runtime_config import RuntimeConfig
 from schemas.tokens import connect_url
 from schemas.types import Metadata
 

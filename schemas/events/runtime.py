@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
-from ..types import Metadata, Text, whole
+from ..runtime_config import RuntimeConfig
+from ..types import Metadata, Text
 from ._registry import EventData, event
-
-
-class Viewport(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The size of a page in CSS pixels."""
-
-    width: Annotated[int, Meta(ge=1, le=10_000)] = 1280
-    height: Annotated[int, Meta(ge=1, le=10_000)] = 800
-
-
-class RuntimeConfig(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How a runtime's browser is set up. What is left out is Chromium's default."""
-
-    viewport: Viewport | UnsetType = UNSET
-    locale: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9-]{2,35}"))] | UnsetType = UNSET
-    timezone: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9_+/-]{1,64}"))] | UnsetType = UNSET
-    user_agent: Annotated[str, Meta(pattern=whole(r"[ -~]{1,1024}"))] | UnsetType = UNSET
 
 
 @event("runtime.created", category="runtime")
@@ -36,6 +21,23 @@ class RuntimeCreated(EventData, frozen=True, kw_only=True):
     profile: str | None = None
     config: RuntimeConfig = field(default_factory=RuntimeConfig)
     metadata: Metadata = field(default_factory=dict)
+
+
+@event("runtime.updated", category="runtime")
+class RuntimeUpdated(EventData, frozen=True, kw_only=True):
+    """Someone changed a runtime: the whole of what it is from now on. On CONTROL."""
+
+    runtime_id: str
+    name: str
+    config: RuntimeConfig = field(default_factory=RuntimeConfig)
+    metadata: Metadata = field(default_factory=dict)
+
+
+@event("runtime.deleted", category="runtime")
+class RuntimeDeleted(EventData, frozen=True, kw_only=True):
+    """Someone deleted a runtime, which was stopped; its runs stay. On CONTROL."""
+
+    runtime_id: str
 
 
 @event("runtime.lifecycle", category="lifecycle")

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from uuid_utils import uuid7
 
-from schemas.events.runtime import RuntimeConfig
+from schemas.runtime_config import RuntimeConfig
 from tests.bench.cdp import Cdp, over_pipe
 from tests.bench.processes import until
 from worker.chromium import directory, flags, process, sandbox

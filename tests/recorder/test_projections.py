@@ -16,8 +16,9 @@ from schemas.events import EventData, type_of
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageOpened
 from schemas.events.run import RunFinalised
-from schemas.events.runtime import RuntimeConfig, RuntimeCreated
+from schemas.events.runtime import RuntimeCreated
 from schemas.events.space import SpaceCreated
+from schemas.runtime_config import RuntimeConfig
 from tests.support import recorder_spec as spec
 from tests.support.recorder_worker import GATEWAY, FakeRun, new_id
 

@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 from schemas.codec import decode_event
 from schemas.ends import REQUESTED
 from schemas.envelope import Event
-from schemas.events.runtime import RuntimeConfig
+from schemas.runtime_config import RuntimeConfig
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
 from worker.budget import RunLimits

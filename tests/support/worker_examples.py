@@ -58,6 +58,8 @@ SCALARS: dict[type[inspect.Type], object] = {
 
 def _value(info: inspect.Type, *, full: bool) -> Any:
     match info:
+        case inspect.Metadata(extra_json_schema={"examples": [example, *_]}):
+            return example
         case inspect.Metadata():
             return _value(info.type, full=full)
         case inspect.UnionType():

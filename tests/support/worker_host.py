@@ -20,8 +20,9 @@ from recorder.bus.configs import stream_config
 from schemas import streams, subjects
 from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
-from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
+from schemas.events.runtime import RuntimeLifecycle
 from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
+from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
 from worker.bus import Bus, PublishLink

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 
 from schemas import ends, subjects
 from schemas.codec import decode_data
-from schemas.events.runtime import RuntimeConfig, RuntimeLifecycle
+from schemas.events.runtime import RuntimeLifecycle
 from schemas.requests import Claim, Refused, RunStarted, RunStopped
+from schemas.runtime_config import RuntimeConfig
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, is_free, serving

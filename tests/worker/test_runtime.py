@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from schemas.events.runtime import RuntimeConfig, Viewport
+from schemas.runtime_config import RuntimeConfig, Viewport
 from tests.support.real_runtime import RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpClient, CdpPage, cdp_client
 

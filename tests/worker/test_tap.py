@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageClosed, PageCrash, PageOpened
-from schemas.events.runtime import Viewport
+from schemas.runtime_config import Viewport
 from tests.support.cdp_replay import (
     BROWSER,
     OTHER,

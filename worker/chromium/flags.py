@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.events.runtime import RuntimeConfig
+from schemas.runtime_config import RuntimeConfig
 
 # One reason a line. Nothing here makes a page behave otherwise than in a user's Chromium.
 QUIET = (

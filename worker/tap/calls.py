@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UnsetType
 
-from schemas.events.runtime import Viewport
+from schemas.runtime_config import Viewport
 
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 

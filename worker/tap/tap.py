@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schemas.events.runtime import Viewport
+from schemas.runtime_config import Viewport
 from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact

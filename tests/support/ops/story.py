@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx
@@ -92,6 +93,12 @@ class Story:
         done = await runreel("status", "--data", self.stack.data, "--json")
         return done.code in (0, 1) and all(each["lag"] == 0 for each in done.answer["streams"])
 
+    async def _has_digest(self, run_id: str) -> bool:
+        """Whether the recorder has read from CONTROL that the run is over."""
+        live = sqlite3.connect(f"file:{self.stack.data}/recorder/runreel.db?mode=ro", uri=True)
+        with closing(live):
+            return bool(live.execute("SELECT 1 FROM digests WHERE id = ?", (run_id,)).fetchone())
+
     async def _parked(self) -> None:
         """Something that is no event stands in the stream, under the run that goes on."""
         assert self._run is not None
@@ -127,7 +134,9 @@ class Story:
         await self.stack.stop()
         shutil.copytree(self.stack.data / "nats" / "jetstream", self._older)
         await self.stack.start()
-        await (await self._browsed()).end()
+        run = await self._browsed()
+        await run.end()
+        await eventually(lambda: self._has_digest(run.id))
         await eventually(self._is_quiet)
         await self.stack.stop()
         shutil.rmtree(self.stack.data / "nats" / "jetstream")

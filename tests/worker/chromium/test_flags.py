@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events.runtime import RuntimeConfig
+from schemas.runtime_config import RuntimeConfig
 from worker.chromium.flags import command_line, environment
 
 BINARY, DIRECTORY = Path("/usr/lib/chromium/chromium"), Path("/runs/1")

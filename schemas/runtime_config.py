@@ -1,0 +1,124 @@
+"""How a runtime's browser is set up: as a request says it, as CONTROL keeps it, and as an answer shows it.
+
+The three differ in the proxy's password only: clear in a request, sealed (`schemas.sealing`) on CONTROL and on its way
+to a worker, absent from every answer. They are types of their own, so that one cannot be taken for another.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .types import whole
+
+LONGEST_SECONDS = 30 * 24 * 3600
+
+# CDP's own names (`Network.ResourceType`), in lower case.
+ResourceType = Literal[
+    "document", "stylesheet", "image", "media", "font", "script", "xhr", "fetch", "eventsource",
+    "websocket", "manifest", "texttrack", "ping", "other",
+]  # fmt: skip
+Seconds = Annotated[int, Meta(ge=1, le=LONGEST_SECONDS)]
+# A URL in which `*` stands for anything, as CDP's `Network.setBlockedURLs` and `Fetch.RequestPattern` take it.
+UrlPattern = Annotated[str, Meta(min_length=1, max_length=2048)]
+UrlPatterns = Annotated[list[UrlPattern], Meta(max_length=1000)]
+Label = Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"))]
+Labels = Annotated[dict[Label, Label], Meta(max_length=32)]
+
+
+class Viewport(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The size of a page in CSS pixels."""
+
+    width: Annotated[int, Meta(ge=1, le=10_000)] = 1280
+    height: Annotated[int, Meta(ge=1, le=10_000)] = 800
+
+
+class NetworkTraffic(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a browser may load. With an allow-list, only what fits it; what fits the block-list never."""
+
+    block_resource_types: list[ResourceType] = []
+    url_allowlist: UrlPatterns = []
+    url_blocklist: UrlPatterns = []
+
+
+class Record(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What goes into the log beside what always does.
+
+    `input_text`: what clients type. `headers`: the values of headers that are secrets. `cdp`: of what clients do over
+    CDP the methods that act, or all of them.
+    """
+
+    input_text: bool = False
+    headers: bool = False
+    cdp: Literal["acting", "all"] = "acting"
+
+
+class ConfigFields(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What the three forms share. What is left out is Chromium's default, or the worker's.
+
+    `profile`: keep cookies, storage and logins; a runtime that names none keeps one of its own. `host_labels`: only a
+    worker that carries all of them may run it. `recording`: whether its runs are filmed.
+    """
+
+    profile: bool | UnsetType = UNSET
+    idle_timeout_seconds: Seconds | UnsetType = UNSET
+    max_duration_seconds: Seconds | UnsetType = UNSET
+    viewport: Viewport | UnsetType = UNSET
+    locale: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9-]{2,35}"))] | UnsetType = UNSET
+    timezone: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9_+/-]{1,64}"))] | UnsetType = UNSET
+    user_agent: Annotated[str, Meta(pattern=whole(r"[ -~]{1,1024}"))] | UnsetType = UNSET
+    network_traffic: NetworkTraffic | UnsetType = UNSET
+    recording: bool | UnsetType = UNSET
+    record: Record | UnsetType = UNSET
+    host_labels: Labels | UnsetType = UNSET
+
+
+ProxyServer = Annotated[
+    str,
+    Meta(
+        pattern=whole(
+            r"(?:https?|socks[45])://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+        ),
+        description="User and password have fields of their own.",
+        examples=["http://proxy.example:3128"],
+    ),
+]
+ProxyUser = Annotated[str, Meta(max_length=256)]
+
+
+class ShownProxy(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The proxy that a runtime's browser goes through, without its password."""
+
+    server: ProxyServer
+    username: ProxyUser | UnsetType = UNSET
+
+
+class Proxy(ShownProxy, frozen=True, kw_only=True):
+    """As a request says it. `password` is write-only."""
+
+    password: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+
+
+class SealedProxy(ShownProxy, frozen=True, kw_only=True):
+    """As CONTROL keeps it."""
+
+    sealed_password: str | UnsetType = UNSET
+
+
+class RuntimeConfig(ConfigFields, frozen=True, kw_only=True):
+    """As CONTROL keeps it and a worker gets it."""
+
+    proxy: SealedProxy | UnsetType = UNSET
+
+
+class WantedConfig(ConfigFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a request says it; a field that nobody knows is refused, for it would change nothing."""
+
+    proxy: Proxy | UnsetType = UNSET
+
+
+class ShownConfig(ConfigFields, frozen=True, kw_only=True):
+    """As an answer shows it."""
+
+    proxy: ShownProxy | UnsetType = UNSET
