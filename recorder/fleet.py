@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -16,19 +17,32 @@ from recorder.store import Store
 from schemas import codec, subjects
 from schemas.ends import SPOOL_FULL
 from schemas.problems import (
+    ConnectionNotFound,
     Problem,
+    RequestInvalid,
     RuntimeHostUnavailable,
     RuntimeNotActive,
     RuntimeStartFailed,
     StorageUnavailable,
+    TargetNotFound,
 )
-from schemas.requests import Answer, Claim, Refused, RunStarted, StartRun, StopRun
+from schemas.requests import (
+    Answer,
+    Claim,
+    ReconfigureRun,
+    Refused,
+    RunRequest,
+    RunStarted,
+    StartRun,
+    StopRun,
+)
 from schemas.resources import Runtime
 
 log = structlog.get_logger()
 
 START_SECONDS = 35.0
 STOP_SECONDS = 30.0
+RUN_REQUEST_SECONDS = 15.0
 SHOWN_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 
@@ -72,15 +86,43 @@ class Fleet:
 
         Raises RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable.
         """
+        claim = await self._get_live_claim(runtime_id)
+        request = StopRun(runtime_id=runtime_id, run_id=claim.run_id)
+        subject = subjects.stop_request(claim.worker_id)
+        await self._ask_its_worker(claim, subject, request, STOP_SECONDS)
+        return claim.run_id
+
+    async def ask_run(
+        self, runtime_id: str, request: Callable[[str], RunRequest]
+    ) -> tuple[str, Answer]:
+        """Ask the worker that has a runtime's run; the run's id, which `request` is made from, and the answer.
+
+        Raises RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable, and what the worker refuses with:
+        TargetNotFound, ConnectionNotFound, RequestInvalid.
+        """
+        claim = await self._get_live_claim(runtime_id)
+        subject = subjects.run_request(claim.worker_id)
+        asked = request(claim.run_id)
+        return claim.run_id, await self._ask_its_worker(claim, subject, asked, RUN_REQUEST_SECONDS)
+
+    async def reconfigure(self, runtime_id: str, idle_timeout_seconds: int | None) -> None:
+        """Tell a runtime's active run how long it may go on with nobody attached; None: what its worker says.
+
+        Does nothing where there is no active run. Raises RuntimeHostUnavailable, StorageUnavailable.
+        """
+        with suppress(RuntimeNotActive):
+            await self.ask_run(
+                runtime_id,
+                lambda run_id: ReconfigureRun(
+                    run_id=run_id, idle_timeout_seconds=idle_timeout_seconds
+                ),
+            )
+
+    async def _get_live_claim(self, runtime_id: str) -> Claim:
         claim = await self._find_live_claim(runtime_id)
         if claim is None:
             raise RuntimeNotActive
-        request = StopRun(runtime_id=runtime_id, run_id=claim.run_id)
-        answer = await self._ask_its_worker(claim, request)
-        if isinstance(answer, Refused):
-            raise _why_not_stopped(answer)
-        await self._show(answer.position)
-        return claim.run_id
+        return claim
 
     async def _find_live_claim(self, runtime_id: str) -> Claim | None:
         """The claim on a runtime. One whose run has ended means nothing any more, and is taken back."""
@@ -126,16 +168,25 @@ class Fleet:
         if await self._bus.find_claim(runtime_id) is not None:
             raise _not_in_time()
 
-    async def _ask_its_worker(self, claim: Claim, request: StopRun) -> Answer:
+    async def _ask_its_worker(
+        self, claim: Claim, subject: str, request: StopRun | RunRequest, seconds: float
+    ) -> Answer:
+        """Its answer, once the tables show what it did."""
         try:
-            return await self._ask(subjects.stop_request(claim.worker_id), request, STOP_SECONDS)
+            answer = await self._ask(subject, request, seconds)
         except (NobodyAnswered, AnswerTimedOut) as error:
             raise RuntimeHostUnavailable(
                 f"The worker {claim.worker_id}, which runs this runtime, does not answer.",
                 hint="If that host is gone for good, its run is ended once it counts as lost.",
             ) from error
+        if isinstance(answer, Refused):
+            raise _why_refused(answer)
+        await self._show(answer.position)
+        return answer
 
-    async def _ask(self, subject: str, request: StartRun | StopRun, seconds: float) -> Answer:
+    async def _ask(
+        self, subject: str, request: StartRun | StopRun | RunRequest, seconds: float
+    ) -> Answer:
         return await self._bus.request(subject, codec.encode(request), seconds)
 
     async def _show(self, position: int) -> None:
@@ -181,7 +232,15 @@ def _why_not_started(answer: Answer) -> Problem:
     return RuntimeStartFailed("The worker gave an answer that does not belong to a start.")
 
 
-def _why_not_stopped(answer: Refused) -> Problem:
+_REFUSALS = {
+    problem.code: problem
+    for problem in (RuntimeNotActive, TargetNotFound, ConnectionNotFound, RequestInvalid)
+}
+
+
+def _why_refused(answer: Refused) -> Problem:
     if answer.code == RuntimeNotActive.code:
         return RuntimeNotActive()
+    if problem := _REFUSALS.get(answer.code):
+        return problem(answer.message)
     return RuntimeHostUnavailable(answer.message, details={"code": answer.code})

@@ -24,11 +24,15 @@ from schemas.ends import REQUESTED, End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
 from schemas.events.runtime import RuntimeLifecycle
+from schemas.problems import RuntimeNotActive
 from schemas.requests import (
     Answer,
     Claim,
+    Done,
     Heartbeat,
+    ReconfigureRun,
     Refused,
+    RunRequest,
     RunStarted,
     RunStopped,
     StartRun,
@@ -98,6 +102,7 @@ class FakeWorker:
         self.capacity = capacity
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
+        self.asked: list[RunRequest] = []
         self.requests: list[Subscription] = []
         self.silent = False
         self._js = client.jetstream()
@@ -174,6 +179,17 @@ class FakeWorker:
         run = self.runs.pop(request.run_id)
         return RunStopped(run_id=run.run_id, position=await self.end(run))
 
+    async def about_run(self, request: RunRequest) -> Answer:
+        """What a worker does for a run that it has."""
+        if request.run_id not in self.runs:
+            return Refused(code=RuntimeNotActive.code, message="not here")
+        self.asked.append(request)
+        match request:
+            case ReconfigureRun():
+                return Done()
+            case _:
+                raise NotImplementedError
+
     async def stop_answering(self) -> None:
         """Be dead to requests, though the heartbeat is still to be read."""
         for subscription in self.requests:
@@ -198,6 +214,10 @@ class FakeWorker:
             codec.encode(await self.stop(msgspec.json.decode(message.data, type=StopRun)))
         )
 
+    async def on_run(self, message: Msg) -> None:
+        request: RunRequest = msgspec.json.decode(message.data, type=RunRequest)
+        await message.respond(codec.encode(await self.about_run(request)))
+
 
 @asynccontextmanager
 async def fake_worker(
@@ -209,6 +229,7 @@ async def fake_worker(
     worker.requests = [
         await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start),
         await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop),
+        await client.subscribe(subjects.run_request(worker_id), cb=worker.on_run),
     ]
     await worker.beat()
     beating = asyncio.create_task(_beat(worker, beat_seconds))
