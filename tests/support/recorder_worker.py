@@ -24,7 +24,7 @@ from schemas.ends import REQUESTED, End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.problems import RuntimeNotActive
+from schemas.problems import RuntimeHostUnavailable, RuntimeNotActive
 from schemas.requests import (
     Answer,
     Claim,
@@ -100,6 +100,8 @@ class FakeWorker:
         self.client = client
         self.worker_id = worker_id
         self.capacity = capacity
+        self.labels: dict[str, str] = {}
+        self.draining = False
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
         self.asked: list[RunRequest] = []
@@ -153,6 +155,8 @@ class FakeWorker:
             chromium="fake",
             sandbox=False,
             sandbox_note="there is no browser",
+            labels=self.labels,
+            draining=self.draining,
         )
         bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
         await bucket.put(self.worker_id, codec.encode(heartbeat))
@@ -165,6 +169,8 @@ class FakeWorker:
         self.starts.append(request)
         if self.refuse_with is not None:
             return self.refuse_with
+        if len(self.runs) >= self.capacity:
+            return Refused(code=RuntimeHostUnavailable.code, message="no free place")
         run = FakeRun(self.worker_id, request.space_id, request.runtime_id)
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
         try:
