@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import structlog
 from msgspec import Struct
-from uuid_utils import uuid7
 
 from schemas.runtime_config import RuntimeConfig
 from worker.budget import RunLimits
@@ -37,14 +36,18 @@ class BrowserSetup(Struct, frozen=True):
 class Browser:
     """A Chromium of its own: its uid is that of its place, which no other browser has at the same time.
 
+    Its id, of which its directory has the end, is that of the run where it was launched for one.
+
     Whoever takes it over sets `on_end`, called once with the exit code of its process, which then has to hang up the
     switchboard, and `on_full`, told when the browser takes no more (True) and when it does again.
     """
 
-    def __init__(self, setup: BrowserSetup, config: RuntimeConfig, *, place: int) -> None:
+    def __init__(
+        self, setup: BrowserSetup, config: RuntimeConfig, *, place: int, browser_id: str
+    ) -> None:
         self.setup = setup
         self.place = place
-        self.directory = directories.path_of(setup.root, str(uuid7()))
+        self.directory = directories.path_of(setup.root, browser_id)
         self.switchboard = Switchboard()
         self.process: process.Process | None = None
         self.product = ""

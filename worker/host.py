@@ -194,7 +194,7 @@ class Host:
     async def _launch(self, request: StartRun, run_id: str, place: int) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            Browser(self._setup, request.config, place=place),
+            Browser(self._setup, request.config, place=place, browser_id=run_id),
             config=request.config,
             on_ended=self._on_ended,
         )

@@ -109,7 +109,7 @@ async def real_runtime(
         outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())
     )
     config = config or RuntimeConfig()
-    browser = Browser(setup, config, place=0)
+    browser = Browser(setup, config, place=0, browser_id=run_log.run_id)
     runtime = Runtime(run_log, browser, config=config, on_ended=lambda *_: None)
     gateway = Gateway(secret=SECRET)
     port = await gateway.listen("127.0.0.1", 0)

@@ -31,7 +31,7 @@ def default_root(state_dir: Path) -> Path:
 
 
 def path_of(root: Path, browser_id: str) -> Path:
-    """The directory of a browser, named after the random end of a UUID of its own."""
+    """The directory of a browser, named after the random end of its id, a UUIDv7."""
     return root / browser_id[-NAME_CHARS:]
 
 
