@@ -11,6 +11,7 @@ from recorder.bus import AnswerTimedOut, Bus, NobodyAnswered
 from recorder.liveness import Liveness
 from recorder.news import News
 from recorder.queries.runs import Course, find_course
+from recorder.queries.runtimes import find_config
 from recorder.roster import Roster
 from recorder.store import Store
 from schemas import codec, subjects
@@ -61,7 +62,12 @@ class Fleet:
         """
         if claim := await self._find_live_claim(runtime.id):
             return await self._joined(claim)
-        request = StartRun(runtime_id=runtime.id, space_id=runtime.space_id, config=runtime.config)
+        request = StartRun(
+            runtime_id=runtime.id,
+            space_id=runtime.space_id,
+            config=await find_config(self._store, runtime.id),
+            profile=runtime.profile,
+        )
         for worker in self.roster.with_room():
             if started := await self._start_on(worker.worker_id, request):
                 return started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid_utils
 from msgspec import field
 
 from recorder.api.endpoint import Call, Endpoint
@@ -9,6 +10,7 @@ from recorder.api.lists import PageQuery, Values, statuses
 from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
+from recorder.runtime_configs import sealed
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import (
     Problem,
@@ -48,7 +50,9 @@ async def create_runtime(call: Call[object, CreateRuntime]) -> Runtime:
     """A new runtime, stopped unless `start` is true."""
     recorder = call.recorder
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
-    runtime_id = await recorder.facts.create_runtime(call.body, space.id)
+    runtime_id = str(uuid_utils.uuid7())
+    config = sealed(call.body.config, runtime_id, recorder.settings.secret)
+    await recorder.facts.create_runtime(call.body, space.id, runtime_id, config)
     if call.body.start:
         await _start_new(call, runtime_id)
     return await _get(call, runtime_id)

@@ -98,6 +98,7 @@ class FakeWorker:
         self.capacity = capacity
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
+        self.starts: list[StartRun] = []
         self.requests: list[Subscription] = []
         self.silent = False
         self._js = client.jetstream()
@@ -156,6 +157,7 @@ class FakeWorker:
         await bucket.delete(self.worker_id)
 
     async def start(self, request: StartRun) -> Answer:
+        self.starts.append(request)
         if self.refuse_with is not None:
             return self.refuse_with
         run = FakeRun(self.worker_id, request.space_id, request.runtime_id)
