@@ -186,7 +186,8 @@ class FakeWorker:
         return RunStarted(run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True)
 
     async def stop(self, request: StopRun) -> Answer:
-        run = self.runs.pop(request.run_id)
+        if (run := self.runs.pop(request.run_id, None)) is None:
+            return Refused(code=RuntimeNotActive.code, message="It was stopped already.")
         return RunStopped(run_id=run.run_id, position=await self.end(run))
 
     async def about_run(self, request: RunRequest) -> Answer:
