@@ -18,6 +18,7 @@ URL_LIMIT_BYTES = 16 * KIB
 TITLE_LIMIT_BYTES = 1 * KIB
 TEXT_LIMIT_BYTES = 32 * KIB
 HEADERS_LIMIT_BYTES = 64 * KIB
+PARAMS_LIMIT_BYTES = 16 * KIB
 EVENT_LIMIT_BYTES = 256 * KIB
 
 Url = Annotated[str, Meta(extra={"kind": "url", "limit_bytes": URL_LIMIT_BYTES})]
@@ -25,6 +26,11 @@ Title = Annotated[str, Meta(extra={"kind": "text", "limit_bytes": TITLE_LIMIT_BY
 Text = Annotated[str, Meta(extra={"kind": "text", "limit_bytes": TEXT_LIMIT_BYTES})]
 Headers = Annotated[
     dict[str, str], Meta(extra={"kind": "headers", "limit_bytes": HEADERS_LIMIT_BYTES})
+]
+# A flat summary of a call's parameters: `viewport.width` and not an object in an object.
+Params = Annotated[
+    dict[str, str | int | float | bool],
+    Meta(extra={"kind": "params", "limit_bytes": PARAMS_LIMIT_BYTES}),
 ]
 
 

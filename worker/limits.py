@@ -45,7 +45,9 @@ def _is_short(data: EventData) -> bool:
 
 
 def _cut_field(kind: str, limit_bytes: int, value: Any) -> Any:
-    return _cut_headers(value, limit_bytes) if kind == "headers" else cut_text(value, limit_bytes)
+    if kind == "headers":
+        return _cut_headers(value, limit_bytes)
+    return _cut_params(value, limit_bytes) if kind == "params" else cut_text(value, limit_bytes)
 
 
 def cut_text(text: str, limit_bytes: int) -> str:
@@ -73,6 +75,19 @@ def _cut_headers(headers: dict[str, str], limit_bytes: int) -> dict[str, str]:
             break
         kept[name] = short
     return headers if kept == headers else kept
+
+
+def _cut_params(params: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+    """Parameters in their order, texts cut, until the limit is reached; numbers are as short as they can be."""
+    texts = {name: value for name, value in params.items() if isinstance(value, str)}
+    kept = _cut_headers(texts, limit_bytes)
+    if kept is texts:
+        return params
+    return {
+        name: kept.get(name, value)
+        for name, value in params.items()
+        if name in kept or name not in texts
+    }
 
 
 def size_of(value: Any) -> int:

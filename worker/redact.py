@@ -90,6 +90,8 @@ def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:
         return redact_url(value)
     if kind == "headers":
         return redact_headers(value)
+    if kind == "params":
+        return redact_params(value)
     return redact_text(value)
 
 
@@ -216,6 +218,22 @@ _redact_short_value = lru_cache(maxsize=_REMEMBERED)(_redact_value)
 def _redact_protocol(protocol: str) -> str:
     protocol = protocol.strip()
     return REDACTED if looks_random(protocol) else redact_shapes(protocol)
+
+
+# parameters of calls
+
+
+def redact_params(params: dict[str, Any]) -> dict[str, Any]:
+    """A flat summary of parameters without the values of those named like a secret, URLs and texts without theirs."""
+    return {name: _redact_param(name, value) for name, value in params.items()}
+
+
+def _redact_param(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if is_secret_name(name):
+        return REDACTED
+    return redact_url(value) if name.lower().endswith("url") else redact_text(value)
 
 
 # free text

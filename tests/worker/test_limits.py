@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from schemas.events.connection import ConnectionCommand
 from schemas.events.console import ConsoleMessage
 from schemas.events.network import NetworkResponse
 from schemas.events.page import PageError, PageOpened, StackFrame
 from schemas.types import (
     HEADERS_LIMIT_BYTES,
+    PARAMS_LIMIT_BYTES,
     TEXT_LIMIT_BYTES,
     TITLE_LIMIT_BYTES,
     URL_LIMIT_BYTES,
@@ -133,3 +135,17 @@ def test_truncated_speaks_the_names_on_the_wire() -> None:
 def test_what_was_truncated_before_stays_told() -> None:
     before = PageOpened(url="u" * (URL_LIMIT_BYTES + 1), truncated={"title": 5})
     assert cut(before).truncated == {"title": 5, "url": URL_LIMIT_BYTES + 1}
+
+
+@given(st.dictionaries(names, st.integers() | st.booleans() | long_text, max_size=6))
+def test_parameters_are_within_their_limit_and_numbers_stay(
+    params: dict[str, str | int | float | bool],
+) -> None:
+    after = cut(ConnectionCommand(method="A.b", params=params))
+    assert isinstance(after.params, dict)
+    texts = {name: value for name, value in after.params.items() if isinstance(value, str)}
+    assert sum(len(n.encode()) + len(v.encode()) for n, v in texts.items()) <= PARAMS_LIMIT_BYTES
+    assert all(is_clean(value) for value in texts.values())
+    for name, value in params.items():
+        assert isinstance(value, str) or after.params[name] == value
+    assert ("params" in (after.truncated or {})) == (after.params != params)

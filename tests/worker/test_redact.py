@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import EVENT_TYPES
+from schemas.events.connection import ConnectionCommand
 from schemas.events.console import ConsoleArgument, ConsoleMessage
 from schemas.events.network import NetworkRequest
 from worker.redact import redact, redact_headers, redact_text, redact_url
@@ -260,6 +261,23 @@ def test_an_argument_behind_a_name_is_a_secret() -> None:
     ]  # fmt: skip
 
 
+def test_parameters_lose_what_is_named_like_a_secret() -> None:
+    given: dict[str, str | int | float | bool] = {
+        "url": "https://u:hunter2@a.test/?token=hunter2",
+        "accessToken": "hunter2",
+        "text": "password: hunter2",
+        "x": 1.5,
+        "mobile": True,
+    }
+    assert redact(ConnectionCommand(method="A.b", params=given)).params == {
+        "url": f"https://{REDACTED}@a.test/?token={REDACTED}",
+        "accessToken": REDACTED,
+        "text": f"password: {REDACTED}",
+        "x": 1.5,
+        "mobile": True,
+    }
+
+
 def _filled(annotation: Any, secret: str) -> Any:
     """A value of that type with the secret in every text of it, or None where it can hold no text."""
     if annotation is str:
@@ -270,15 +288,15 @@ def _filled(annotation: Any, secret: str) -> Any:
         return annotation(**{name: value for name, value in held.items() if value is not None})
     inner = get_args(annotation)
     if getattr(annotation, "__origin__", None) is dict:
-        held = {"Authorization": secret, "Cookie": secret, "X-Debug": f"token={secret}"}
-        return held if inner == (str, str) else None
+        held = {"Authorization": secret, "accessToken": secret, "X-Debug": f"token={secret}"}
+        return held if str in (inner[1], *get_args(inner[1])) else None
     if getattr(annotation, "__origin__", None) is list:
         return [_filled(inner[0], secret)]
     return next((made for part in inner if (made := _filled(part, secret)) is not None), None)
 
 
 # What users themselves say of a runtime, and what we and Chromium count.
-NOT_OF_PAGES = {"runtime.created"}
+NOT_OF_PAGES = {"runtime.created", "runtime.updated"}
 
 
 @pytest.mark.parametrize("kind", sorted({*EVENT_TYPES} - NOT_OF_PAGES))
