@@ -14,7 +14,12 @@ from msgspec import Struct
 from uuid_utils import uuid7
 
 from schemas import ends, subjects
-from schemas.problems import RequestInvalid, RuntimeHostUnavailable, RuntimeNotActive
+from schemas.problems import (
+    ConcurrentQuotaExceeded,
+    RequestInvalid,
+    RuntimeHostUnavailable,
+    RuntimeNotActive,
+)
 from schemas.requests import (
     Answer,
     Claim,
@@ -44,6 +49,10 @@ NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no
 SPOOL_IS_FULL = Refused(
     code=ends.SPOOL_FULL.code,
     message="This worker's spool is full: it takes no new runs until the stream has what waits there.",
+)
+TOO_MANY = Refused(
+    code=ConcurrentQuotaExceeded.code,
+    message="This space has as many active runtimes as it may have.",
 )
 
 R = TypeVar("R", bound=Struct)
@@ -159,7 +168,8 @@ class Host:
                 position=0,
                 started=False,
             )
-        refusal = self._find_refusal()  # something may have changed since we asked for the claim
+        refusal = await self._find_excess(request)
+        refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
             with self._browsers.start_in_progress():
                 return await self._launch(request, run_id)
@@ -171,6 +181,18 @@ class Host:
         if self._draining:
             return NO_PLACE
         return SPOOL_IS_FULL if self._outbox.is_full else None
+
+    async def _find_excess(self, request: StartRun) -> Refused | None:
+        """Whether its space has too many active runtimes with this one, which is claimed already: so claims have an
+        order, and of two workers that start one too many exactly one refuses.
+        """
+        if request.space_limit is None:
+            return None
+        try:
+            rank = await self._bus.rank(request.runtime_id, request.space_id)
+        except LinkDown as error:
+            return Refused(code=RuntimeHostUnavailable.code, message=str(error))
+        return TOO_MANY if rank > request.space_limit else None
 
     def _give_back(self, runtime_id: str, run_id: str) -> None:
         """A place and a claim of which nothing became."""
@@ -237,6 +259,10 @@ class Host:
             )
         await runtime.stop(ends.REQUESTED)
         position = await self._outbox.acknowledged(runtime.ended.result())
+        with suppress(
+            LinkDown
+        ):  # it is done until it is; here, so that the next start counts right
+            await self._bus.release(runtime.log.runtime_id, request.run_id)
         return RunStopped(run_id=request.run_id, position=position)
 
     # ends

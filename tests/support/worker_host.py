@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import nats
@@ -64,9 +65,13 @@ class Fleet:
         answer = await self.client.request(subject, body, timeout=40)
         return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[no-any-return]
 
-    async def start(self, runtime_id: str, config: RuntimeConfig | None = None) -> Answer:
+    async def start(
+        self, runtime_id: str, config: RuntimeConfig | None = None, **more: Any
+    ) -> Answer:
         """Ask for a start."""
-        request = StartRun(runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig())
+        request = StartRun(
+            runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig(), **more
+        )
         return await self.ask(subjects.start_request(WORKER), encode(request))
 
     async def stop(self, runtime_id: str, run_id: str) -> Answer:

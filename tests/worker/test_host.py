@@ -144,7 +144,7 @@ async def test_claim_is_released_while_another_asks_for_it(
     server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key was there when it was to be created, and gone when it was to be read."""
-    from worker import bus as bus_module
+    from worker.bus import bus as bus_module
 
     async with serving(fleet, server.url, tmp_path) as worker:
         claim = Claim(worker_id="w2", run_id="r2", space_id=SPACE, gateway_url=GATEWAY)
