@@ -26,6 +26,7 @@ from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
 from worker.stored import acknowledge_stored
+from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,8 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     """Take runtimes until we are told to end, then drain."""
     gateway = Gateway(secret=settings.secret)
     port = await gateway.listen(settings.host, settings.gateway_port)
-    host = Host(bus, outbox, setup, _facts(settings, setup, port))
+    browsers = Browsers(setup, wanted=settings.warm_browsers)
+    host = Host(bus, outbox, browsers, _facts(settings, setup, port))
     gateway.lead_to(host)
     serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)

@@ -32,7 +32,6 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
-from worker.browser import Browser, BrowserSetup
 from worker.bus import Bus
 from worker.claims import Doubts, Left, left_runs, unclaimed
 from worker.drain import Drain
@@ -41,6 +40,7 @@ from worker.publisher import LinkDown
 from worker.pulse import Pulse, load_per_core
 from worker.run_log import RunLog
 from worker.runtime import LaunchFailed, Runtime, stored
+from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
@@ -78,17 +78,17 @@ class Host:
         self,
         bus: Bus,
         outbox: Outbox,
-        setup: BrowserSetup,
+        browsers: Browsers,
         facts: HostFacts,
         *,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
-        self._setup = setup
+        self._browsers = browsers
         self._facts = facts
         self._runtimes: dict[str, Runtime] = {}
-        self._places: set[int] = set(range(facts.capacity))
+        self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._doubts = Doubts()
         self._beats = 0
@@ -113,6 +113,7 @@ class Host:
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
+            group.create_task(self._browsers.keep_warm())
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:
@@ -139,6 +140,7 @@ class Host:
         runtimes = list(self._runtimes.values())
         await asyncio.gather(
             self._beat(),  # which takes its time while NATS is away
+            self._browsers.close(),
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
         await self._background.finished()
@@ -159,13 +161,13 @@ class Host:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
 
     async def _start(self, request: StartRun) -> Answer:
-        refusal = self._find_refusal() if self._places else NO_PLACE
+        has_room = self._active < self._facts.capacity
+        refusal = self._find_refusal() if has_room else NO_PLACE
         if refusal is not None:
             return refusal
-        place = min(self._places)
-        self._places.remove(place)
+        self._active += 1
         run_id = str(uuid7())
-        claimed_by = await self._claim(request, run_id, place)
+        claimed_by = await self._claim(request, run_id)
         if claimed_by is not None:
             return RunStarted(
                 run_id=claimed_by.run_id,
@@ -176,8 +178,9 @@ class Host:
         refusal = await self._find_excess(request)
         refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
-            return await self._launch(request, run_id, place)
-        self._give_back(request.runtime_id, run_id, place)
+            with self._browsers.start_in_progress():
+                return await self._launch(request, run_id)
+        self._give_back(request.runtime_id, run_id)
         return refusal
 
     def _find_refusal(self) -> Refused | None:
@@ -198,12 +201,12 @@ class Host:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
         return TOO_MANY if rank > request.space_limit else None
 
-    def _give_back(self, runtime_id: str, run_id: str, place: int) -> None:
+    def _give_back(self, runtime_id: str, run_id: str) -> None:
         """A place and a claim of which nothing became."""
-        self._places.add(place)
+        self._active -= 1
         self._background.start(self._until_released(runtime_id, run_id))
 
-    async def _claim(self, request: StartRun, run_id: str, place: int) -> Claim | None:
+    async def _claim(self, request: StartRun, run_id: str) -> Claim | None:
         """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""
         claim = Claim(
             worker_id=self._facts.worker_id,
@@ -214,17 +217,18 @@ class Host:
         try:
             standing = await self._bus.claim(request.runtime_id, claim)
         except LinkDown:
-            self._places.add(place)
+            self._active -= 1
             raise
         if standing is not None:
-            self._places.add(place)
+            self._active -= 1
         return standing
 
-    async def _launch(self, request: StartRun, run_id: str, place: int) -> Answer:
+    async def _launch(self, request: StartRun, run_id: str) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            Browser(self._setup, request.config, place=place, browser_id=run_id),
+            self._browsers.take(request.config, run_id),
             config=request.config,
+            clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
         )
         self._runtimes[run_id] = runtime
@@ -233,7 +237,8 @@ class Host:
         except OSError as error:
             log.error("runtime.not_begun", run_id=run_id, reason=str(error))
             del self._runtimes[run_id]
-            self._give_back(request.runtime_id, run_id, place)
+            self._background.start(self._browsers.clear_away(runtime.browser))
+            self._give_back(request.runtime_id, run_id)
             return SPOOL_IS_FULL
         except LaunchFailed as error:
             log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
@@ -283,7 +288,7 @@ class Host:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
         self._drain.look_again()
-        self._places.add(runtime.browser.place)
+        self._active -= 1
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 
@@ -348,12 +353,13 @@ class Host:
             worker_id=facts.worker_id,
             beat=self._beats,
             capacity=facts.capacity,
-            active=facts.capacity - len(self._places),
+            active=self._active,
+            warm=self._browsers.waiting,
             gateway_url=facts.gateway_url,
             version=facts.version,
             chromium=facts.chromium,
-            sandbox=self._setup.sandbox.on,
-            sandbox_note=self._setup.sandbox.note,
+            sandbox=self._browsers.setup.sandbox.on,
+            sandbox_note=self._browsers.setup.sandbox.note,
             draining=self._draining or self._drain.asked,
             labels=facts.labels,
             load=load_per_core(),

@@ -34,6 +34,7 @@ from worker.chromium.sandbox import choose_sandbox
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
+from worker.warm import Browsers
 
 WORKER = "w1"
 SPACE = "space-1"
@@ -144,6 +145,7 @@ class Worker:
         outbox: Outbox,
         setup: BrowserSetup,
         capacity: int,
+        warm: int,
         now_ns: Callable[[], int],
     ) -> None:
         facts = HostFacts(
@@ -156,7 +158,7 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
-        self.host = Host(bus, outbox, setup, facts, now_ns=now_ns)
+        self.host = Host(bus, outbox, Browsers(setup, wanted=warm), facts, now_ns=now_ns)
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -186,6 +188,7 @@ async def serving(
     state_dir: Path,
     *,
     capacity: int = 2,
+    warm: int = 0,
     binary: Path | None = None,
     now_ns: Callable[[], int] = time.time_ns,
     spool_bytes: int = SPOOL_MAX_BYTES,
@@ -193,7 +196,7 @@ async def serving(
     """A worker that takes requests, drained in the end unless it has died."""
     outbox = Outbox.open(state_dir / "outbox", limit_bytes=spool_bytes, places=capacity)
     bus = await Bus.connect(url, "worker under test")
-    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, now_ns)
+    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, warm, now_ns)
     try:
         await eventually(fleet.is_served)
         yield worker
