@@ -158,7 +158,7 @@ async def _prepare(bus: Bus, settings: RecorderSettings) -> None:
     try:
         for stream in _streams(settings):
             await bus.ensure_stream(stream, replicas)
-        for bucket in (streams.WORKERS, streams.CLAIMS):
+        for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):
             await bus.ensure_bucket(bucket, replicas)
     except StreamUnreachable as error:
         raise CannotStart(

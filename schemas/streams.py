@@ -62,6 +62,7 @@ def control_stream(*, max_bytes: int) -> Stream:
 # The TTL only tidies up after hosts that are gone for good; who is lost is judged elsewhere.
 WORKERS = Bucket(name=subjects.WORKERS_BUCKET, ttl_seconds=30)
 CLAIMS = Bucket(name=subjects.CLAIMS_BUCKET)
+PROFILES = Bucket(name=subjects.PROFILES_BUCKET)
 
 
 def refuse_newer(name: str, metadata: Mapping[str, str] | None) -> None:
