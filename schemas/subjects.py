@@ -48,6 +48,11 @@ def profile_key(space_id: str, name: str) -> str:
     return f"{space_id}.{name.replace('.', '=')}"
 
 
+def control_of(space_id: str) -> str:
+    """The filter for all that was ever set up in a space, and for the space itself."""
+    return f"control.{space_id}.>"
+
+
 def start_request(worker_id: str) -> str:
     """Where a worker takes requests to start a runtime (`requests.StartRun`)."""
     return f"workers.{worker_id}.start"

@@ -10,10 +10,10 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from uuid_utils import uuid7
 
-from schemas import ends, subjects
+from schemas import ends, requests, subjects
 from schemas.problems import (
     ConcurrentQuotaExceeded,
     RequestInvalid,
@@ -23,6 +23,7 @@ from schemas.problems import (
 from schemas.requests import (
     Answer,
     Claim,
+    Draining,
     Heartbeat,
     Refused,
     RunStarted,
@@ -33,9 +34,10 @@ from schemas.requests import (
 from worker.background import Background
 from worker.bus import Bus
 from worker.claims import Doubts, Left, left_runs, unclaimed
-from worker.clock import Skew, measured
+from worker.drain import Drain
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
+from worker.pulse import Pulse, load_per_core
 from worker.run_log import RunLog
 from worker.runtime import LaunchFailed, Runtime, stored
 from worker.warm import Browsers
@@ -66,6 +68,7 @@ class HostFacts(Struct, frozen=True):
     gateway_url: str
     version: str
     chromium: str
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Host:
@@ -89,10 +92,9 @@ class Host:
         self._background = Background()
         self._doubts = Doubts()
         self._beats = 0
-        self._now_ns = now_ns
-        self._skew = Skew()
-        self._skew_is_large = False
+        self._pulse = Pulse(bus, now_ns)
         self._draining = False
+        self._drain = Drain()
 
     def find_run(self, run_id: str) -> Runtime | None:
         """The run with that id, while it is active."""
@@ -110,6 +112,7 @@ class Host:
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+            await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
             await self._look_after()
 
@@ -123,6 +126,10 @@ class Host:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._bus.reconnected.wait()
             self._bus.reconnected.clear()
+
+    async def asked_to_leave(self) -> None:
+        """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
+        await self._drain.wait(lambda: not self._runtimes)
 
     async def drain(self) -> None:
         """Take nothing new, end every run, and wait until the stream has it all.
@@ -178,7 +185,7 @@ class Host:
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
-        if self._draining:
+        if self._draining or self._drain.asked:
             return NO_PLACE
         return SPOOL_IS_FULL if self._outbox.is_full else None
 
@@ -226,7 +233,7 @@ class Host:
         )
         self._runtimes[run_id] = runtime
         try:
-            ready = await runtime.start(self._facts.gateway_url, self._clock_skew_ms)
+            ready = await runtime.start(self._facts.gateway_url, self._pulse.clock_skew_ms)
         except OSError as error:
             log.error("runtime.not_begun", run_id=run_id, reason=str(error))
             del self._runtimes[run_id]
@@ -265,11 +272,22 @@ class Host:
             await self._bus.release(runtime.log.runtime_id, request.run_id)
         return RunStopped(run_id=request.run_id, position=position)
 
+    async def _on_drain(self, body: bytes) -> Answer:
+        try:
+            request = _decode(body, requests.Drain)
+        except RequestInvalid as problem:
+            return Refused(code=problem.code, message=problem.message)
+        log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
+        self._drain.ask(request.deadline_seconds)
+        await self._beat()  # which tells the recorders
+        return Draining(active=len(self._runtimes))
+
     # ends
 
     def _on_ended(self, runtime: Runtime, entry: Entry) -> None:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
+        self._drain.look_again()
         self._active -= 1
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
@@ -342,44 +360,21 @@ class Host:
             chromium=facts.chromium,
             sandbox=self._browsers.setup.sandbox.on,
             sandbox_note=self._browsers.setup.sandbox.note,
-            draining=self._draining,
+            draining=self._draining or self._drain.asked,
+            labels=facts.labels,
+            load=load_per_core(),
             backlog=len(self._outbox),
             spool_bytes=self._outbox.waiting_bytes,
             spool_limit_bytes=self._outbox.limit_bytes,
             spool_full=self._outbox.is_full,
             set_aside=self._outbox.set_aside_count,
-            clock_skew_ms=self._clock_skew_ms,
-            clock_uncertainty_ms=self._skew.best.uncertainty_ms if self._skew.best else None,
+            clock_skew_ms=self._pulse.clock_skew_ms,
+            clock_uncertainty_ms=self._pulse.clock_uncertainty_ms,
         )
         try:
-            await self._send_beat(heartbeat)
+            await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-    async def _send_beat(self, heartbeat: Heartbeat) -> None:
-        """Beat, and measure our clock by when the stream says it was."""
-        sent_ns, since_ns = self._now_ns(), time.monotonic_ns()
-        revision = await self._bus.beat(heartbeat)
-        round_trip_ns = time.monotonic_ns() - since_ns
-        stored_ns = await self._bus.beat_stored_at(revision)
-        if stored_ns is None:
-            return
-        self._skew.add(measured(sent_ns=sent_ns, stored_ns=stored_ns, round_trip_ns=round_trip_ns))
-        self._tell_skew()
-
-    def _tell_skew(self) -> None:
-        """Say it when the clocks begin to disagree, and when they agree again."""
-        best = self._skew.best
-        if best is None or best.is_large == self._skew_is_large:
-            return
-        self._skew_is_large = best.is_large
-        tell = log.warning if best.is_large else log.info
-        event = "worker.clock_is_off" if best.is_large else "worker.clock_is_right"
-        tell(event, ahead_ms=best.ahead_ms, uncertainty_ms=best.uncertainty_ms)
-
-    @property
-    def _clock_skew_ms(self) -> int | None:
-        return self._skew.best.ahead_ms if self._skew.best else None
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do something that needs NATS, as often as it takes."""

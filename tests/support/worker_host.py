@@ -22,7 +22,7 @@ from schemas import streams, subjects
 from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
+from schemas.requests import Answer, Claim, Drain, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
@@ -78,6 +78,11 @@ class Fleet:
         """Ask for a stop."""
         request = StopRun(runtime_id=runtime_id, run_id=run_id)
         return await self.ask(subjects.stop_request(WORKER), encode(request))
+
+    async def drain(self, seconds: int) -> Answer:
+        """Ask it to drain."""
+        request = Drain(deadline_seconds=seconds)
+        return await self.ask(subjects.drain_request(WORKER), encode(request))
 
     async def events(self) -> list[Event]:
         """All that the stream has, in its order."""
