@@ -31,7 +31,7 @@ class Artifacts:
             return cls(_store(url))
         except (BaseError, OSError, ValueError) as error:
             raise CannotStart(
-                f"The artifact store {_without_query(url)} cannot be used: {_first_line(error)}.",
+                f"The artifact store {_shown(url)} cannot be used: {_why(error, url)}.",
                 "Set RUNREEL_ARTIFACTS_URL to a directory that may be written, or to a URL such as s3://bucket/prefix.",
             ) from error
 
@@ -83,6 +83,11 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")
 
 
-def _without_query(url: str) -> str:
-    """An account's key may stand there."""
-    return url.partition("?")[0]
+def _shown(url: str) -> str:
+    """Without what may be an account's key."""
+    scheme, there, rest = url.partition("?")[0].rpartition("://")
+    return scheme + there + rest.rpartition("@")[2]
+
+
+def _why(error: Exception, url: str) -> str:
+    return _first_line(error) if _shown(url) == url else type(error).__name__

@@ -16,6 +16,7 @@ from uuid_utils import uuid7
 from schemas import ends, requests, subjects
 from schemas.problems import (
     ConcurrentQuotaExceeded,
+    ProfileInUse,
     RequestInvalid,
     RuntimeHostUnavailable,
     RuntimeNotActive,
@@ -36,6 +37,7 @@ from worker.bus import Bus
 from worker.claims import Doubts, Left, left_runs, unclaimed
 from worker.drain import Drain
 from worker.outbox import Entry, Outbox
+from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
 from worker.pulse import Pulse, load_per_core
 from worker.run_log import RunLog
@@ -81,12 +83,14 @@ class Host:
         browsers: Browsers,
         facts: HostFacts,
         *,
+        profiles: Profiles,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
         self._browsers = browsers
         self._facts = facts
+        self._profiles = profiles
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
@@ -144,6 +148,7 @@ class Host:
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
         await self._background.finished()
+        await self._profiles.finished()
 
     async def leave(self) -> None:
         """Take the heartbeat off, once nothing beats any more."""
@@ -178,10 +183,34 @@ class Host:
         refusal = await self._find_excess(request)
         refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
-            with self._browsers.start_in_progress():
-                return await self._launch(request, run_id)
+            return await self._start_claimed(request, run_id)
         self._give_back(request.runtime_id, run_id)
         return refusal
+
+    async def _start_claimed(self, request: StartRun, run_id: str) -> Answer:
+        try:
+            profile = await self._hold_profile(request, run_id)
+        except ProfileInUse as problem:
+            self._give_back(request.runtime_id, run_id)
+            return Refused(code=problem.code, message=problem.message)
+        except LinkDown:
+            self._give_back(request.runtime_id, run_id)
+            raise
+        with self._browsers.start_in_progress():
+            return await self._launch(request, run_id, profile)
+
+    async def _hold_profile(self, request: StartRun, run_id: str) -> Profile | None:
+        """After the claim, which says for how long the hold counts. Raises ProfileInUse, LinkDown."""
+        if request.profile is None:
+            return None
+        return await self._profiles.hold(
+            Wanted(
+                space_id=request.space_id,
+                name=request.profile,
+                runtime_id=request.runtime_id,
+                run_id=run_id,
+            )
+        )
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
@@ -223,13 +252,14 @@ class Host:
             self._active -= 1
         return standing
 
-    async def _launch(self, request: StartRun, run_id: str) -> Answer:
+    async def _launch(self, request: StartRun, run_id: str, profile: Profile | None) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            self._browsers.take(request.config, run_id),
+            self._browsers.take(request.config, run_id, keeps_profile=profile is not None),
             config=request.config,
             clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
+            profile=profile,
         )
         self._runtimes[run_id] = runtime
         try:
@@ -279,6 +309,7 @@ class Host:
             return Refused(code=problem.code, message=problem.message)
         log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
         self._drain.ask(request.deadline_seconds)
+        self._background.start(self._browsers.close())
         await self._beat()  # which tells the recorders
         return Draining(active=len(self._runtimes))
 
