@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TypeVar
 
@@ -33,21 +33,20 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
-from worker.bus import Bus
-from worker.claims import Doubts, Left, left_runs, unclaimed
+from worker.bus import Bus, until_done
+from worker.claims import Doubts, Left, end_left, left_runs, unclaimed
 from worker.drain import Drain
 from worker.outbox import Entry, Outbox
 from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
-from worker.pulse import Pulse, load_per_core
+from worker.pulse import Pulse
 from worker.run_log import RunLog
-from worker.runtime import LaunchFailed, Runtime, stored
+from worker.runtime import LaunchFailed, Runtime
 from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
-RETRY_SECONDS = 1.0
 
 NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
 SPOOL_IS_FULL = Refused(
@@ -95,7 +94,6 @@ class Host:
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._doubts = Doubts()
-        self._beats = 0
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
         self._drain = Drain()
@@ -112,7 +110,7 @@ class Host:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._background.failed())
-            await self._until_done(self._end_what_was_left)
+            await until_done(self._end_what_was_left)
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
@@ -201,16 +199,8 @@ class Host:
 
     async def _hold_profile(self, request: StartRun, run_id: str) -> Profile | None:
         """After the claim, which says for how long the hold counts. Raises ProfileInUse, LinkDown."""
-        if request.profile is None:
-            return None
-        return await self._profiles.hold(
-            Wanted(
-                space_id=request.space_id,
-                name=request.profile,
-                runtime_id=request.runtime_id,
-                run_id=run_id,
-            )
-        )
+        wanted = Wanted.by(request, run_id)
+        return await self._profiles.hold(wanted) if wanted else None
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
@@ -328,7 +318,7 @@ class Host:
         await self._until_released(run_log.runtime_id, run_log.run_id)
 
     async def _until_released(self, runtime_id: str, run_id: str) -> None:
-        await self._until_done(lambda: self._bus.release(runtime_id, run_id))
+        await until_done(lambda: self._bus.release(runtime_id, run_id))
 
     async def _stop_what_was_lost(self) -> None:
         """A run whose claim is gone was ended by a recorder, which held us for lost: its browser has to go."""
@@ -352,18 +342,8 @@ class Host:
             self._background.start(self._end_left(run_log, left))
 
     async def _end_left(self, run_log: RunLog, left: Left) -> None:
-        entry = self._find_end(left)
-        if not left.has_ended:
-            log.warning("runtime.ended_after_restart", run_id=run_log.run_id, last=left.last)
-            entry = await stored(lambda: run_log.end(ends.HOST_RESTARTED), run_log.run_id)
-        if entry is not None:
-            await self._outbox.acknowledged(entry)
+        await end_left(left, run_log, self._outbox)
         await self._until_released(run_log.runtime_id, run_log.run_id)
-
-    def _find_end(self, left: Left) -> Entry | None:
-        """The end that an earlier worker wrote, where it waits to be published."""
-        wanted = left.newest.id if left.has_ended and left.newest else None
-        return next((each for each in self._outbox.entries if each.event_id == wanted), None)
 
     def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
         return RunLog(
@@ -378,11 +358,10 @@ class Host:
     # life
 
     async def _beat(self) -> None:
-        self._beats += 1
         facts = self._facts
         heartbeat = Heartbeat(
             worker_id=facts.worker_id,
-            beat=self._beats,
+            beat=0,
             capacity=facts.capacity,
             active=self._active,
             warm=self._browsers.waiting,
@@ -393,29 +372,16 @@ class Host:
             sandbox_note=self._browsers.setup.sandbox.note,
             draining=self._draining or self._drain.asked,
             labels=facts.labels,
-            load=load_per_core(),
             backlog=len(self._outbox),
             spool_bytes=self._outbox.waiting_bytes,
             spool_limit_bytes=self._outbox.limit_bytes,
             spool_full=self._outbox.is_full,
             set_aside=self._outbox.set_aside_count,
-            clock_skew_ms=self._pulse.clock_skew_ms,
-            clock_uncertainty_ms=self._pulse.clock_uncertainty_ms,
         )
         try:
             await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do something that needs NATS, as often as it takes."""
-        while True:
-            try:
-                await step()
-                return
-            except LinkDown as error:
-                log.warning("worker.waiting_for_nats", reason=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 def _decode(body: bytes, kind: type[R]) -> R:

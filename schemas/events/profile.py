@@ -28,7 +28,7 @@ class ProfileSaved(EventData, frozen=True, kw_only=True):
     size_bytes: int
 
 
-@event("profile.save_failed", category="runtime")
+@event("profile.save.failed", category="runtime")
 class ProfileSaveFailed(EventData, frozen=True, kw_only=True):
     """What the run's browser left was not kept; the next run starts with what was saved before.
 

@@ -21,6 +21,7 @@ from schemas import subjects
 from schemas.events.profile import NotSaved, ProfileOpened, ProfileSaved, ProfileSaveFailed
 from schemas.problems import ProfileInUse
 from schemas.profiles import ProfileHold, ProfileRecord
+from schemas.requests import StartRun
 from schemas.sealing import CannotUnseal, sealing_key
 from schemas.times import rfc3339
 from worker.artifacts import Artifacts, ArtifactsUnreachable
@@ -50,6 +51,13 @@ class Wanted(Struct, frozen=True):
     name: str
     runtime_id: str
     run_id: str
+
+    @classmethod
+    def by(cls, request: StartRun, run_id: str) -> Wanted | None:
+        """What a request asks for; None where that is nothing."""
+        if request.profile is None:
+            return None
+        return cls(request.space_id, request.profile, request.runtime_id, run_id)
 
     @property
     def key(self) -> str:
