@@ -121,6 +121,7 @@ async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event
         await stop.wait()
         log.info("recorder.draining")
         recorder.news.close()
+        recorder.fleet.close()
         draining.set()
 
     async with _in_background({"drain": drain()}, lambda _: None):
@@ -135,7 +136,8 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         Consumer(bus, store, projector, news, stream=stream, durable=name)
         for stream in (subjects.CONTROL, subjects.RUNS)
     )
-    facts, fleet = Facts(bus, news, name), Fleet(bus, store, news)
+    facts = Facts(bus, news, name)
+    fleet = Fleet(bus, store, news, settings.space_max_active or None)
     return Recorder(
         settings=settings,
         bus=bus,

@@ -26,6 +26,7 @@ from schemas.events.space import SpaceCreated
 from schemas.ids import DEFAULT_SPACE_ID, fact_id
 from schemas.problems import RequestInvalid
 from schemas.resources import CreateRuntime
+from schemas.runtime_config import RuntimeConfig
 from schemas.times import rfc3339
 from schemas.types import EVENT_LIMIT_BYTES
 
@@ -57,20 +58,20 @@ class Facts:
         with suppress(FactConflict):  # it is there, and more was written about it since
             await self._write(event, "space", DEFAULT_SPACE_ID, FIRST_SHOWN_SECONDS)
 
-    async def create_runtime(self, wanted: CreateRuntime, space_id: str) -> str:
-        """Make a runtime, stopped; its id. Raises StorageUnavailable, RequestInvalid (too large)."""
-        runtime_id = str(uuid_utils.uuid7())
+    async def create_runtime(
+        self, wanted: CreateRuntime, space_id: str, runtime_id: str, config: RuntimeConfig
+    ) -> None:
+        """Make a runtime, stopped. Raises StorageUnavailable, RequestInvalid (too large)."""
         data = RuntimeCreated(
             runtime_id=runtime_id,
             name=wanted.name or f"browser-{runtime_id[-6:]}",
             runtime_type=wanted.type,
             profile=wanted.profile,
-            config=wanted.config,
+            config=config,
             metadata=wanted.metadata,
         )
         event = self._event(data, space_id=space_id, event_id=str(uuid_utils.uuid7()))
         await self._write(event, "runtime", runtime_id)
-        return runtime_id
 
     async def end_run(self, run: OpenRun, end: End) -> int:
         """End a run whose worker cannot; the position of its end. Raises StorageUnavailable."""

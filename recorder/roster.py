@@ -7,9 +7,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from recorder.bus import Beat
+from recorder.placement import Host
 from schemas.requests import Heartbeat
 
 LIVE_SECONDS = 15.0
@@ -20,12 +21,14 @@ class Seen(Struct, frozen=True):
     """A worker's newest heartbeat, and when it last gave a sign of life (seconds, monotonic).
 
     One that was there when the watch began is no such sign, however it differs from the last one: until
-    the next comes, `at` is when it was found and `alive` is False.
+    the next comes, `at` is when it was found and `alive` is False. `sent` and `freed` as in `Host`.
     """
 
     heartbeat: Heartbeat
     at: float
     alive: bool
+    sent: int = 0
+    freed: int = 0
 
 
 class Roster:
@@ -48,16 +51,29 @@ class Roster:
             return Seen(heartbeat, self._clock(), alive=fresh)
         return Seen(heartbeat, known.at, known.alive)
 
-    def live(self) -> list[Heartbeat]:
-        """Workers that beat within 15 s, those with the most free places first."""
-        self._forget()
-        since = self._clock() - LIVE_SECONDS
-        live = [seen.heartbeat for seen in self._seen.values() if seen.alive and seen.at > since]
-        return sorted(live, key=lambda heartbeat: (-heartbeat.free, heartbeat.worker_id))
+    def sent(self, worker_id: str) -> None:
+        """It was asked to start a runtime: that takes a place until it says itself how many are taken."""
+        if seen := self._seen.get(worker_id):
+            self._seen[worker_id] = structs.replace(seen, sent=seen.sent + 1)
 
-    def with_room(self) -> list[Heartbeat]:
-        """Live workers that would start one more runtime."""
-        return [heartbeat for heartbeat in self.live() if heartbeat.free]
+    def freed(self, worker_id: str) -> None:
+        """A run of its was stopped, and so for its place."""
+        if seen := self._seen.get(worker_id):
+            self._seen[worker_id] = structs.replace(seen, freed=seen.freed + 1)
+
+    def hosts(self) -> list[Host]:
+        """Workers that beat within 15 s, by name."""
+        self._forget()
+        now = self._clock()
+        return [
+            Host(seen.heartbeat, seen.sent, seen.freed, now - seen.at)
+            for _, seen in sorted(self._seen.items())
+            if seen.alive and now - seen.at < LIVE_SECONDS
+        ]
+
+    def live(self) -> list[Heartbeat]:
+        """The newest beat of each of them."""
+        return [host.heartbeat for host in self.hosts()]
 
     def _forget(self) -> None:
         """Drop those that have been silent for a minute."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from .runtime_config import RuntimeConfig
+from .runtime_config import ShownConfig, WantedConfig
 from .types import Metadata, Name, whole
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Runtime(Resource, frozen=True, kw_only=True):
     status: RunStatus
     active_run_id: str | None
     profile: str | None
-    config: RuntimeConfig
+    config: ShownConfig
     metadata: Metadata
     created_at: str
     updated_at: str
@@ -229,7 +229,7 @@ class CreateRuntime(Request, frozen=True, kw_only=True):
     space_id: str | None = None
     type: Literal["browser"] = "browser"
     profile: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"))] | None = None
-    config: RuntimeConfig = field(default_factory=RuntimeConfig)
+    config: WantedConfig = field(default_factory=WantedConfig)
     metadata: Metadata = field(default_factory=dict)
     start: bool = False
 

@@ -14,6 +14,7 @@ import structlog
 
 from schemas.problems import CannotStart
 from schemas.settings import WorkerSettings
+from worker.browser import BrowserSetup
 from worker.budget import RunLimits
 from worker.bus import Bus, PublishLink
 from worker.chromium import directory
@@ -23,7 +24,6 @@ from worker.gateway.server import Gateway
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
-from worker.runtime import BrowserSetup
 from worker.stored import acknowledge_stored
 
 log = structlog.get_logger(__name__)

@@ -26,13 +26,14 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
+from worker.browser import Browser, BrowserSetup
 from worker.bus import Bus
 from worker.claims import Doubts, Left, left_runs, unclaimed
 from worker.clock import Skew, measured
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
 from worker.run_log import RunLog
-from worker.runtime import BrowserSetup, LaunchFailed, Runtime, stored
+from worker.runtime import LaunchFailed, Runtime, stored
 
 log = structlog.get_logger(__name__)
 
@@ -193,9 +194,8 @@ class Host:
     async def _launch(self, request: StartRun, run_id: str, place: int) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            self._setup,
+            Browser(self._setup, request.config, place=place, browser_id=run_id),
             config=request.config,
-            place=place,
             on_ended=self._on_ended,
         )
         self._runtimes[run_id] = runtime
@@ -239,7 +239,7 @@ class Host:
     def _on_ended(self, runtime: Runtime, entry: Entry) -> None:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
-        self._places.add(runtime.place)
+        self._places.add(runtime.browser.place)
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 

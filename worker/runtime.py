@@ -1,27 +1,21 @@
-"""One browser from start to stop, which is one run: its process, its tap, its clients and its log."""
+"""One run: a browser from start to stop, its tap, its clients and its log."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import msgspec
 import structlog
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from schemas import ends
 from schemas.ends import End
 from schemas.runtime_config import RuntimeConfig
 from worker.background import Background
-from worker.budget import Budget, RunLimits
-from worker.cdp.pipe import Pipe
-from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
-from worker.chromium import directory as directories
-from worker.chromium import flags, process, sandbox
-from worker.chromium.sandbox import Sandbox
+from worker.browser import LAUNCH_SECONDS, Browser
+from worker.budget import Budget
+from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
 from worker.gateway.client import Client
 from worker.outbox import Entry
@@ -30,19 +24,9 @@ from worker.tap import Tap
 
 log = structlog.get_logger(__name__)
 
-LAUNCH_SECONDS = 30
 FLUSH_SECONDS = 2
 DISK_RETRY_SECONDS = 1.0
 SUPPRESSED_TOLD_SECONDS = 1.0
-
-
-class BrowserSetup(Struct, frozen=True):
-    """What all browsers of a host have in common."""
-
-    binary: Path
-    root: Path
-    sandbox: Sandbox
-    limits: RunLimits = RunLimits()
 
 
 class LaunchFailed(Exception):
@@ -59,31 +43,27 @@ class Runtime:
     def __init__(
         self,
         run_log: RunLog,
-        setup: BrowserSetup,
+        browser: Browser,
         *,
         config: RuntimeConfig,
-        place: int,
         on_ended: Callable[[Runtime, Entry], None],
     ) -> None:
         self.log = run_log
-        self.place = place
-        self.browser = ""
+        self.browser = browser
         self.ended = asyncio.get_running_loop().create_future()
-        self._setup = setup
         self._config = config
         self._on_ended = on_ended
-        self._switchboard = Switchboard()
         self._clients: set[Client] = set()
         self._background = Background()
-        self._budget = Budget(setup.limits)
+        self._budget = Budget(browser.setup.limits)
         self._telling: asyncio.TimerHandle | None = None
         self._end: tuple[End, str] | None = None
-        self._directory = directories.path_of(setup.root, run_log.run_id)
-        self._process: process.Process | None = None
         self._tap: Tap | None = None
         self._launched = False
         self._finishing = False
         self._since = time.monotonic()
+        browser.on_end = self._on_browser_end
+        browser.on_full = self._hold_clients
 
     # start
 
@@ -108,30 +88,16 @@ class Runtime:
     @property
     def passed_over(self) -> dict[str, int]:
         """What the browser said that became no event, by its method or by what was the matter with it."""
-        counts = {"unowned": self._switchboard.unowned, "unread": self._switchboard.unread}
+        switchboard = self.browser.switchboard
+        counts = {"unowned": switchboard.unowned, "unread": switchboard.unread}
         counts |= self._tap.passed_over if self._tap is not None else {}
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
-        uid = self._setup.sandbox.uid(self.place)
-        directories.make(self._setup.root, self.log.run_id, uid)
-        self._process = process.spawn(
-            self._command(uid),
-            flags.environment(self._directory, self._config, path=os.defpath),
-            self._directory,
-        )
-        self._process.ended.add_done_callback(self._on_process_end)
-        if self._end is not None:  # someone stopped it before it was there
-            self._process.kill()
-        pipe = await Pipe.open(
-            self._process.channel, self._switchboard.dispatch, self._hold_clients
-        )
-        self._switchboard.connect(pipe)
-        version = await self._switchboard.call("Browser.getVersion")
-        self.browser = msgspec.json.decode(version)["product"]
+        await self.browser.launch()
         self._tap = self._new_tap()
         await self._tap.attach()
-        if self._process.ended.done():
+        if self.browser.has_ended:
             raise BrowserGone("the browser ended while it was being set up")
         self._launched = True
 
@@ -139,43 +105,31 @@ class Runtime:
         try:
             return self.log.ready(
                 gateway_url=gateway_url,
-                browser=self.browser,
-                sandbox=self._setup.sandbox.on,
+                browser=self.browser.product,
+                sandbox=self.browser.setup.sandbox.on,
                 clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
             )
         except OSError as error:
             self._on_disk_refusal(error)
             raise
 
-    def _command(self, uid: int | None) -> list[str]:
-        setup = self._setup
-        line = flags.command_line(
-            setup.binary,
-            self._directory,
-            self._config,
-            sandbox=setup.sandbox.on,
-            dev_shm=setup.sandbox.dev_shm,
-        )
-        return [*sandbox.prefix(uid), *line]
-
     def _new_tap(self) -> Tap:
         return Tap(
-            self._switchboard,
+            self.browser.switchboard,
             self.record,
-            downloads=self._directory / "downloads",
+            downloads=self.browser.downloads,
             answerable=self._has_client_on,
             viewport=self._config.viewport,
         )
 
     async def _failed_launch(self, error: BaseException) -> LaunchFailed:
         """End the run that never was; what went wrong."""
-        said = directories.last_words(self._directory)
-        detail = said or f"{type(error).__name__}: {error}".rstrip(": ")
+        detail = self.browser.last_words or f"{type(error).__name__}: {error}".rstrip(": ")
         end, detail = self._end = self._end or (ends.LAUNCH_FAILED, detail)
-        if self._process is None:
+        if self.browser.process is None:
             self._finish(end, detail)
         else:
-            self._process.kill()
+            self.browser.kill()
         await self.ended
         return LaunchFailed(end, detail or end.message)
 
@@ -216,8 +170,8 @@ class Runtime:
     def new_client(self, user_agent: str) -> Client:
         """A client for a socket that is about to open."""
         return Client(
-            self._switchboard,
-            downloads=self._directory / "downloads",
+            self.browser.switchboard,
+            downloads=self.browser.downloads,
             record=self.record,
             navigate=self._navigate,
             user_agent=user_agent,
@@ -250,7 +204,7 @@ class Runtime:
 
     async def stop(self, end: End) -> None:
         """End the run: what the browser has said by now is recorded, then it is killed. Returns when all is over."""
-        if self._end is None and self._process is not None:
+        if self._end is None and self.browser.process is not None:
             await self._flush()
         self._stop_for(end)
         await asyncio.shield(self.ended)
@@ -258,20 +212,19 @@ class Runtime:
     def _stop_for(self, end: End) -> None:
         if self._end is None:
             self._end = (end, "")
-        if self._process is not None:
-            self._process.kill()
+        self.browser.kill()
 
     async def _flush(self) -> None:
         """An answer to this call comes after all that the browser had to say before it."""
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
-                await self._switchboard.call("Browser.getVersion")
+                await self.browser.switchboard.call("Browser.getVersion")
         except (TimeoutError, BrowserGone, CdpError) as error:
             log.warning("runtime.not_flushed", run_id=self.log.run_id, reason=str(error))
 
-    def _on_process_end(self, ended: asyncio.Future[int]) -> None:
-        self._end = self._end or self._end_by_itself(_how_it_ended(ended.result()))
-        self._switchboard.hang_up()
+    def _on_browser_end(self, exit_code: int) -> None:
+        self._end = self._end or self._end_by_itself(_how_it_ended(exit_code))
+        self.browser.switchboard.hang_up()
         if self._tap is not None:
             self._tap.end()
         for client in list(self._clients):
@@ -281,7 +234,7 @@ class Runtime:
     def _end_by_itself(self, how: str) -> tuple[End, str]:
         if self._launched:
             return ends.BROWSER_CRASHED, how
-        return ends.LAUNCH_FAILED, directories.last_words(self._directory) or how
+        return ends.LAUNCH_FAILED, self.browser.last_words or how
 
     def _finish(self, end: End, detail: str) -> None:
         """Write the last event, once; then clean up."""
@@ -299,10 +252,7 @@ class Runtime:
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)
-        try:
-            await asyncio.to_thread(directories.remove, self._directory)
-        except OSError as error:
-            log.error("runtime.directory_left", path=str(self._directory), error=str(error))
+        await self.browser.remove()
         self._on_ended(self, entry)
         if not self.ended.done():
             self.ended.set_result(entry)

@@ -7,6 +7,7 @@ so what is documented is what is accepted. Litestar routes, reads bodies and str
 from __future__ import annotations
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -84,7 +85,14 @@ async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> 
         query=parse.query(request.scope["query_string"], endpoint.query),
         body=body,
         headers=request.headers,
+        gone=partial(_gone, request),
     )
+
+
+async def _gone(request: AnyRequest) -> None:
+    """Wait until the client has hung up. Its body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _response(endpoint: Endpoint, answer: object) -> Response[Any]:

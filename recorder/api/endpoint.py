@@ -21,13 +21,14 @@ class NoQuery(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Call(Generic[Q_co, B_co]):
-    """One request, parsed. `headers` has lower-case names."""
+    """One request, parsed. `headers` has lower-case names; `gone` ends when the client has hung up."""
 
     recorder: Recorder
     path: Mapping[str, str]
     query: Q_co
     body: B_co
     headers: Mapping[str, str]
+    gone: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ async def readyz(call: Call[ReadyzQuery, None]) -> Health | Answer:
     if call.query.purpose == "start":
         reason = reason or _why_no_start(recorder)
         checks["workers"] = [_worker_check(worker) for worker in recorder.fleet.roster.live()]
+        checks["startsWaiting"] = recorder.fleet.waiting
     if reason is None:
         return Health(status="ok", checks=checks)
     return Answer(Health(status="unavailable", reason=reason, checks=checks), 503)
@@ -64,9 +65,10 @@ def why_no_history(consumers: tuple[Consumer, ...]) -> str | None:
 def _why_no_start(recorder: Recorder) -> str | None:
     if not recorder.bus.is_connected:
         return "The NATS server cannot be reached."
-    if not recorder.fleet.roster.live():
+    hosts = recorder.fleet.roster.hosts()
+    if not hosts:
         return "No worker is there."
-    if not recorder.fleet.roster.with_room():
+    if not any(host.has_room for host in hosts):
         return "No worker has a free place."
     return None
 
@@ -88,6 +90,10 @@ def _worker_check(worker: Heartbeat) -> dict[str, Any]:
         "free": worker.free,
         "capacity": worker.capacity,
         "draining": worker.draining,
+        "labels": worker.labels,
+        "load": worker.load,
+        "warm": worker.warm,
+        "version": worker.version,
         "chromium": worker.chromium,
         "sandbox": worker.sandbox,
         "sandboxNote": worker.sandbox_note,

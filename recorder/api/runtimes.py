@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import uuid_utils
 from msgspec import field
 
 from recorder.api.endpoint import Call, Endpoint
 from recorder.api.lists import PageQuery, Values, statuses
+from recorder.api.waiting import StartQuery
 from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
+from recorder.runtime_configs import sealed
+from recorder.starts import Patience
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import (
+    ConcurrentQuotaExceeded,
     Problem,
+    ProfileInUse,
     RuntimeHostUnavailable,
     RuntimeNotActive,
     RuntimeNotFound,
@@ -27,6 +33,13 @@ from schemas.resources import (
     StoppedRuntime,
 )
 from schemas.tokens import connect_url
+
+START_PROBLEMS = (
+    ConcurrentQuotaExceeded,
+    ProfileInUse,
+    RuntimeHostUnavailable,
+    StorageUnavailable,
+)
 
 
 class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
@@ -44,20 +57,22 @@ async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
     return await queries.list_runtimes(recorder.store, wanted, query.cursor, query.limit, secret)
 
 
-async def create_runtime(call: Call[object, CreateRuntime]) -> Runtime:
+async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
     """A new runtime, stopped unless `start` is true."""
     recorder = call.recorder
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
-    runtime_id = await recorder.facts.create_runtime(call.body, space.id)
+    runtime_id = str(uuid_utils.uuid7())
+    config = sealed(call.body.config, runtime_id, recorder.settings.secret)
+    await recorder.facts.create_runtime(call.body, space.id, runtime_id, config)
     if call.body.start:
         await _start_new(call, runtime_id)
     return await _get(call, runtime_id)
 
 
-async def _start_new(call: Call[object, CreateRuntime], runtime_id: str) -> None:
+async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> None:
     """A runtime that does not start is there all the same, so the problem names it."""
     try:
-        await call.recorder.fleet.start(await _get(call, runtime_id))
+        await call.recorder.fleet.start(await _get(call, runtime_id), _patience(call))
     except Problem as problem:
         problem.details = {**(problem.details or {}), "runtimeId": runtime_id}
         raise
@@ -68,10 +83,10 @@ async def get_runtime(call: Call[object, None]) -> Runtime:
     return await _get(call, call.path["runtimeId"])
 
 
-async def start_runtime(call: Call[object, StartRuntime]) -> StartedRuntime:
+async def start_runtime(call: Call[StartQuery, StartRuntime]) -> StartedRuntime:
     """Start it; the run that it has already if it is active."""
     runtime = await _get(call, call.path["runtimeId"])
-    started = await call.recorder.fleet.start(runtime)
+    started = await call.recorder.fleet.start(runtime, _patience(call))
     secret = call.recorder.settings.secret
     return StartedRuntime(
         runtime_id=runtime.id,
@@ -89,6 +104,10 @@ async def stop_runtime(call: Call[object, None]) -> StoppedRuntime:
     run_id = await call.recorder.fleet.stop(runtime.id)
     run = await runs.get_summary(call.recorder.store, run_id)
     return StoppedRuntime(runtime_id=runtime.id, run_id=run_id, status=run.status, stopped=True)
+
+
+def _patience(call: Call[StartQuery, object]) -> Patience:
+    return Patience(call.query.wait_seconds, call.gone)
 
 
 async def _get(call: Call[object, object], runtime_id: str) -> Runtime:
@@ -114,10 +133,11 @@ ENDPOINTS = (
         summary="Create a runtime",
         tag="runtimes",
         handler=create_runtime,
+        query=StartQuery,
         body=CreateRuntime,
         answer=Runtime,
         status=201,
-        problems=(SpaceNotFound, RuntimeHostUnavailable, StorageUnavailable),
+        problems=(SpaceNotFound, *START_PROBLEMS),
     ),
     Endpoint(
         method="GET",
@@ -136,9 +156,10 @@ ENDPOINTS = (
         summary="Start a runtime",
         tag="runtimes",
         handler=start_runtime,
+        query=StartQuery,
         body=StartRuntime,
         answer=StartedRuntime,
-        problems=(RuntimeNotFound, RuntimeHostUnavailable, StorageUnavailable),
+        problems=(RuntimeNotFound, *START_PROBLEMS),
     ),
     Endpoint(
         method="POST",

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from recorder.api.parse import invalid
 from schemas.resources import WaitForEvent, WaitForRun
+from schemas.types import whole
 
 DEFAULT_SECONDS = 30.0
+MOST_SECONDS = 120.0
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class StartQuery(Struct, frozen=True, kw_only=True):
+    """`wait`: how long to wait for a place where none is free: `10s`, `500ms`, or plain seconds; at most 120 s."""
+
+    wait: Annotated[str, Meta(pattern=whole(r"[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m)?"))] = "0s"
+
+    @property
+    def wait_seconds(self) -> float:
+        """Raises RequestInvalid when it is too long."""
+        number = self.wait.rstrip("ms")
+        seconds = float(number) * UNITS[self.wait.removeprefix(number) or "s"]
+        if seconds > MOST_SECONDS:
+            raise invalid("$.wait", f"$.wait: at most {MOST_SECONDS:.0f} s")
+        return seconds
 
 
 def seconds_of(body: WaitForEvent | WaitForRun) -> float:

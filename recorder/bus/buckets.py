@@ -38,19 +38,24 @@ class Claims:
         self._prefix = f"$KV.{CLAIMS.name}."
         self._held: dict[str, Held] = {}
         self._revision = 0
+        self._reading = asyncio.Lock()
 
     async def read(self, *, afresh: bool = False) -> Mapping[str, Held]:
         """Claims by runtime id. Raises StreamUnreachable.
 
         `afresh` reads all of them: a bucket that was made anew counts its revisions from 1.
         """
-        if afresh:
-            self._held, self._revision = {}, 0
+        async with self._reading:
+            if afresh:
+                self._held, self._revision = {}, 0
+            await self._read_all()
+            return dict(self._held)
+
+    async def _read_all(self) -> None:
         with reaching():
             async with asyncio.timeout(READ_SECONDS):
                 while await self._read_some():
                     pass
-        return dict(self._held)
 
     async def _read_some(self) -> bool:
         """Read the next changes; whether there are more."""

@@ -12,6 +12,7 @@ from recorder.queries.cursors import cursor, time_key
 from recorder.queries.pages import Conditions, page
 from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
+from recorder.runtime_configs import shown
 from recorder.store import Store
 from schemas.problems import RuntimeNotFound
 from schemas.resources import Page, Runtime
@@ -50,6 +51,14 @@ async def get_runtime(store: Store, runtime_id: str, secret: str) -> Runtime:
     return _runtime(row, secret)
 
 
+async def find_config(store: Store, runtime_id: str) -> RuntimeConfig:
+    """How a runtime is set up, as its worker must know it. Raises RuntimeNotFound."""
+    row = await store.find_row("SELECT config FROM runtimes WHERE id = ?", (runtime_id,))
+    if row is None:
+        raise RuntimeNotFound
+    return msgspec.json.decode(row["config"], type=RuntimeConfig)
+
+
 async def list_runtimes(
     store: Store, wanted: RuntimeFilter, after: str | None, limit: int, secret: str
 ) -> Page[Runtime]:
@@ -83,7 +92,7 @@ def _runtime(row: sqlite3.Row, secret: str) -> Runtime:
         status=row["status"],
         active_run_id=row["run_id"] if active else None,
         profile=row["profile"],
-        config=msgspec.json.decode(row["config"], type=RuntimeConfig),
+        config=shown(row["config"]),
         metadata=msgspec.json.decode(row["metadata"], type=Metadata),
         created_at=row["created_at"],
         updated_at=row["updated_at"],

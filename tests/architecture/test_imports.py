@@ -19,6 +19,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "click": ("deploy/",),
     "cryptography": ("schemas/sealing.py", "worker/profiles/"),
     "httpx": ("recorder/client/", "deploy/"),
+    "httpx_sse": ("recorder/client/",),
     "litestar": ("recorder/api/",),
     "msgspec": ANYWHERE,
     "obstore": ("worker/artifacts.py", "recorder/"),

@@ -59,8 +59,9 @@ async def spawned(
     setup: Setup, *, place: int = 0, with_port: bool = False
 ) -> AsyncIterator[Spawned]:
     """A browser's process; killed, and its files removed, in the end."""
-    run_id, uid = str(uuid7()), setup.sandbox.uid(FIRST_PLACE + place)
-    home = directory.make(setup.root, run_id, uid)
+    uid = setup.sandbox.uid(FIRST_PLACE + place)
+    home = directory.path_of(setup.root, str(uuid7()))
+    directory.make(home, uid)
     command = _command(setup, home, uid, with_port=with_port)
     environment = flags.environment(home, RuntimeConfig(), path=os.defpath)
     since = time.perf_counter()

@@ -41,13 +41,23 @@ def names(heartbeats: list[Heartbeat]) -> list[str]:
     return [each.worker_id for each in heartbeats]
 
 
-def test_most_free_places_first() -> None:
-    roster = Roster(Clock())
-    for worker_id, active in (("a", 1), ("b", 0), ("c", 2)):
-        roster.read(beat(heartbeat(worker_id, 1, active)))
-    roster.read(beat(heartbeat("d", 1, draining=True)))
-    assert names(roster.with_room()) == ["b", "a"]
-    assert names(roster.live()) == ["b", "a", "c", "d"]
+def test_what_was_sent_counts_until_the_next_beat() -> None:
+    clock = Clock()
+    roster = Roster(clock)
+    roster.read(beat(heartbeat("a", 1, active=1)))
+    roster.sent("a")
+    roster.sent("gone")
+    roster.freed("gone")
+    clock.now += 1
+    roster.read(beat(heartbeat("a", 1, active=1)))  # the same beat, read again
+    [host] = roster.hosts()
+    assert (host.active, host.has_room, host.age_seconds) == (2, False, 1)
+    roster.freed("a")
+    [host] = roster.hosts()
+    assert (host.active, host.has_room) == (1, True)
+    roster.read(beat(heartbeat("a", 2, active=1)))
+    [host] = roster.hosts()
+    assert (host.active, host.sent, host.freed, host.age_seconds) == (1, 0, 0, 0)
 
 
 def test_silent_worker_is_not_there() -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from recorder import fleet
+from recorder import starts, workers
 from schemas import codec, subjects
 from schemas.ends import BROWSER_CRASHED, LAUNCH_FAILED, SPOOL_FULL
 from schemas.ids import DEFAULT_SPACE_ID
@@ -209,7 +209,7 @@ async def test_start_during_a_launch_that_fails(recorder: Running, worker: FakeW
 async def test_start_during_a_launch_that_takes_too_long(
     recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet, "START_SECONDS", 0.2)
+    monkeypatch.setattr(starts, "START_SECONDS", 0.2)
     run = await claimed(worker, await create(recorder))
     answer = await recorder.http.post(f"/v1/runtimes/{run.runtime_id}/start")
     assert (answer.status_code, answer.json()["code"]) == (503, "runtime.host_unavailable")
@@ -224,7 +224,7 @@ async def test_change_that_the_tables_do_not_show(
     async def start(request: StartRun) -> RunStarted:
         return RunStarted(run_id=new_id(), gateway_url=GATEWAY, position=900_000_000, started=True)
 
-    monkeypatch.setattr(fleet, "SHOWN_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "SHOWN_SECONDS", 0.1)
     monkeypatch.setattr(worker, "stop", stop)
     monkeypatch.setattr(worker, "start", start)
     idle = await create(recorder)

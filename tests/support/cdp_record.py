@@ -179,7 +179,7 @@ async def record(name: str) -> tuple[str, list[bytes]]:
         ):
             async with cdp_client(real.connect_url) as client:
                 await (RICHER | SITUATIONS)[name](real, client, site)
-            return real.runtime.browser, [
+            return real.runtime.browser.product, [
                 _anywhere(each, site.port, real.directory) for each in heard
             ]
     finally:

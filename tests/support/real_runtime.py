@@ -18,6 +18,7 @@ from schemas.envelope import Event
 from schemas.runtime_config import RuntimeConfig
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
+from worker.browser import Browser, BrowserSetup
 from worker.budget import RunLimits
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
@@ -25,7 +26,7 @@ from worker.chromium.sandbox import choose_sandbox
 from worker.gateway.server import Gateway
 from worker.outbox import Outbox
 from worker.run_log import RunLog
-from worker.runtime import BrowserSetup, Runtime
+from worker.runtime import Runtime
 
 SECRET = "a secret of sixteen or more"
 
@@ -71,13 +72,13 @@ class RealRuntime:
     @property
     def directory(self) -> Path:
         """The run's own."""
-        return self.runtime._directory
+        return self.runtime.browser.directory
 
     @property
     def pid(self) -> int:
         """The browser's main process."""
-        assert self.runtime._process is not None
-        return self.runtime._process.pid
+        assert self.runtime.browser.process is not None
+        return self.runtime.browser.process.pid
 
     def processes(self) -> list[psutil.Process]:
         """The browser's processes that live."""
@@ -107,9 +108,9 @@ async def real_runtime(
     run_log = RunLog(
         outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())
     )
-    runtime = Runtime(
-        run_log, setup, config=config or RuntimeConfig(), place=0, on_ended=lambda *_: None
-    )
+    config = config or RuntimeConfig()
+    browser = Browser(setup, config, place=0, browser_id=run_log.run_id)
+    runtime = Runtime(run_log, browser, config=config, on_ended=lambda *_: None)
     gateway = Gateway(secret=SECRET)
     port = await gateway.listen("127.0.0.1", 0)
     url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)

@@ -24,11 +24,15 @@ from schemas.ends import REQUESTED, End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
 from schemas.events.runtime import RuntimeLifecycle
+from schemas.problems import RuntimeHostUnavailable, RuntimeNotActive
 from schemas.requests import (
     Answer,
     Claim,
+    Done,
     Heartbeat,
+    ReconfigureRun,
     Refused,
+    RunRequest,
     RunStarted,
     RunStopped,
     StartRun,
@@ -96,8 +100,12 @@ class FakeWorker:
         self.client = client
         self.worker_id = worker_id
         self.capacity = capacity
+        self.labels: dict[str, str] = {}
+        self.draining = False
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
+        self.asked: list[RunRequest] = []
+        self.starts: list[StartRun] = []
         self.requests: list[Subscription] = []
         self.silent = False
         self._js = client.jetstream()
@@ -147,6 +155,8 @@ class FakeWorker:
             chromium="fake",
             sandbox=False,
             sandbox_note="there is no browser",
+            labels=self.labels,
+            draining=self.draining,
         )
         bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
         await bucket.put(self.worker_id, codec.encode(heartbeat))
@@ -156,8 +166,11 @@ class FakeWorker:
         await bucket.delete(self.worker_id)
 
     async def start(self, request: StartRun) -> Answer:
+        self.starts.append(request)
         if self.refuse_with is not None:
             return self.refuse_with
+        if len(self.runs) >= self.capacity:
+            return Refused(code=RuntimeHostUnavailable.code, message="no free place")
         run = FakeRun(self.worker_id, request.space_id, request.runtime_id)
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
         try:
@@ -173,6 +186,17 @@ class FakeWorker:
     async def stop(self, request: StopRun) -> Answer:
         run = self.runs.pop(request.run_id)
         return RunStopped(run_id=run.run_id, position=await self.end(run))
+
+    async def about_run(self, request: RunRequest) -> Answer:
+        """What a worker does for a run that it has."""
+        if request.run_id not in self.runs:
+            return Refused(code=RuntimeNotActive.code, message="not here")
+        self.asked.append(request)
+        match request:
+            case ReconfigureRun():
+                return Done()
+            case _:
+                raise NotImplementedError
 
     async def stop_answering(self) -> None:
         """Be dead to requests, though the heartbeat is still to be read."""
@@ -198,6 +222,10 @@ class FakeWorker:
             codec.encode(await self.stop(msgspec.json.decode(message.data, type=StopRun)))
         )
 
+    async def on_run(self, message: Msg) -> None:
+        request: RunRequest = msgspec.json.decode(message.data, type=RunRequest)
+        await message.respond(codec.encode(await self.about_run(request)))
+
 
 @asynccontextmanager
 async def fake_worker(
@@ -209,6 +237,7 @@ async def fake_worker(
     worker.requests = [
         await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start),
         await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop),
+        await client.subscribe(subjects.run_request(worker_id), cb=worker.on_run),
     ]
     await worker.beat()
     beating = asyncio.create_task(_beat(worker, beat_seconds))

@@ -25,6 +25,7 @@ from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
+from worker.browser import BrowserSetup
 from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
@@ -32,7 +33,6 @@ from worker.chromium.sandbox import choose_sandbox
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
-from worker.runtime import BrowserSetup
 
 WORKER = "w1"
 SPACE = "space-1"

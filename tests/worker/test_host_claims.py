@@ -59,8 +59,8 @@ async def run_of(worker: Worker, fleet: Fleet, runtime_id: str) -> Runtime:
 
 
 def browser_of(runtime: Runtime) -> list[psutil.Process]:
-    assert runtime._process is not None
-    main = psutil.Process(runtime._process.pid)
+    assert runtime.browser.process is not None
+    main = psutil.Process(runtime.browser.process.pid)
     return [main, *main.children(recursive=True)]
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 async def test_nothing_listens(real: RealRuntime, client: CdpClient) -> None:
-    assert (await client.call("Browser.getVersion"))["product"] == real.runtime.browser
+    assert (await client.call("Browser.getVersion"))["product"] == real.runtime.browser.product
     processes = real.processes()
     assert real.pid in [process.pid for process in processes]
     listening = [
@@ -41,8 +41,8 @@ async def test_it_can_do_less_than_we(real: RealRuntime) -> None:
 
 async def test_its_own_sandbox_is_on(real: RealRuntime, page: CdpPage) -> None:
     await page.evaluate("1")
-    if not real.runtime._setup.sandbox.on:
-        pytest.skip(real.runtime._setup.sandbox.note)
+    if not real.runtime.browser.setup.sandbox.on:
+        pytest.skip(real.runtime.browser.setup.sandbox.note)
     lines = {process.pid: process.cmdline() for process in real.processes()}
     assert not any("--no-sandbox" in line for line in lines.values())
     renderers = [pid for pid, line in lines.items() if "--type=renderer" in line]

@@ -57,7 +57,7 @@ async def test_stop_waits_for_what_the_browser_has_to_say(
 ) -> None:
     async with real_runtime(tmp_path) as real:
         course: list[str] = []
-        switchboard, process = real.runtime._switchboard, real.runtime._process
+        switchboard, process = real.runtime.browser.switchboard, real.runtime.browser.process
         assert process is not None
         call, kill = switchboard.call, process.kill
 
@@ -168,7 +168,7 @@ async def test_the_spool_is_full_while_the_browser_starts(
 
 async def test_the_end_tells_what_was_passed_over(tmp_path: Path) -> None:
     async with real_runtime(tmp_path) as real:
-        tap, switchboard = real.runtime._tap, real.runtime._switchboard
+        tap, switchboard = real.runtime._tap, real.runtime.browser.switchboard
         assert tap is not None
         session = tap._session.decode()
         for method in ("Target.targetCrashed", "Target.targetCrashed", "Browser.downloadProgress"):

@@ -1,4 +1,4 @@
-"""The directory of one run: profile, home, downloads and temporary files of its browser, and nothing else's."""
+"""The directory of one browser: profile, home, downloads and temporary files, and nothing else's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from worker.redact import redact_text
 
-_RUN = re.compile(r"[0-9a-f]{12}")
+_NAME = re.compile(r"[0-9a-f]{12}")
 PARTS = ("profile", "home", "tmp", "downloads")
 LOG = "chromium.log"
 LOG_TAIL_BYTES = 8000
@@ -25,14 +25,14 @@ LONGEST_ROOT = 107 - len(f"/{'x' * NAME_CHARS}/tmp/org.chromium.Chromium.XXXXXX/
 
 
 def default_root(state_dir: Path) -> Path:
-    """Where a worker with that state directory keeps its runs: short, open to other uids, the same each time."""
+    """Where a worker with that state directory keeps browsers' files: short, the same each time, open to other uids."""
     owner = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:8]
     return Path(tempfile.gettempdir()) / f"runreel-{owner}"
 
 
-def path_of(root: Path, run_id: str) -> Path:
-    """The directory of a run, named after the random end of its id."""
-    return root / run_id[-NAME_CHARS:]
+def path_of(root: Path, browser_id: str) -> Path:
+    """The directory of a browser, named after the random end of its id, a UUIDv7."""
+    return root / browser_id[-NAME_CHARS:]
 
 
 def make_root(root: Path) -> None:
@@ -57,18 +57,16 @@ def remove_root(root: Path) -> None:
         root.rmdir()
 
 
-def make(root: Path, run_id: str, uid: int | None) -> Path:
-    """An empty directory for a run, owned by the uid that its browser will have."""
-    directory = path_of(root, run_id)
+def make(directory: Path, uid: int | None) -> None:
+    """An empty directory for a browser, owned by the uid that it will have. Raises OSError."""
     for path in (directory, *(directory / part for part in PARTS)):
         path.mkdir(mode=0o700)
         if uid is not None:
             os.chown(path, uid, uid)
-    return directory
 
 
 def remove(directory: Path) -> None:
-    """Remove a run's directory. A dying browser may still be writing, so what is left is tried again."""
+    """Remove a browser's directory. A dying browser may still be writing, so what is left is tried again."""
     for _ in range(3):
         shutil.rmtree(directory, ignore_errors=True)
         if not directory.exists():
@@ -77,15 +75,15 @@ def remove(directory: Path) -> None:
 
 
 def sweep(root: Path) -> list[str]:
-    """Remove the directories of runs that an earlier worker left in the root, and nothing else; their names."""
-    left = [path for path in root.iterdir() if _is_of_a_run(path)] if root.is_dir() else []
+    """Remove the directories of browsers that an earlier worker left in the root, and nothing else; their names."""
+    left = [path for path in root.iterdir() if _is_of_a_browser(path)] if root.is_dir() else []
     for path in left:
         remove(path)
     return [path.name for path in left]
 
 
-def _is_of_a_run(path: Path) -> bool:
-    return _RUN.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
+def _is_of_a_browser(path: Path) -> bool:
+    return _NAME.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
 def last_words(directory: Path) -> str:

@@ -49,11 +49,11 @@ class LinesRuntime(Runtime):
     rate = 0.0
 
     async def _launch(self) -> None:
-        self.browser = "Lines/1"
-        self._process = Lines()
-        self._process.ended.add_done_callback(self._on_process_end)
+        lines = Lines()
+        lines.ended.add_done_callback(self.browser._on_process_end)
+        self.browser.process, self.browser.product = lines, "Lines/1"
         self._launched = True
-        self._writing = asyncio.get_running_loop().create_task(self._write(self._process))
+        self._writing = asyncio.get_running_loop().create_task(self._write(lines))
 
     async def _write(self, lines: Process) -> None:
         written, since = 0, time.monotonic()

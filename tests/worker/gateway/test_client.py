@@ -157,7 +157,9 @@ async def test_a_client_that_leaves_takes_its_sessions_and_not_its_pages(
         page = await leaving.new_page()
     targets = (await client.call("Target.getTargets"))["targetInfos"]
     assert page.target in [target["targetId"] for target in targets]
-    await eventually(lambda: real.runtime._switchboard.owner_of(page.session.encode()) is None)
+    await eventually(
+        lambda: real.runtime.browser.switchboard.owner_of(page.session.encode()) is None
+    )
     await client.call("Target.closeTarget", targetId=page.target)
 
 

@@ -24,7 +24,9 @@ async def refused(url: str) -> None:
 async def test_the_url_of_a_run_leads_to_it(real: RealRuntime) -> None:
     for url in (real.connect_url, real.connect_url + "/", real.connect_url + "?puppeteer"):
         async with cdp_client(url) as client:
-            assert (await client.call("Browser.getVersion"))["product"] == real.runtime.browser
+            assert (await client.call("Browser.getVersion"))[
+                "product"
+            ] == real.runtime.browser.product
 
 
 @pytest.mark.browser

@@ -1,0 +1,87 @@
+"""The Python client: handles on spaces, runtimes and runs. It uses documented endpoints like anyone else.
+
+async with Runreel("http://127.0.0.1:8787", key) as runreel:
+    space = await runreel.spaces.get("default")
+    async with await space.runtimes.browser.launch(name="crm") as runtime:
+        run = await runtime.current_run()
+        async for event in run.events.follow(type="network.*"): ...
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from .errors import (
+    ApiError,
+    CannotConnect,
+    Conflict,
+    Forbidden,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    RunreelError,
+    Unauthorized,
+    Unavailable,
+)
+from .events import RunEvents
+from .pages import Listing
+from .runs import RunHandle, Runs
+from .runtimes import RuntimeHandle, Runtimes
+from .spaces import SpaceHandle, Spaces
+from .transport import Transport
+
+__all__ = [
+    "ApiError",
+    "CannotConnect",
+    "Conflict",
+    "Forbidden",
+    "Gone",
+    "InvalidRequest",
+    "Listing",
+    "NotFound",
+    "QuotaExceeded",
+    "RateLimited",
+    "RunEvents",
+    "RunHandle",
+    "Runreel",
+    "RunreelError",
+    "Runs",
+    "RuntimeHandle",
+    "Runtimes",
+    "SpaceHandle",
+    "Spaces",
+    "Unauthorized",
+    "Unavailable",
+]
+
+
+class Runreel:
+    """A recorder, with a key for it. `http` is for those who bring a client of their own (proxies, tests)."""
+
+    def __init__(
+        self, base_url: str, api_key: str, *, http: httpx.AsyncClient | None = None
+    ) -> None:
+        self._transport = Transport(base_url, api_key, http)
+        self.spaces = Spaces(self._transport)
+        self.runtimes = Runtimes(self._transport)
+        self.runs = Runs(self._transport)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

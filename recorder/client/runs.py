@@ -1,0 +1,71 @@
+"""Runs: what happened."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Generic, TypeVar
+
+from schemas.resources import Run, RunSummary, WaitedRun, WaitForRun
+
+from .events import RunEvents
+from .pages import Listing
+from .transport import Transport
+
+S_co = TypeVar("S_co", bound=RunSummary, covariant=True)
+
+
+class RunHandle(Generic[S_co]):
+    """One run. `resource` is what the recorder said of it when it was asked."""
+
+    def __init__(self, transport: Transport, resource: S_co) -> None:
+        self._transport = transport
+        self.resource = resource
+        self.events = RunEvents(transport, resource.id)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.resource.id
+
+    @property
+    def status(self) -> str:
+        """active, stopped or failed."""
+        return self.resource.status
+
+    async def refresh(self) -> RunHandle[Run]:
+        """The run as it is now, with its counts."""
+        return await get_run(self._transport, self.id)
+
+    async def wait(self, timeout_seconds: float = 30.0) -> WaitedRun:
+        """Until it has ended, at most so long (`wait_status` says which)."""
+        body = WaitForRun(timeout_seconds=timeout_seconds)
+        return await self._transport.call("POST", f"/v1/runs/{self.id}/wait", WaitedRun, body=body)
+
+
+async def get_run(transport: Transport, run_id: str) -> RunHandle[Run]:
+    """One run. Raises NotFound."""
+    return RunHandle(transport, await transport.call("GET", f"/v1/runs/{run_id}", Run))
+
+
+class Runs:
+    """`runreel.runs`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def get(self, run_id: str) -> RunHandle[Run]:
+        """One run. Raises NotFound."""
+        return await get_run(self._transport, run_id)
+
+    def list(
+        self,
+        *,
+        space_id: str | None = None,
+        runtime_id: str | None = None,
+        status: str | list[str] | None = None,
+        limit: int | None = None,
+    ) -> Listing[RunHandle[RunSummary]]:
+        """Newest first."""
+        query = {"spaceId": space_id, "runtimeId": runtime_id, "status": status, "limit": limit}
+        handle = partial(RunHandle[RunSummary], self._transport)
+        return Listing(self._transport, "/v1/runs", RunSummary, query, handle)

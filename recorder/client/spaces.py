@@ -1,0 +1,63 @@
+"""Spaces: rooms for runtimes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Self
+
+from schemas.resources import Space
+
+from .pages import Listing
+from .runtimes import Runtimes
+from .transport import Transport
+
+
+class SpaceHandle:
+    """One space. `resource` is what the recorder said of it last."""
+
+    def __init__(self, transport: Transport, resource: Space) -> None:
+        self._transport = transport
+        self.resource = resource
+        self.runtimes = Runtimes(transport, resource.id)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.resource.id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.resource.name
+
+    async def rename(self, name: str) -> Self:
+        """Give it another name."""
+        path = f"/v1/spaces/{self.id}"
+        self.resource = await self._transport.call("PATCH", path, Space, body={"name": name})
+        return self
+
+    async def delete(self) -> None:
+        """Delete it. Raises Conflict while it has runtimes."""
+        await self._transport.call("DELETE", f"/v1/spaces/{self.id}", Any)
+
+
+class Spaces:
+    """`runreel.spaces`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def create(self, name: str) -> SpaceHandle:
+        """A new space."""
+        made = await self._transport.call("POST", "/v1/spaces", Space, body={"name": name})
+        return SpaceHandle(self._transport, made)
+
+    async def get(self, space_id: str = "default") -> SpaceHandle:
+        """One space. Raises NotFound."""
+        found = await self._transport.call("GET", f"/v1/spaces/{space_id}", Space)
+        return SpaceHandle(self._transport, found)
+
+    def list(self, *, limit: int | None = None) -> Listing[SpaceHandle]:
+        """Oldest first."""
+        handle = partial(SpaceHandle, self._transport)
+        return Listing(self._transport, "/v1/spaces", Space, {"limit": limit}, handle)

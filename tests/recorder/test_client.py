@@ -1,0 +1,211 @@
+"""The Python client against a real recorder, with a worker that has no browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from recorder.client import (
+    ApiError,
+    CannotConnect,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    RunHandle,
+    Runreel,
+    Unauthorized,
+    Unavailable,
+)
+from schemas.events.page import PageOpened
+from schemas.resources import Run, RunEvent
+from tests.support.eventually import eventually
+from tests.support.nats_server import NatsServer, free_port
+from tests.support.recorder_running import KEY, Running, running, settings_for
+from tests.support.recorder_worker import FakeWorker, fake_worker
+
+
+@pytest.fixture
+async def recorder(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(settings_for(tmp_path, own_nats.url)) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+async def worker(own_nats: NatsServer, recorder: Running) -> AsyncIterator[FakeWorker]:
+    async with fake_worker(own_nats.url) as worker:
+        yield worker
+
+
+@pytest.fixture
+async def runreel(recorder: Running) -> AsyncIterator[Runreel]:
+    async with Runreel(recorder.url, KEY) as runreel:
+        yield runreel
+
+
+async def test_spaces(runreel: Runreel) -> None:
+    made = [await runreel.spaces.create(f"space {number}") for number in range(3)]
+    listed = [space.name async for space in runreel.spaces.list(limit=2)]
+    assert listed == ["default", "space 0", "space 1", "space 2"]
+    assert (await runreel.spaces.get(made[0].id)).name == "space 0"
+    first = await runreel.spaces.list(limit=2).page()
+    rest = await runreel.spaces.list(limit=2).page(first.next_cursor)
+    assert [space.id for space in rest.data] == [made[1].id, made[2].id]
+    assert rest.next_cursor is None
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_runtime_from_launch_to_stop(runreel: Runreel) -> None:
+    space = await runreel.spaces.get("default")
+    runtime = await space.runtimes.browser.launch(name="crm", metadata={"job": 7})
+    assert (runtime.name, runtime.status, runtime.resource.metadata) == (
+        "crm",
+        "active",
+        {"job": 7},
+    )
+    run = await runtime.current_run()
+    assert run is not None
+    assert run.id == runtime.active_run_id
+    assert runtime.connect_url is not None
+    assert runtime.connect_url.startswith("ws://")
+    again = await runtime.start()
+    assert (again.started, again.run_id) == (False, run.id)
+    stopped = await runtime.stop()
+    assert stopped.stopped
+    shown = await runreel.runtimes.get(runtime.id)
+    assert (shown.status, shown.active_run_id, shown.connect_url) == ("stopped", None, None)
+    assert shown.resource == runtime.resource
+    assert await runtime.current_run() is None
+    assert [each.id async for each in runtime.runs()] == [run.id]
+    assert (await run.wait(0)).wait_status == "completed"
+    assert (await run.refresh()).resource.counts.events == 3
+    with pytest.raises(Conflict, match="no active run") as refused:
+        await runtime.stop()
+    assert refused.value.code == "runtime.not_active"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_leaving_a_runtime_stops_it(runreel: Runreel) -> None:
+    async with await runreel.runtimes.create(name="short", start=True) as runtime:
+        assert runtime.status == "active"
+    assert runtime.status == "stopped"
+    async with await runreel.runtimes.create(start=True) as ended_by_itself:
+        await ended_by_itself.stop()
+
+
+async def test_events_are_listed_followed_and_waited_for(
+    runreel: Runreel, worker: FakeWorker
+) -> None:
+    runtime = await runreel.runtimes.create(start=True)
+    run = await runtime.current_run()
+    assert run is not None
+    opened = worker.runs[run.id]
+    waiting = asyncio.create_task(run.events.wait(type="page.*", timeout_seconds=20))
+    following = asyncio.create_task(_types(run.events.follow()))
+    await asyncio.sleep(0)
+    await worker.publish(opened, opened.event(PageOpened(url="https://a.example/")))
+    listed = [event.type async for event in run.events.list(limit=1)]
+    assert listed[:2] == ["runtime.lifecycle", "runtime.lifecycle"]
+    await runtime.stop()
+    assert await following == ["runtime.lifecycle"] * 2 + ["page.opened", "runtime.lifecycle"]
+    waited = await waiting
+    assert waited.run_ended or (waited.event is not None and waited.event.type == "page.opened")
+    assert await _types(run.events.follow(type="page.opened")) == ["page.opened"]
+    late = await run.events.wait(type="page.opened", timeout_seconds=0)
+    assert (late.event, late.timed_out, late.run_ended) == (None, False, True)
+
+
+async def _types(events: AsyncIterator[RunEvent]) -> list[str]:
+    return [event.type async for event in events]
+
+
+async def test_following_goes_on_after_the_recorder_was_away(
+    own_nats: NatsServer, tmp_path: Path
+) -> None:
+    """Each event once, though the connection broke in the middle."""
+    settings = settings_for(tmp_path, own_nats.url, port=free_port())
+    async with (
+        AsyncExitStack() as until,
+        Runreel(f"http://127.0.0.1:{settings.port}", KEY) as runreel,
+    ):
+        await until.enter_async_context(running(settings))
+        async with fake_worker(own_nats.url) as worker:
+            opened = await worker.open()
+            run = await _found(runreel, opened.run_id)
+            followed = aiter(run.events.follow())
+            seen = [(await anext(followed)).sequence for _ in range(2)]
+            await worker.publish(opened, opened.event(PageOpened(url="one")))
+            seen.append((await anext(followed)).sequence)
+            await until.aclose()
+            await worker.publish(opened, opened.event(PageOpened(url="two")), opened.ended())
+            rest = asyncio.create_task(_types(followed))
+            async with running(settings):
+                assert await rest == ["page.opened", "runtime.lifecycle"]
+    assert seen == [1, 2, 3]
+
+
+async def _found(runreel: Runreel, run_id: str) -> RunHandle[Run]:
+    async def look() -> RunHandle[Run] | None:
+        with suppress(NotFound):
+            return await runreel.runs.get(run_id)
+        return None
+
+    return await eventually(look)
+
+
+async def test_errors_say_what_to_do(runreel: Runreel, recorder: Running) -> None:
+    with pytest.raises(NotFound) as missing:
+        await runreel.runtimes.get("01890000-0000-7000-8000-000000000000")
+    assert (missing.value.status, missing.value.code) == (404, "runtime.not_found")
+    assert missing.value.request_id
+    with pytest.raises(InvalidRequest, match="name"):
+        await runreel.spaces.create("")
+    with pytest.raises(InvalidRequest):
+        await runreel.runs.list(limit=0).all()
+    runtime = await runreel.runtimes.create()
+    with pytest.raises(Unavailable) as nobody:
+        await runtime.start()
+    assert "runreel worker" in (nobody.value.hint or "")
+    async with Runreel(recorder.url, "a-wrong-key-entirely") as stranger:
+        with pytest.raises(Unauthorized):
+            await stranger.spaces.get()
+
+
+async def test_nobody_answers() -> None:
+    async with Runreel(f"http://127.0.0.1:{free_port()}", KEY) as runreel:
+        with pytest.raises(CannotConnect, match="No answer"):
+            await runreel.spaces.get()
+
+
+async def test_an_answer_that_is_none_of_ours() -> None:
+    """A proxy's page, say."""
+
+    def proxy(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(502, text="<h1>Bad gateway</h1>")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(proxy)) as http:
+        with pytest.raises(ApiError, match="status 502"):
+            await Runreel("http://recorder.example", KEY, http=http).spaces.get()
+
+
+async def test_what_one_answer_showed_the_next_shows(own_nats: NatsServer, tmp_path: Path) -> None:
+    """Behind a balancer over two recorders."""
+    async with (
+        running(settings_for(tmp_path / "one", own_nats.url, recorder_id="one")) as one,
+        running(settings_for(tmp_path / "two", own_nats.url, recorder_id="two")) as two,
+    ):
+        urls = [one.url, two.url]
+
+        async def by_turns(request: httpx.Request) -> None:
+            urls.reverse()
+            request.url = request.url.copy_with(port=httpx.URL(urls[0]).port)
+
+        async with httpx.AsyncClient(event_hooks={"request": [by_turns]}) as http:
+            runreel = Runreel(one.url, KEY, http=http)
+            for number in range(10):
+                made = await runreel.spaces.create(f"{number}")
+                assert (await runreel.spaces.get(made.id)).name == f"{number}"

@@ -1,0 +1,255 @@
+"""Starts in a small fleet: who takes them, who refuses them, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.problems import ConcurrentQuotaExceeded, ProfileInUse
+from schemas.requests import Refused
+from tests.support.eventually import eventually
+from tests.support.nats_server import NatsServer
+from tests.support.recorder_running import Running, running, settings_for
+from tests.support.recorder_worker import FakeWorker, fake_worker
+
+
+@dataclass
+class Fleet:
+    """A recorder of its own, on a NATS server of its own, and as many workers as a test wants."""
+
+    nats_url: str
+    recorder: Running
+    stack: AsyncExitStack
+
+    async def worker(self, worker_id: str = "w1", capacity: int = 1, **labels: str) -> FakeWorker:
+        """One that the recorder knows."""
+        worker = await self.stack.enter_async_context(
+            fake_worker(self.nats_url, worker_id, capacity, beat_seconds=0.5)
+        )
+        worker.labels = labels
+        await worker.beat()
+        await eventually(lambda: self.knows(worker_id, labels=labels))
+        return worker
+
+    async def knows(self, worker_id: str, **facts: Any) -> bool:
+        """Whether the recorder has had a beat that says so."""
+        answer = await self.recorder.http.get("/readyz", params={"for": "start"})
+        checks = {each["workerId"]: each for each in answer.json()["checks"]["workers"]}
+        return worker_id in checks and facts.items() <= checks[worker_id].items()
+
+    async def has_waiting(self, count: int) -> bool:
+        """Whether so many starts wait."""
+        answer = await self.recorder.http.get("/readyz", params={"for": "start"})
+        return bool(answer.json()["checks"]["startsWaiting"] == count)
+
+    async def runtime(self, **body: Any) -> str:
+        return str((await self.recorder.post("/v1/runtimes", body, status=201))["id"])
+
+    async def space(self) -> str:
+        return str((await self.recorder.post("/v1/spaces", {"name": "s"}, status=201))["id"])
+
+    async def start(self, runtime_id: str, wait: str = "") -> httpx.Response:
+        params = {"wait": wait} if wait else {}
+        return await self.recorder.http.post(f"/v1/runtimes/{runtime_id}/start", params=params)
+
+    async def stop(self, runtime_id: str) -> None:
+        await self.recorder.post(f"/v1/runtimes/{runtime_id}/stop")
+
+
+@asynccontextmanager
+async def opened(directory: Path, nats_url: str, **settings: Any) -> AsyncIterator[Fleet]:
+    async with (
+        running(settings_for(directory, nats_url, **settings)) as recorder,
+        AsyncExitStack() as stack,
+    ):
+        yield Fleet(nats_url, recorder, stack)
+
+
+@pytest.fixture
+async def fleet(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with opened(tmp_path, own_nats.url) as fleet:
+        yield fleet
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+UNAVAILABLE = (503, "runtime.host_unavailable")
+
+
+async def test_nobody_there_is_said_at_once(fleet: Fleet) -> None:
+    began = time.monotonic()
+    answer = await fleet.start(await fleet.runtime())
+    assert time.monotonic() - began < 2
+    assert problem(answer) == UNAVAILABLE
+    assert (answer.json()["error"], answer.json()["hint"]) == (
+        "No worker is there.",
+        "Start one: `runreel worker`.",
+    )
+
+
+async def test_labels_are_held_against_those_of_hosts(fleet: Fleet) -> None:
+    plain = await fleet.worker("plain", 5)
+    gpu = await fleet.worker("gpu", 5, gpu="yes", region="eu")
+    for _ in range(2):
+        assert (
+            await fleet.start(await fleet.runtime(config={"hostLabels": {"gpu": "yes"}}))
+        ).is_success
+    assert (len(plain.runs), len(gpu.runs)) == (0, 2)
+    missing = await fleet.start(await fleet.runtime(config={"hostLabels": {"gpu": "no"}}))
+    assert problem(missing) == UNAVAILABLE
+    assert missing.json()["error"] == "No worker has the labels gpu=no."
+
+
+async def test_starts_that_come_at_once_are_spread(fleet: Fleet) -> None:
+    """Though no worker has told yet what it was given."""
+    workers = [await fleet.worker(f"w{number}", 2) for number in range(3)]
+    runtimes = [await fleet.runtime() for _ in range(6)]
+    answers = await asyncio.gather(*map(fleet.start, runtimes))
+    assert all(answer.is_success for answer in answers)
+    assert [len(worker.runs) for worker in workers] == [2, 2, 2]
+    full = await fleet.start(await fleet.runtime())
+    assert problem(full) == UNAVAILABLE
+    assert full.json()["error"] == "No worker has a free place (there are 6)."
+    assert "?wait=10s" in full.json()["hint"]
+
+
+async def test_draining_worker_gets_nothing(fleet: Fleet) -> None:
+    worker = await fleet.worker(capacity=5)
+    worker.draining = True
+    await eventually(lambda: fleet.knows("w1", draining=True))
+    answer = await fleet.start(await fleet.runtime())
+    assert problem(answer) == UNAVAILABLE
+    assert answer.json()["error"] == "Every worker is being drained."
+
+
+async def test_waits_for_a_worker_that_comes(fleet: Fleet) -> None:
+    starting = asyncio.create_task(fleet.start(await fleet.runtime(), "20s"))
+    await asyncio.wait([starting], timeout=0.3)
+    assert not starting.done()
+    await fleet.worker()
+    assert (await starting).json()["started"] is True
+
+
+async def test_waits_for_a_place(fleet: Fleet) -> None:
+    await fleet.worker()
+    first, second = await fleet.runtime(), await fleet.runtime()
+    await fleet.start(first)
+    waiting = asyncio.create_task(fleet.start(second, "20s"))
+    await asyncio.wait([waiting], timeout=0.3)
+    assert not waiting.done()
+    began = time.monotonic()
+    await fleet.stop(first)
+    assert (await waiting).is_success
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [("300ms", 0.3), ("0.4", 0.4), ("1s", 1.0)])
+async def test_waits_no_longer_than_asked(fleet: Fleet, wait: str, seconds: float) -> None:
+    began = time.monotonic()
+    answer = await fleet.start(await fleet.runtime(), wait)
+    assert seconds <= time.monotonic() - began < seconds + 2
+    assert (*problem(answer), answer.json()["error"]) == (*UNAVAILABLE, "No worker is there.")
+
+
+@pytest.mark.parametrize("wait", ["121s", "3m", "-1", "10 s", "soon", "1h"])
+async def test_wait_that_is_none(fleet: Fleet, wait: str) -> None:
+    answer = await fleet.start(await fleet.runtime(), wait)
+    assert problem(answer) == (400, "request.invalid")
+    assert answer.json()["details"]["path"] == "$.wait"
+
+
+async def test_create_waits_too(fleet: Fleet) -> None:
+    starting = asyncio.create_task(
+        fleet.recorder.http.post("/v1/runtimes?wait=20s", json={"start": True})
+    )
+    await asyncio.wait([starting], timeout=0.3)
+    await fleet.worker()
+    assert (await starting).json()["status"] == "active"
+
+
+async def test_places_go_round_the_spaces(fleet: Fleet) -> None:
+    """One space that asks for much does not keep another one waiting."""
+    worker = await fleet.worker()
+    held = await fleet.runtime()
+    await fleet.start(held)
+    greedy, modest = await fleet.space(), await fleet.space()
+    order: list[str] = []
+    waiting = 0
+
+    async def take(space_id: str) -> None:
+        runtime_id = await fleet.runtime(spaceId=space_id)
+        assert (await fleet.start(runtime_id, "60s")).is_success
+        order.append(space_id)
+        await fleet.stop(runtime_id)
+
+    async with asyncio.TaskGroup() as group:
+        for space_id in (greedy, greedy, greedy, modest, modest):
+            group.create_task(take(space_id))
+            waiting += 1
+            await eventually(partial(fleet.has_waiting, waiting))
+        await fleet.stop(held)
+    assert order == [greedy, modest, greedy, modest, greedy]
+    assert not worker.runs
+
+
+async def test_client_that_hangs_up_leaves_the_line(fleet: Fleet) -> None:
+    runtime_id = await fleet.runtime()
+    with pytest.raises(httpx.ReadTimeout):
+        await fleet.recorder.http.post(
+            f"/v1/runtimes/{runtime_id}/start", params={"wait": "60s"}, timeout=0.5
+        )
+    await eventually(partial(fleet.has_waiting, 0))
+    worker = await fleet.worker()
+    await fleet.recorder.post(f"/v1/runtimes/{await fleet.runtime()}/start")
+    assert [run.runtime_id == runtime_id for run in worker.runs.values()] == [False]
+
+
+async def test_recorder_that_stops_lets_nobody_wait(fleet: Fleet) -> None:
+    waiting = asyncio.create_task(fleet.start(await fleet.runtime(), "60s"))
+    await eventually(partial(fleet.has_waiting, 1))
+    began = time.monotonic()
+    fleet.recorder.stop.set()
+    assert problem(await waiting) == UNAVAILABLE
+    assert time.monotonic() - began < 3
+
+
+async def test_space_has_no_more_than_it_may(own_nats: NatsServer, tmp_path: Path) -> None:
+    async with opened(tmp_path, own_nats.url, space_max_active=2) as fleet:
+        await fleet.worker(capacity=10)
+        space, other = await fleet.space(), await fleet.space()
+        runtimes = [await fleet.runtime(spaceId=space) for _ in range(3)]
+        for runtime_id in runtimes[:2]:
+            assert (await fleet.start(runtime_id)).is_success
+        refused = await fleet.start(runtimes[2])
+        assert problem(refused) == (402, ConcurrentQuotaExceeded.code)
+        assert refused.json()["reasonClass"] == "capability_limit_exceeded"
+        assert refused.json()["details"]["limit"] == 2
+        assert (await fleet.start(runtimes[0])).json()["started"] is False
+        assert (await fleet.start(await fleet.runtime(spaceId=other))).is_success
+
+        waiting = asyncio.create_task(fleet.start(runtimes[2], "20s"))
+        await eventually(partial(fleet.has_waiting, 1))
+        await fleet.stop(runtimes[0])
+        assert (await waiting).is_success
+
+
+@pytest.mark.parametrize("kind", [ConcurrentQuotaExceeded, ProfileInUse])
+async def test_what_the_worker_refuses_with_is_the_answer(
+    fleet: Fleet, kind: type[ConcurrentQuotaExceeded | ProfileInUse]
+) -> None:
+    worker = await fleet.worker()
+    worker.refuse_with = Refused(code=kind.code, message="Said by the worker.")
+    answer = await fleet.start(await fleet.runtime())
+    assert problem(answer) == (kind.status, kind.code)
+    assert answer.json()["error"] == "Said by the worker."

@@ -1,0 +1,121 @@
+"""One Chromium from its directory to its removal: process, pipe and switchboard, and nobody's run yet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from schemas.runtime_config import RuntimeConfig
+from worker.budget import RunLimits
+from worker.cdp.pipe import Pipe
+from worker.cdp.switchboard import Switchboard
+from worker.chromium import directory as directories
+from worker.chromium import flags, process, sandbox
+from worker.chromium.sandbox import Sandbox
+
+log = structlog.get_logger(__name__)
+
+LAUNCH_SECONDS = 30
+
+
+class BrowserSetup(Struct, frozen=True):
+    """What all browsers of a host have in common."""
+
+    binary: Path
+    root: Path
+    sandbox: Sandbox
+    limits: RunLimits = RunLimits()
+
+
+class Browser:
+    """A Chromium of its own: its uid is that of its place, which no other browser has at the same time.
+
+    Its id, of which its directory has the end, is that of the run where it was launched for one.
+
+    Whoever takes it over sets `on_end`, called once with the exit code of its process, which then has to hang up the
+    switchboard, and `on_full`, told when the browser takes no more (True) and when it does again.
+    """
+
+    def __init__(
+        self, setup: BrowserSetup, config: RuntimeConfig, *, place: int, browser_id: str
+    ) -> None:
+        self.setup = setup
+        self.place = place
+        self.directory = directories.path_of(setup.root, browser_id)
+        self.switchboard = Switchboard()
+        self.process: process.Process | None = None
+        self.product = ""
+        self.on_end: Callable[[int], None] = lambda _exit_code: self.switchboard.hang_up()
+        self.on_full: Callable[[bool], None] = lambda _full: None
+        self._config = config
+        self._killed = False
+
+    @property
+    def downloads(self) -> Path:
+        """Where it puts what pages download."""
+        return self.directory / "downloads"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process was there and is no more."""
+        return self.process is not None and self.process.ended.done()
+
+    @property
+    def last_words(self) -> str:
+        """What it last wrote to its standard error, without secrets."""
+        return directories.last_words(self.directory)
+
+    async def launch(self) -> None:
+        """Start it, and wait for its first answer. Raises OSError, ValueError, BrowserGone, CdpError.
+
+        Whatever was raised, `kill` and `remove` it.
+        """
+        uid = self.setup.sandbox.uid(self.place)
+        directories.make(self.directory, uid)
+        self.process = process.spawn(
+            self._command(uid),
+            flags.environment(self.directory, self._config, path=os.defpath),
+            self.directory,
+        )
+        self.process.ended.add_done_callback(self._on_process_end)
+        if self._killed:
+            self.process.kill()
+        pipe = await Pipe.open(self.process.channel, self.switchboard.dispatch, self._on_pipe_full)
+        self.switchboard.connect(pipe)
+        version = await self.switchboard.call("Browser.getVersion")
+        self.product = msgspec.json.decode(version)["product"]
+
+    def _command(self, uid: int | None) -> list[str]:
+        line = flags.command_line(
+            self.setup.binary,
+            self.directory,
+            self._config,
+            sandbox=self.setup.sandbox.on,
+            dev_shm=self.setup.sandbox.dev_shm,
+        )
+        return [*sandbox.prefix(uid), *line]
+
+    def _on_process_end(self, ended: asyncio.Future[int]) -> None:
+        self.on_end(ended.result())
+
+    def _on_pipe_full(self, full: bool) -> None:
+        self.on_full(full)  # whoever has it by then
+
+    def kill(self) -> None:
+        """Kill its processes; those that are not there yet, once they are."""
+        self._killed = True
+        if self.process is not None:
+            self.process.kill()
+
+    async def remove(self) -> None:
+        """Remove its directory, once its process has ended. What cannot be removed is told, and swept later."""
+        try:
+            await asyncio.to_thread(directories.remove, self.directory)
+        except OSError as error:
+            log.error("browser.directory_left", path=str(self.directory), error=str(error))
