@@ -33,6 +33,7 @@ from worker.clock import Skew, measured
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
 from worker.run_log import RunLog
+from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime, stored
 
 log = structlog.get_logger(__name__)
@@ -101,6 +102,8 @@ class Host:
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+            requests = RunRequests(self, self._outbox, self._facts.gateway_url)
+            await self._bus.answer(subjects.run_request(worker_id), requests.answer)
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:

@@ -22,69 +22,69 @@ Value = str | int | float | bool
 Summary = dict[str, Value]
 
 _ACTING_DOMAINS = ("Input.", "Emulation.", "WebAuthn.", "Autofill.", "DeviceAccess.", "Tethering.")
-_ACTING = frozenset(
-    # where it goes
-    """
-    Page.navigate Page.navigateToHistoryEntry Page.reload Page.stopLoading Page.close Page.bringToFront
-    Page.setDocumentContent Page.resetNavigationHistory Page.crash Page.setWebLifecycleState
-    Target.createTarget Target.closeTarget Target.activateTarget
-    Target.createBrowserContext Target.disposeBrowserContext
-    Browser.close Browser.crash Browser.setWindowBounds Browser.setContentsSize
-    """
-    # what runs in it
-    """
-    Runtime.evaluate Runtime.callFunctionOn Runtime.runScript Runtime.terminateExecution Runtime.addBinding
-    Debugger.evaluateOnCallFrame Debugger.setScriptSource
-    Page.addScriptToEvaluateOnNewDocument Page.removeScriptToEvaluateOnNewDocument Page.setBypassCSP
-    """
-    # what it is made of
-    """
-    DOM.setFileInputFiles DOM.focus DOM.setAttributeValue DOM.setAttributesAsText DOM.removeAttribute DOM.setNodeName
-    DOM.setNodeValue DOM.setOuterHTML DOM.removeNode DOM.moveTo DOM.copyTo DOM.undo DOM.redo
-    DOM.scrollIntoViewIfNeeded CSS.setStyleTexts CSS.setStyleSheetText CSS.addRule
-    """
-    # files, dialogs and what people are asked
-    """
-    Page.handleJavaScriptDialog Page.setDownloadBehavior Page.handleFileChooser Page.setInterceptFileChooserDialog
-    Browser.setDownloadBehavior Browser.cancelDownload Browser.grantPermissions Browser.setPermission
-    Browser.resetPermissions Page.printToPDF Page.captureScreenshot Page.captureSnapshot
-    """
-    # what it sends and gets
-    """
-    Network.setCookie Network.setCookies Network.deleteCookies Network.clearBrowserCookies
-    Network.clearBrowserCache Network.setCacheDisabled Network.setExtraHTTPHeaders Network.setUserAgentOverride
-    Network.setBlockedURLs Network.setBypassServiceWorker Network.emulateNetworkConditions
-    Network.emulateNetworkConditionsByRule Network.overrideNetworkState Network.loadNetworkResource
-    Fetch.enable Fetch.disable Fetch.fulfillRequest Fetch.failRequest Fetch.continueWithAuth
-    Security.setIgnoreCertificateErrors
-    """
-    # what it keeps
-    """
-    Storage.setCookies Storage.clearCookies Storage.clearDataForOrigin Storage.clearDataForStorageKey
-    DOMStorage.setDOMStorageItem DOMStorage.removeDOMStorageItem DOMStorage.clear IndexedDB.clearObjectStore
-    IndexedDB.deleteDatabase IndexedDB.deleteObjectStoreEntries CacheStorage.deleteCache CacheStorage.deleteEntry
-    ServiceWorker.unregister ServiceWorker.skipWaiting ServiceWorker.stopWorker ServiceWorker.deliverPushMessage
-    """.split()
-)
+_ACTING_BY_PURPOSE = {
+    "where it goes": """
+        Page.navigate Page.navigateToHistoryEntry Page.reload Page.stopLoading Page.close Page.bringToFront
+        Page.setDocumentContent Page.resetNavigationHistory Page.crash Page.setWebLifecycleState
+        Target.createTarget Target.closeTarget Target.activateTarget
+        Target.createBrowserContext Target.disposeBrowserContext
+        Browser.close Browser.crash Browser.setWindowBounds Browser.setContentsSize
+        """,
+    "what runs in it": """
+        Runtime.evaluate Runtime.callFunctionOn Runtime.runScript Runtime.terminateExecution Runtime.addBinding
+        Debugger.evaluateOnCallFrame Debugger.setScriptSource
+        Page.addScriptToEvaluateOnNewDocument Page.removeScriptToEvaluateOnNewDocument Page.setBypassCSP
+        """,
+    "what it is made of": """
+        DOM.setFileInputFiles DOM.focus DOM.setAttributeValue DOM.setAttributesAsText DOM.removeAttribute
+        DOM.setNodeName DOM.setNodeValue DOM.setOuterHTML DOM.removeNode DOM.moveTo DOM.copyTo DOM.undo DOM.redo
+        DOM.scrollIntoViewIfNeeded CSS.setStyleTexts CSS.setStyleSheetText CSS.addRule
+        """,
+    "files, dialogs, and what people are asked": """
+        Page.handleJavaScriptDialog Page.setDownloadBehavior Page.setInterceptFileChooserDialog
+        Browser.setDownloadBehavior Browser.cancelDownload Browser.grantPermissions Browser.setPermission
+        Browser.resetPermissions Page.printToPDF Page.captureScreenshot Page.captureSnapshot
+        """,
+    "what it sends and gets": """
+        Network.setCookie Network.setCookies Network.deleteCookies Network.clearBrowserCookies
+        Network.clearBrowserCache Network.setCacheDisabled Network.setExtraHTTPHeaders Network.setUserAgentOverride
+        Network.setBlockedURLs Network.setBypassServiceWorker Network.emulateNetworkConditions
+        Network.emulateNetworkConditionsByRule Network.overrideNetworkState Network.loadNetworkResource
+        Fetch.enable Fetch.disable Fetch.fulfillRequest Fetch.failRequest Fetch.continueWithAuth
+        Security.setIgnoreCertificateErrors
+        """,
+    "what it keeps": """
+        Storage.setCookies Storage.clearCookies Storage.clearDataForOrigin Storage.clearDataForStorageKey
+        DOMStorage.setDOMStorageItem DOMStorage.removeDOMStorageItem DOMStorage.clear IndexedDB.clearObjectStore
+        IndexedDB.deleteDatabase IndexedDB.deleteObjectStoreEntries CacheStorage.deleteCache CacheStorage.deleteEntry
+        ServiceWorker.unregister ServiceWorker.skipWaiting ServiceWorker.stopWorker
+        ServiceWorker.deliverPushMessage
+        """,
+}
+_ACTING = frozenset(name for names in _ACTING_BY_PURPOSE.values() for name in names.split())
 
 # Texts that are told; `…Id`, too. What a URL or a text may hold of secrets `worker.redact` takes out.
 _SHOWN = frozenset(
-    """
-    acceptLanguage action behavior button domain errorReason format frameUrl locale media method name
-    origin path permission platform pointerType referrer responsePhrase state timezoneId transitionType type url
-    userAgent windowState worldName
-    """.split()
-)
+    (
+        "acceptLanguage", "action", "behavior", "button", "domain", "errorReason", "format", "locale", "media",
+        "method", "name", "origin", "path", "permission", "platform", "pointerType", "referrer", "state", "timezoneId",
+        "transitionType", "type", "url", "userAgent", "windowState", "worldName",
+    )
+)  # fmt: skip
 # What a person types, and how: told with `record.inputText` only, but for keys that are no text.
 _TYPED = frozenset(
-    "text unmodifiedText key code keyIdentifier windowsVirtualKeyCode nativeVirtualKeyCode promptText".split()
-)
+    (
+        "text", "unmodifiedText", "key", "code", "keyIdentifier", "windowsVirtualKeyCode", "nativeVirtualKeyCode",
+        "promptText",
+    )
+)  # fmt: skip
 _NO_TEXT = frozenset(
-    """
-    Alt AltGraph ArrowDown ArrowLeft ArrowRight ArrowUp Backspace CapsLock ContextMenu Control Delete End Enter Escape
-    F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 Home Insert Meta NumLock PageDown PageUp Shift Tab
-    """.split()
-)
+    (
+        "Alt", "AltGraph", "ArrowDown", "ArrowLeft", "ArrowRight", "ArrowUp", "Backspace", "CapsLock", "ContextMenu",
+        "Control", "Delete", "End", "Enter", "Escape", "Home", "Insert", "Meta", "NumLock", "PageDown", "PageUp",
+        "Shift", "Tab", *(f"F{number}" for number in range(1, 13)),
+    )
+)  # fmt: skip
 _A_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}\Z")
 _MOST = 32  # parameters
 

@@ -117,9 +117,7 @@ class Pending:
         for each in made.values():
             self._tell(each, "stopped", _LEFT)
 
-    def _tell(
-        self, made: _Made, status: str, error: CommandError | UnsetType = UNSET
-    ) -> None:
+    def _tell(self, made: _Made, status: str, error: CommandError | UnsetType = UNSET) -> None:
         fact = msgspec.structs.replace(
             made.fact,
             status=status,
