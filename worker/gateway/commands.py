@@ -137,9 +137,10 @@ def _tell(told: Summary, name: str, raw: Raw, record: Record) -> None:
 
 def _tell_typed(told: Summary, name: str, raw: Raw, size_bytes: int) -> None:
     """How much was typed, or which key that types nothing."""
-    key: Any = msgspec.json.decode(raw)
-    if name == "key" and key in _NO_TEXT:
-        told[name] = key
+    if name == "key":
+        key: Any = msgspec.json.decode(raw)
+        if isinstance(key, str) and key in _NO_TEXT:
+            told[name] = key
     elif name in ("text", "promptText"):
         told[f"{name}Bytes"] = size_bytes - 2
 
