@@ -21,6 +21,7 @@ from deploy.environment import read_environment, secrets_in, with_machine_defaul
 from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
 from deploy.help import Command, Group, Port
 from deploy.ops.doctor import doctor
+from deploy.ops.drain import drain
 from deploy.ops.hosts import hosts
 from deploy.ops.log import log
 from deploy.ops.quarantine import quarantine
@@ -106,17 +107,22 @@ def up(data: Path, host: str, port: int, first_run: bool | None, behind_proxy: s
     asyncio.run(local.up(options, Screen(Terminal())))
 
 
-@click.command(
-    cls=Command,
+@click.group(
+    cls=Group,
     settings=WorkerSettings,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND]",
     short_help="One worker host: drives Chromium, publishes events.",
 )
-def worker() -> None:
+@click.pass_context
+def worker(context: click.Context) -> None:
     """Drive Chromium on this host and publish every event to NATS JetStream.
 
-    Any number of workers share the load of a fleet. SIGTERM ends the runs in order.
+    Any number of workers share the load of a fleet. SIGTERM ends the runs in order, `runreel worker drain` gives
+    them time before.
     """
-    _serve("worker", WorkerSettings, _worker)
+    if context.invoked_subcommand is None:
+        _serve("worker", WorkerSettings, _worker)
 
 
 @click.command(
@@ -162,6 +168,7 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
         raise CannotStart(problem.message, problem.hint) from problem
 
 
+worker.add_command(drain)
 cli.add_under("Processes", up, worker, recorder)
 cli.add_under("Operations", status, doctor, verify, rebuild, quarantine, log, hosts)
 

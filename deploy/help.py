@@ -54,26 +54,27 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
-        if self.settings is None:
-            return
-        rows = [(row.name, described(row)) for row in variables(self.settings)]
-        with formatter.section("Settings (environment variables)"):
-            formatter.write_dl(rows)
-            formatter.write_paragraph()
-            formatter.write_text(
-                f"NAME{FILE_SUFFIX} names a file that holds the value, for secrets above all."
-            )
+        write_settings(self.settings, formatter)
 
 
 class Group(click.Group):
-    """Commands of commands; those of the root stand under headings."""
+    """Commands of commands; those of the root stand under headings. One that does something itself, too, may have
+    settings.
+    """
 
     context_class = Context
     command_class = Command
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, settings: type[Settings] | None = None, **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.settings = settings
         self._headings: dict[str, str] = {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        write_settings(self.settings, formatter)
 
     def add_under(self, heading: str, *commands: click.Command) -> None:
         """Commands that `--help` lists together."""
@@ -94,13 +95,26 @@ class Group(click.Group):
                 formatter.write_dl(listed)
 
 
+def write_settings(settings: type[Settings] | None, formatter: click.HelpFormatter) -> None:
+    """The environment variables that a command reads, if any."""
+    if settings is None:
+        return
+    rows = [(row.name, described(row)) for row in variables(settings)]
+    with formatter.section("Settings (environment variables)"):
+        formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text(
+            f"NAME{FILE_SUFFIX} names a file that holds the value, for secrets above all."
+        )
+
+
 def _rows(name: str, command: click.Command) -> list[tuple[str, str]]:
-    """A command's line; of a group, those of its own."""
-    if isinstance(command, click.Group):
-        return [
-            row for each, sub in command.commands.items() for row in _rows(f"{name} {each}", sub)
-        ]
-    return [(name, command.get_short_help_str(limit=WIDTH))]
+    """A command's line; of a group, those of its own, after its own if it does something itself."""
+    own = [(name, command.get_short_help_str(limit=WIDTH))]
+    if not isinstance(command, click.Group):
+        return own
+    subs = [row for each, sub in command.commands.items() for row in _rows(f"{name} {each}", sub)]
+    return own + subs if command.invoke_without_command else subs
 
 
 class Port(click.ParamType[int]):

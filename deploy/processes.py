@@ -21,13 +21,16 @@ LAST_WORDS_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Program:
-    """What to start. `argv[0]` is a path; `grace_s` is how long it may take to end."""
+    """What to start. `argv[0]` is a path; `grace_s` is how long it may take to end. One that `may_leave` is not
+    started again when it ends with 0.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
     grace_s: float = 15.0
+    may_leave: bool = False
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:

@@ -66,7 +66,12 @@ class Screen:
         self.line(Text("! ", style="yellow"), Text(sentence, style="yellow"))
 
     def death(self, death: Death) -> None:
-        """A child died and will be started again."""
+        """A child died and will be started again, or has left."""
+        if death.pause_s is None:
+            self.caution(
+                f"The {death.name} has left: {death.how}. `runreel up` anew starts it again."
+            )
+            return
         self.line(
             Text("✗ ", style="red"),
             Text(f"{death.name} died", style="red"),

@@ -6,7 +6,7 @@ import errno
 import shlex
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy import nats_server
@@ -83,7 +83,7 @@ def prepare(options: UpOptions, data: DataDir, environ: Mapping[str, str]) -> St
         data=data,
         nats=nats,
         recorder=_program("recorder", recorder, data, RECORDER_GRACE_S),
-        worker=_program("worker", worker, data, WORKER_GRACE_S),
+        worker=replace(_program("worker", worker, data, WORKER_GRACE_S), may_leave=True),
         api_url=api_url(options.host, port),
         api_key=api_key,
     )

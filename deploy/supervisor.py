@@ -1,4 +1,4 @@
-"""Keeps a child alive: starts it again when it dies, unless it refuses to start.
+"""Keeps a child alive: starts it again when it dies, unless it refuses to start, or may leave and has.
 
 `verdict` decides, `Keeper` waits.
 """
@@ -46,7 +46,7 @@ class Death:
 
     name: str
     how: str
-    pause_s: float
+    pause_s: float | None
     log: Path
 
 
@@ -145,7 +145,12 @@ class Keeper:
     async def _keep(self) -> None:
         while not self._ending.is_set() and self.problem is None:
             life = await self._live()
-            if not self._ending.is_set():
+            if self._ending.is_set():
+                return
+            if life.code == 0 and self.program.may_leave:
+                self.tell(Death(self.program.name, "it was drained", None, self.program.log))
+                await self._ending.wait()
+            else:
                 await self._after(life)
 
     async def _live(self) -> Life:

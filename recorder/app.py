@@ -22,6 +22,7 @@ from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
+from recorder.leftovers import Leftovers
 from recorder.news import News
 from recorder.ops.scratch import clear_away_leftovers
 from recorder.parts import Recorder
@@ -97,6 +98,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
         "retention": recorder.retention.run(),
+        "leftovers": Leftovers(recorder.store, recorder.fleet).run(),
         "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
 

@@ -7,7 +7,9 @@ What any recorder may write has an id derived from what it is about, so that man
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 import uuid_utils
@@ -21,17 +23,32 @@ from schemas.ends import End
 from schemas.envelope import Event, recorder_source, sequence_text
 from schemas.events import EventData, type_of
 from schemas.events.run import RunFinalised
-from schemas.events.runtime import RuntimeCreated, RuntimeLifecycle
+from schemas.events.runtime import RuntimeLifecycle
 from schemas.events.space import SpaceCreated
 from schemas.ids import DEFAULT_SPACE_ID, fact_id
-from schemas.problems import RequestInvalid
-from schemas.resources import CreateRuntime
-from schemas.runtime_config import RuntimeConfig
+from schemas.problems import RequestInvalid, StorageUnavailable
 from schemas.times import rfc3339
 from schemas.types import EVENT_LIMIT_BYTES
 
 SHOWN_SECONDS = 2.0
 FIRST_SHOWN_SECONDS = 10.0
+MOST_TRIES = 20
+
+
+# What to write about a resource, by what the tables show now; None: nothing. It raises why it may not be.
+Decide = Callable[[], Awaitable[EventData | None]]
+
+
+class About(NamedTuple):
+    """A resource that facts are written about. `fence` is the filter for all of them."""
+
+    kind: str
+    id: str
+    space_id: str
+
+    @property
+    def fence(self) -> str:
+        return subjects.control_events_of(self.space_id, self.kind, self.id)
 
 
 class Facts:
@@ -56,22 +73,33 @@ class Facts:
         event_id = fact_id("space", DEFAULT_SPACE_ID, "created")
         event = self._event(data, space_id=DEFAULT_SPACE_ID, event_id=event_id)
         with suppress(FactConflict):  # it is there, and more was written about it since
-            await self._write(event, "space", DEFAULT_SPACE_ID, FIRST_SHOWN_SECONDS)
+            await self._write(event, "space", DEFAULT_SPACE_ID, shown_seconds=FIRST_SHOWN_SECONDS)
 
-    async def create_runtime(
-        self, wanted: CreateRuntime, space_id: str, runtime_id: str, config: RuntimeConfig
-    ) -> None:
-        """Make a runtime, stopped. Raises StorageUnavailable, RequestInvalid (too large)."""
-        data = RuntimeCreated(
-            runtime_id=runtime_id,
-            name=wanted.name or f"browser-{runtime_id[-6:]}",
-            runtime_type=wanted.type,
-            profile=wanted.profile,
-            config=config,
-            metadata=wanted.metadata,
-        )
-        event = self._event(data, space_id=space_id, event_id=str(uuid_utils.uuid7()))
-        await self._write(event, "runtime", runtime_id)
+    async def create_runtime(self, runtime_id: str, space_id: str, decide: Decide) -> None:
+        """Make a runtime in a space that `decide` finds there. Doing it again changes nothing.
+
+        Raises what `decide` does, StorageUnavailable, RequestInvalid (too large).
+        """
+        about = About("runtime", runtime_id, space_id)
+        event_id = fact_id("runtime", runtime_id, "created")
+        await self._write_decided(about, _about_space(space_id).fence, decide, event_id)
+
+    async def change_runtime(self, runtime_id: str, space_id: str, decide: Decide) -> None:
+        """Change or delete a runtime, as `decide` says. Raises as `create_runtime` does."""
+        about = About("runtime", runtime_id, space_id)
+        await self._write_decided(about, about.fence, decide)
+
+    async def change_space(self, space_id: str, decide: Decide) -> None:
+        """Change a space, as `decide` says. Raises as `create_runtime` does."""
+        about = _about_space(space_id)
+        await self._write_decided(about, about.fence, decide)
+
+    async def delete_space(self, space_id: str, decide: Decide) -> None:
+        """Delete a space in which, as `decide` finds, there is nothing; nothing is made in it meanwhile.
+
+        Raises as `create_runtime` does.
+        """
+        await self._write_decided(_about_space(space_id), subjects.control_of(space_id), decide)
 
     async def end_run(self, run: OpenRun, end: End) -> int:
         """End a run whose worker cannot; the position of its end. Raises StorageUnavailable."""
@@ -109,18 +137,52 @@ class Facts:
             dataversion=kind.version,
         )
 
-    async def _write(
-        self, event: Event, resource: str, resource_id: str, shown_seconds: float = SHOWN_SECONDS
+    async def _write_decided(
+        self, about: About, fence: str, decide: Decide, event_id: str | None = None
     ) -> None:
+        """Write what is decided while the tables show all that is under the fence.
+
+        When somebody has written under it meanwhile, it is decided anew.
+        """
+        for _ in range(MOST_TRIES):
+            last, _ = await self._bus.find_newest_fact(fence)
+            await self._news.wait_until_shown(subjects.CONTROL, last, SHOWN_SECONDS)
+            if (data := await decide()) is None:
+                return
+            given = event_id or str(uuid_utils.uuid7())
+            event = self._event(data, space_id=about.space_id, event_id=given)
+            with suppress(FactConflict):
+                await self._write(event, about.kind, about.id, fence=fence, last=last)
+                return
+        raise StorageUnavailable(
+            f"Others change this {about.kind} all the time.", hint="Try again in a moment."
+        )
+
+    async def _write(
+        self,
+        event: Event,
+        resource: str,
+        resource_id: str,
+        *,
+        fence: str | None = None,
+        last: int = 0,
+        shown_seconds: float = SHOWN_SECONDS,
+    ) -> None:
+        """Write a fact, fenced by its resource's own history unless another fence is given."""
         if len(event.data) > EVENT_LIMIT_BYTES:
             raise RequestInvalid(f"The {resource} is too large to be stored (256 KiB).")
         happening = event.type.rpartition(".")[2]
         position = await self._bus.publish_fact(
             subjects.control_event(event.spaceid, resource, resource_id, happening),
             event,
-            fence=subjects.control_events_of(event.spaceid, resource, resource_id),
+            fence=fence or subjects.control_events_of(event.spaceid, resource, resource_id),
+            last=last,
         )
         await self._news.wait_until_shown(subjects.CONTROL, position, shown_seconds)
+
+
+def _about_space(space_id: str) -> About:
+    return About("space", space_id, space_id)
 
 
 def _end_id(run_id: str, end: End) -> str:

@@ -84,6 +84,10 @@ class Fleet:
         """
         return await self._starts.start(runtime, patience)
 
+    async def is_active(self, runtime_id: str) -> bool:
+        """Whether a worker has a run of this runtime, also one that is only launching. Raises StorageUnavailable."""
+        return await self._workers.find_live_claim(runtime_id) is not None
+
     async def stop(self, runtime_id: str) -> str:
         """Have its worker stop this runtime's run; the run's id.
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from recorder.bus import Bus, Room, StreamUnreachable
 from recorder.consumer import Consumer
+from recorder.projections import PROJECTIONS
 from recorder.queries.runs import DIGEST_SHOWN, NOT_PARKED
 from recorder.store import Store, Transaction
 from recorder.store.writer import Job
@@ -80,6 +81,15 @@ WHERE run_id = ?1 AND (epoch, position) < (?2, ?3) ORDER BY epoch, position LIMI
 """
 REMOVE_LOG = f"DELETE FROM log WHERE stream = 'RUNS' AND (epoch, position) IN ({_OLDEST})"
 REMOVE_EVENTS = f"DELETE FROM events WHERE run_id = ?1 AND (epoch, position) IN ({_OLDEST})"
+# Every other table that RUNS feeds: its key begins with run_id, epoch and position, those of the event that made a row.
+# They go before the events, by which a run is found again whose removal was interrupted.
+OF_RUNS = tuple(
+    name
+    for each in PROJECTIONS
+    if each.stream == subjects.RUNS
+    for name in each.tables
+    if name not in ("runs", "events")
+)
 
 
 ANY_TIME = "9999"
@@ -206,6 +216,9 @@ class Retention:
 
     async def _remove_events(self, run_id: str, epoch: int, first: int) -> None:
         removed, values = 0, (run_id, epoch, first, CHUNK)
+        for table in OF_RUNS:
+            while await self._in_turn(partial(_remove_some_of, table=table, values=values)):
+                pass
         while count := await self._in_turn(partial(_remove_some, values=values)):
             removed += count
         log.info("retention.removed", code="run.removed", run_id=run_id, events=removed)
@@ -227,6 +240,16 @@ def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> in
     for statement in _REMOVE_UNREADABLE:
         transaction.execute(statement, values)
     return 0
+
+
+def remove_rows(table: str) -> str:
+    """The statement that removes what of a run stands in one of `OF_RUNS`, some at a time."""
+    oldest = _OLDEST.replace("events", table)
+    return f"DELETE FROM {table} WHERE run_id = ?1 AND (epoch, position) IN ({oldest})"
+
+
+def _remove_some_of(transaction: Transaction, table: str, values: Sequence[object]) -> int:
+    return len(transaction.rows(f"{remove_rows(table)} RETURNING 1", values))
 
 
 def _remove_some(transaction: Transaction, values: Sequence[object]) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from .runtime_config import ShownConfig, WantedConfig
+from .runtime_config import ConfigChange, ShownConfig, WantedConfig
 from .types import Metadata, Name, whole
 
 T = TypeVar("T")
@@ -51,6 +51,13 @@ class Runtime(Resource, frozen=True, kw_only=True):
     last_activity_at: str | UnsetType = UNSET
     connect_url: str | UnsetType = UNSET
     protocol: str | UnsetType = UNSET
+
+
+class Deleted(Resource, frozen=True, kw_only=True):
+    """It is there no more."""
+
+    id: str
+    deleted: Literal[True] = True
 
 
 class Failure(Resource, frozen=True, kw_only=True):
@@ -232,6 +239,23 @@ class CreateRuntime(Request, frozen=True, kw_only=True):
     config: WantedConfig = field(default_factory=WantedConfig)
     metadata: Metadata = field(default_factory=dict)
     start: bool = False
+
+
+class UpdateSpace(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may change of a space."""
+
+    name: Name | UnsetType = UNSET
+
+
+class UpdateRuntime(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merge patch (RFC 7396) of a runtime: null takes a field away, what is left out stays.
+
+    Of `config` the idle time-out may change at any time, all else while the runtime is stopped.
+    """
+
+    name: Name | UnsetType = UNSET
+    config: ConfigChange | UnsetType | None = UNSET
+    metadata: Metadata | UnsetType | None = UNSET
 
 
 class StartRuntime(Request, frozen=True, kw_only=True):

@@ -23,6 +23,9 @@ Seconds = Annotated[int, Meta(ge=1, le=LONGEST_SECONDS)]
 # A URL in which `*` stands for anything, as CDP's `Network.setBlockedURLs` and `Fetch.RequestPattern` take it.
 UrlPattern = Annotated[str, Meta(min_length=1, max_length=2048)]
 UrlPatterns = Annotated[list[UrlPattern], Meta(max_length=1000)]
+Locale = Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9-]{2,35}"))]
+Timezone = Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9_+/-]{1,64}"))]
+UserAgent = Annotated[str, Meta(pattern=whole(r"[ -~]{1,1024}"))]
 Label = Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"))]
 Labels = Annotated[dict[Label, Label], Meta(max_length=32)]
 
@@ -65,9 +68,9 @@ class ConfigFields(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     idle_timeout_seconds: Seconds | UnsetType = UNSET
     max_duration_seconds: Seconds | UnsetType = UNSET
     viewport: Viewport | UnsetType = UNSET
-    locale: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9-]{2,35}"))] | UnsetType = UNSET
-    timezone: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9_+/-]{1,64}"))] | UnsetType = UNSET
-    user_agent: Annotated[str, Meta(pattern=whole(r"[ -~]{1,1024}"))] | UnsetType = UNSET
+    locale: Locale | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    user_agent: UserAgent | UnsetType = UNSET
     network_traffic: NetworkTraffic | UnsetType = UNSET
     recording: bool | UnsetType = UNSET
     record: Record | UnsetType = UNSET
@@ -85,6 +88,7 @@ ProxyServer = Annotated[
     ),
 ]
 ProxyUser = Annotated[str, Meta(max_length=256)]
+ProxyPassword = Annotated[str, Meta(max_length=1024)]
 
 
 class ShownProxy(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -97,7 +101,7 @@ class ShownProxy(Struct, frozen=True, kw_only=True, rename="camel"):
 class Proxy(ShownProxy, frozen=True, kw_only=True):
     """As a request says it. `password` is write-only."""
 
-    password: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    password: ProxyPassword | UnsetType = UNSET
 
 
 class SealedProxy(ShownProxy, frozen=True, kw_only=True):
@@ -122,3 +126,55 @@ class ShownConfig(ConfigFields, frozen=True, kw_only=True):
     """As an answer shows it."""
 
     proxy: ShownProxy | UnsetType = UNSET
+
+
+class ViewportChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merge patch of Viewport."""
+
+    width: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType | None = UNSET
+    height: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType | None = UNSET
+
+
+class NetworkTrafficChange(
+    Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """A merge patch of NetworkTraffic. A list is put in the place of the old one."""
+
+    block_resource_types: list[ResourceType] | UnsetType | None = UNSET
+    url_allowlist: UrlPatterns | UnsetType | None = UNSET
+    url_blocklist: UrlPatterns | UnsetType | None = UNSET
+
+
+class RecordChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A merge patch of Record."""
+
+    input_text: bool | UnsetType | None = UNSET
+    headers: bool | UnsetType | None = UNSET
+    cdp: Literal["acting", "all"] | UnsetType | None = UNSET
+
+
+class ProxyChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merge patch of Proxy. Another server or username needs the password again, or null for none."""
+
+    server: ProxyServer | UnsetType | None = UNSET
+    username: ProxyUser | UnsetType | None = UNSET
+    password: ProxyPassword | UnsetType | None = UNSET
+
+
+class ConfigChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A merge patch (RFC 7396) of a configuration: null takes a field away, what is left out stays."""
+
+    profile: bool | UnsetType | None = UNSET
+    idle_timeout_seconds: Seconds | UnsetType | None = UNSET
+    max_duration_seconds: Seconds | UnsetType | None = UNSET
+    viewport: ViewportChange | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
+    timezone: Timezone | UnsetType | None = UNSET
+    user_agent: UserAgent | UnsetType | None = UNSET
+    network_traffic: NetworkTrafficChange | UnsetType | None = UNSET
+    recording: bool | UnsetType | None = UNSET
+    record: RecordChange | UnsetType | None = UNSET
+    host_labels: Annotated[dict[Label, Label | None], Meta(max_length=32)] | UnsetType | None = (
+        UNSET
+    )
+    proxy: ProxyChange | UnsetType | None = UNSET

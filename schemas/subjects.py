@@ -43,6 +43,11 @@ def control_events_of(space_id: str, resource: str, resource_id: str) -> str:
     return f"control.{space_id}.{resource}.{resource_id}.*"
 
 
+def control_of(space_id: str) -> str:
+    """The filter for all that was ever set up in a space, and for the space itself."""
+    return f"control.{space_id}.>"
+
+
 def start_request(worker_id: str) -> str:
     """Where a worker takes requests to start a runtime (`requests.StartRun`)."""
     return f"workers.{worker_id}.start"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import signal
+from asyncio import Task
 from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
 from worker.stored import acknowledge_stored
+from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
@@ -58,23 +60,56 @@ async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: Brow
     """Take runtimes until we are told to end, then drain."""
     gateway = Gateway(secret=settings.secret)
     port = await gateway.listen(settings.host, settings.gateway_port)
-    host = Host(bus, outbox, setup, _facts(settings, setup, port))
+    browsers = Browsers(setup, wanted=settings.warm_browsers)
+    host = Host(bus, outbox, browsers, _facts(settings, setup, port))
     gateway.lead_to(host)
     serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)
-    stopping = asyncio.create_task(_told_to_end())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    log.info("worker.draining")
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS):
-            await host.drain()
-    except TimeoutError:
-        log.error("worker.drain_timed_out")
+    told = Told.listening()
+    asked = await _is_asked(host, told, serving)
+    log.info("worker.draining", asked=asked)
+    await _leave(host, outbox, told, asked=asked)
     serving.cancel()
     await host.leave()
     gateway.close()
+
+
+async def _is_asked(host: Host, told: Told, serving: Task[None]) -> bool:
+    """Wait until it is time to end; whether somebody asked for that, not a signal. Raises what `serving` did."""
+    asking = asyncio.create_task(host.asked_to_leave())
+    await _first_of(asking, told.once, serving)
+    if serving.done():
+        serving.result()
+    return asking.done()
+
+
+async def _leave(host: Host, outbox: Outbox, told: Told, *, asked: bool) -> None:
+    """End every run. Who sent a signal waits for this process; who asked may give this host away, so that all that it
+    has must be published before, however long that takes.
+    """
+    draining = asyncio.create_task(host.drain())
+    if asked:
+        await _first_of(asyncio.create_task(_until_published(draining, outbox)), told.once)
+    await _first_of(draining, told.again, seconds=DRAIN_SECONDS)
+    if not draining.done():
+        log.error("worker.drain_cut_short", by_signal=told.again.is_set())
+        draining.cancel()
+    elif (error := draining.exception()) is not None:
+        raise error
+
+
+async def _until_published(draining: Task[None], outbox: Outbox) -> None:
+    await asyncio.wait({draining})
+    await outbox.emptied()
+
+
+async def _first_of(
+    task: Task[None], event: asyncio.Event, *others: Task[None], seconds: float | None = None
+) -> None:
+    waiting = asyncio.create_task(event.wait())
+    ways = {task, waiting, *others}
+    await asyncio.wait(ways, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
 
 
 async def _part(name: str, work: Coroutine[None, None, None]) -> None:
@@ -160,6 +195,7 @@ def _facts(settings: WorkerSettings, setup: BrowserSetup, port: int) -> HostFact
         gateway_url=settings.public_url.rstrip("/") or f"ws://{_in_url(settings.host)}:{port}",
         version=version("runreel"),
         chromium=str(setup.binary),
+        labels=dict(pair.split("=") for pair in settings.labels.split(",") if pair),
     )
 
 
@@ -167,18 +203,29 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def _told_to_end() -> None:
-    told = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, told.set)
-    await told.wait()
+class Told:
+    """What signals say: to end, and to wait for nothing."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.again = asyncio.Event()
+
+    @classmethod
+    def listening(cls) -> Told:
+        """From now on."""
+        told = cls()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, told._hear)
+        return told
+
+    def _hear(self) -> None:
+        (self.again if self.once.is_set() else self.once).set()
 
 
 async def _last_events(outbox: Outbox) -> None:
     """Give the publisher a moment for what is left; the rest stays on disk for the next start."""
     try:
         async with asyncio.timeout(LAST_EVENTS_SECONDS):
-            while len(outbox):
-                await outbox.acknowledged(outbox.entries[-1])
+            await outbox.emptied()
     except TimeoutError:
         log.warning("worker.events_left_in_outbox", waiting=len(outbox))

@@ -24,6 +24,13 @@ log = structlog.get_logger(__name__)
 LAUNCH_SECONDS = 30
 
 
+class Launch(Struct, frozen=True):
+    """A command line and an environment."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
 class BrowserSetup(Struct, frozen=True):
     """What all browsers of a host have in common.
 
@@ -38,6 +45,17 @@ class BrowserSetup(Struct, frozen=True):
     idle_timeout_seconds: int | None = None
     max_duration_seconds: int | None = None
     proxy_key: bytes = b""
+
+    def launch(self, directory: Path, config: RuntimeConfig) -> Launch:
+        """How a browser with its files there and that configuration is started. Pure."""
+        command = flags.command_line(
+            self.binary,
+            directory,
+            config,
+            sandbox=self.sandbox.on,
+            dev_shm=self.sandbox.dev_shm,
+        )
+        return Launch(command, flags.environment(directory, config, path=os.defpath))
 
 
 class Browser:
@@ -69,6 +87,16 @@ class Browser:
         return self.directory / "downloads"
 
     @property
+    def is_up(self) -> bool:
+        """Whether it was launched and has answered."""
+        return bool(self.product)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process is gone, also where nobody was told of it yet."""
+        return self.process is None or self.process.is_dead
+
+    @property
     def has_ended(self) -> bool:
         """Whether its process was there and is no more."""
         return self.process is not None and self.process.ended.done()
@@ -85,11 +113,9 @@ class Browser:
         """
         uid = self.setup.sandbox.uid(self.place)
         directories.make(self.directory, uid)
-        self.process = process.spawn(
-            self._command(uid),
-            flags.environment(self.directory, self._config, path=os.defpath),
-            self.directory,
-        )
+        launch = self.setup.launch(self.directory, self._config)
+        command = [*sandbox.prefix(uid), *launch.command]
+        self.process = process.spawn(command, launch.environment, self.directory)
         self.process.ended.add_done_callback(self._on_process_end)
         if self._killed:
             self.process.kill()
@@ -97,16 +123,6 @@ class Browser:
         self.switchboard.connect(pipe)
         version = await self.switchboard.call("Browser.getVersion")
         self.product = msgspec.json.decode(version)["product"]
-
-    def _command(self, uid: int | None) -> list[str]:
-        line = flags.command_line(
-            self.setup.binary,
-            self.directory,
-            self._config,
-            sandbox=self.setup.sandbox.on,
-            dev_shm=self.setup.sandbox.dev_shm,
-        )
-        return [*sandbox.prefix(uid), *line]
 
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:
         self.on_end(ended.result())
@@ -120,9 +136,11 @@ class Browser:
         if self.process is not None:
             self.process.kill()
 
-    async def remove(self) -> None:
+    async def remove(self) -> bool:
         """Remove its directory, once its process has ended. What cannot be removed is told, and swept later."""
         try:
             await asyncio.to_thread(directories.remove, self.directory)
         except OSError as error:
             log.error("browser.directory_left", path=str(self.directory), error=str(error))
+            return False
+        return True

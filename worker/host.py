@@ -10,14 +10,20 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from uuid_utils import uuid7
 
-from schemas import ends, subjects
-from schemas.problems import RequestInvalid, RuntimeHostUnavailable, RuntimeNotActive
+from schemas import ends, requests, subjects
+from schemas.problems import (
+    ConcurrentQuotaExceeded,
+    RequestInvalid,
+    RuntimeHostUnavailable,
+    RuntimeNotActive,
+)
 from schemas.requests import (
     Answer,
     Claim,
+    Draining,
     Heartbeat,
     Refused,
     RunStarted,
@@ -26,15 +32,16 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
-from worker.browser import Browser, BrowserSetup
 from worker.bus import Bus
 from worker.claims import Doubts, Left, left_runs, unclaimed
-from worker.clock import Skew, measured
+from worker.drain import Drain
 from worker.outbox import Entry, Outbox
 from worker.publisher import LinkDown
+from worker.pulse import Pulse, load_per_core
 from worker.run_log import RunLog
 from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime, stored
+from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +52,10 @@ NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no
 SPOOL_IS_FULL = Refused(
     code=ends.SPOOL_FULL.code,
     message="This worker's spool is full: it takes no new runs until the stream has what waits there.",
+)
+TOO_MANY = Refused(
+    code=ConcurrentQuotaExceeded.code,
+    message="This space has as many active runtimes as it may have.",
 )
 
 R = TypeVar("R", bound=Struct)
@@ -58,6 +69,7 @@ class HostFacts(Struct, frozen=True):
     gateway_url: str
     version: str
     chromium: str
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Host:
@@ -67,24 +79,23 @@ class Host:
         self,
         bus: Bus,
         outbox: Outbox,
-        setup: BrowserSetup,
+        browsers: Browsers,
         facts: HostFacts,
         *,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
-        self._setup = setup
+        self._browsers = browsers
         self._facts = facts
         self._runtimes: dict[str, Runtime] = {}
-        self._places: set[int] = set(range(facts.capacity))
+        self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._doubts = Doubts()
         self._beats = 0
-        self._now_ns = now_ns
-        self._skew = Skew()
-        self._skew_is_large = False
+        self._pulse = Pulse(bus, now_ns)
         self._draining = False
+        self._drain = Drain()
 
     def find_run(self, run_id: str) -> Runtime | None:
         """The run with that id, while it is active."""
@@ -104,6 +115,8 @@ class Host:
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
             requests = RunRequests(self, self._outbox, self._facts.gateway_url)
             await self._bus.answer(subjects.run_request(worker_id), requests.answer)
+            await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
+            group.create_task(self._browsers.keep_warm())
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:
@@ -117,6 +130,10 @@ class Host:
                     await self._bus.reconnected.wait()
             self._bus.reconnected.clear()
 
+    async def asked_to_leave(self) -> None:
+        """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
+        await self._drain.wait(lambda: not self._runtimes)
+
     async def drain(self) -> None:
         """Take nothing new, end every run, and wait until the stream has it all.
 
@@ -126,6 +143,7 @@ class Host:
         runtimes = list(self._runtimes.values())
         await asyncio.gather(
             self._beat(),  # which takes its time while NATS is away
+            self._browsers.close(),
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
         await self._background.finished()
@@ -146,13 +164,13 @@ class Host:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
 
     async def _start(self, request: StartRun) -> Answer:
-        refusal = self._find_refusal() if self._places else NO_PLACE
+        has_room = self._active < self._facts.capacity
+        refusal = self._find_refusal() if has_room else NO_PLACE
         if refusal is not None:
             return refusal
-        place = min(self._places)
-        self._places.remove(place)
+        self._active += 1
         run_id = str(uuid7())
-        claimed_by = await self._claim(request, run_id, place)
+        claimed_by = await self._claim(request, run_id)
         if claimed_by is not None:
             return RunStarted(
                 run_id=claimed_by.run_id,
@@ -160,24 +178,38 @@ class Host:
                 position=0,
                 started=False,
             )
-        refusal = self._find_refusal()  # something may have changed since we asked for the claim
+        refusal = await self._find_excess(request)
+        refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
-            return await self._launch(request, run_id, place)
-        self._give_back(request.runtime_id, run_id, place)
+            with self._browsers.start_in_progress():
+                return await self._launch(request, run_id)
+        self._give_back(request.runtime_id, run_id)
         return refusal
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
-        if self._draining:
+        if self._draining or self._drain.asked:
             return NO_PLACE
         return SPOOL_IS_FULL if self._outbox.is_full else None
 
-    def _give_back(self, runtime_id: str, run_id: str, place: int) -> None:
+    async def _find_excess(self, request: StartRun) -> Refused | None:
+        """Whether its space has too many active runtimes with this one, which is claimed already: so claims have an
+        order, and of two workers that start one too many exactly one refuses.
+        """
+        if request.space_limit is None:
+            return None
+        try:
+            rank = await self._bus.rank(request.runtime_id, request.space_id)
+        except LinkDown as error:
+            return Refused(code=RuntimeHostUnavailable.code, message=str(error))
+        return TOO_MANY if rank > request.space_limit else None
+
+    def _give_back(self, runtime_id: str, run_id: str) -> None:
         """A place and a claim of which nothing became."""
-        self._places.add(place)
+        self._active -= 1
         self._background.start(self._until_released(runtime_id, run_id))
 
-    async def _claim(self, request: StartRun, run_id: str, place: int) -> Claim | None:
+    async def _claim(self, request: StartRun, run_id: str) -> Claim | None:
         """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""
         claim = Claim(
             worker_id=self._facts.worker_id,
@@ -188,26 +220,28 @@ class Host:
         try:
             standing = await self._bus.claim(request.runtime_id, claim)
         except LinkDown:
-            self._places.add(place)
+            self._active -= 1
             raise
         if standing is not None:
-            self._places.add(place)
+            self._active -= 1
         return standing
 
-    async def _launch(self, request: StartRun, run_id: str, place: int) -> Answer:
+    async def _launch(self, request: StartRun, run_id: str) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            Browser(self._setup, request.config, place=place, browser_id=run_id),
+            self._browsers.take(request.config, run_id),
             config=request.config,
+            clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
         )
         self._runtimes[run_id] = runtime
         try:
-            ready = await runtime.start(self._facts.gateway_url, self._clock_skew_ms)
+            ready = await runtime.start(self._facts.gateway_url, self._pulse.clock_skew_ms)
         except OSError as error:
             log.error("runtime.not_begun", run_id=run_id, reason=str(error))
             del self._runtimes[run_id]
-            self._give_back(request.runtime_id, run_id, place)
+            self._background.start(self._browsers.clear_away(runtime.browser))
+            self._give_back(request.runtime_id, run_id)
             return SPOOL_IS_FULL
         except LaunchFailed as error:
             log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
@@ -235,14 +269,29 @@ class Host:
             )
         await runtime.stop(ends.REQUESTED)
         position = await self._outbox.acknowledged(runtime.ended.result())
+        with suppress(
+            LinkDown
+        ):  # it is done until it is; here, so that the next start counts right
+            await self._bus.release(runtime.log.runtime_id, request.run_id)
         return RunStopped(run_id=request.run_id, position=position)
+
+    async def _on_drain(self, body: bytes) -> Answer:
+        try:
+            request = _decode(body, requests.Drain)
+        except RequestInvalid as problem:
+            return Refused(code=problem.code, message=problem.message)
+        log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
+        self._drain.ask(request.deadline_seconds)
+        await self._beat()  # which tells the recorders
+        return Draining(active=len(self._runtimes))
 
     # ends
 
     def _on_ended(self, runtime: Runtime, entry: Entry) -> None:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
-        self._places.add(runtime.browser.place)
+        self._drain.look_again()
+        self._active -= 1
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 
@@ -307,50 +356,28 @@ class Host:
             worker_id=facts.worker_id,
             beat=self._beats,
             capacity=facts.capacity,
-            active=facts.capacity - len(self._places),
+            active=self._active,
+            warm=self._browsers.waiting,
             gateway_url=facts.gateway_url,
             version=facts.version,
             chromium=facts.chromium,
-            sandbox=self._setup.sandbox.on,
-            sandbox_note=self._setup.sandbox.note,
-            draining=self._draining,
+            sandbox=self._browsers.setup.sandbox.on,
+            sandbox_note=self._browsers.setup.sandbox.note,
+            draining=self._draining or self._drain.asked,
+            labels=facts.labels,
+            load=load_per_core(),
             backlog=len(self._outbox),
             spool_bytes=self._outbox.waiting_bytes,
             spool_limit_bytes=self._outbox.limit_bytes,
             spool_full=self._outbox.is_full,
             set_aside=self._outbox.set_aside_count,
-            clock_skew_ms=self._clock_skew_ms,
-            clock_uncertainty_ms=self._skew.best.uncertainty_ms if self._skew.best else None,
+            clock_skew_ms=self._pulse.clock_skew_ms,
+            clock_uncertainty_ms=self._pulse.clock_uncertainty_ms,
         )
         try:
-            await self._send_beat(heartbeat)
+            await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-    async def _send_beat(self, heartbeat: Heartbeat) -> None:
-        """Beat, and measure our clock by when the stream says it was."""
-        sent_ns, since_ns = self._now_ns(), time.monotonic_ns()
-        revision = await self._bus.beat(heartbeat)
-        round_trip_ns = time.monotonic_ns() - since_ns
-        stored_ns = await self._bus.beat_stored_at(revision)
-        if stored_ns is None:
-            return
-        self._skew.add(measured(sent_ns=sent_ns, stored_ns=stored_ns, round_trip_ns=round_trip_ns))
-        self._tell_skew()
-
-    def _tell_skew(self) -> None:
-        """Say it when the clocks begin to disagree, and when they agree again."""
-        best = self._skew.best
-        if best is None or best.is_large == self._skew_is_large:
-            return
-        self._skew_is_large = best.is_large
-        tell = log.warning if best.is_large else log.info
-        event = "worker.clock_is_off" if best.is_large else "worker.clock_is_right"
-        tell(event, ahead_ms=best.ahead_ms, uncertainty_ms=best.uncertainty_ms)
-
-    @property
-    def _clock_skew_ms(self) -> int | None:
-        return self._skew.best.ahead_ms if self._skew.best else None
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do something that needs NATS, as often as it takes."""

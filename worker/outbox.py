@@ -199,6 +199,11 @@ class Outbox:
         self.on_awaited()
         return await waiter
 
+    async def emptied(self) -> None:
+        """Wait until the stream has all that waits here."""
+        while self._waiting:
+            await self.acknowledged(next(reversed(self._waiting.values())))
+
     def set_aside(self, entry: Entry) -> Path:
         """Keep an event that the stream refuses for its own sake out of the others' way, until the next start.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from msgspec import UNSET
@@ -50,12 +50,14 @@ class Runtime:
         browser: Browser,
         *,
         config: RuntimeConfig,
+        clear_away: Callable[[Browser], Awaitable[None]],
         on_ended: Callable[[Runtime, Entry], None],
     ) -> None:
         self.log = run_log
         self.browser = browser
         self.ended = asyncio.get_running_loop().create_future()
         self._config = config
+        self._clear_away = clear_away
         self._on_ended = on_ended
         self.attachments = Attachments(
             browser.switchboard,
@@ -77,8 +79,6 @@ class Runtime:
         self._launched = False
         self._finishing = False
         self._since = time.monotonic()
-        browser.on_end = self._on_browser_end
-        browser.on_full = self.attachments.hold
 
     # start
 
@@ -88,6 +88,8 @@ class Runtime:
         Raises OSError when not even the first event can be stored; then nothing has begun.
         """
         self.log.launching()
+        self.browser.on_end = self._on_browser_end
+        self.browser.on_full = self.attachments.hold
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
@@ -113,7 +115,8 @@ class Runtime:
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
-        await self.browser.launch()
+        if not self.browser.is_up:
+            await self.browser.launch()
         self.attachments.pages = self._tap = self._new_tap()
         await self._tap.attach()
         if self.browser.has_ended:
@@ -276,7 +279,7 @@ class Runtime:
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)
-        await self.browser.remove()
+        await self._clear_away(self.browser)
         self._on_ended(self, entry)
         if not self.ended.done():
             self.ended.set_result(entry)

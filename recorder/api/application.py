@@ -18,7 +18,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from recorder.api import about, answers, auth, events, health, parse, runs, runtimes, spaces
+from recorder.api import (
+    about,
+    answers,
+    auth,
+    events,
+    health,
+    parse,
+    runs,
+    runtime_changes,
+    runtimes,
+    spaces,
+)
 from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
 from recorder.api.frame import Frame
 from recorder.parts import Recorder
@@ -40,6 +51,7 @@ STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 OPERATIONS: tuple[Endpoint, ...] = (
     *spaces.ENDPOINTS,
     *runtimes.ENDPOINTS,
+    *runtime_changes.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
     *auth.ENDPOINTS,
@@ -71,7 +83,9 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
         return _response(endpoint, await endpoint.handler(call))
 
     path = re.sub(r"{(\w+)}", r"{\1:str}", endpoint.path)
-    handler = HTTPRouteHandler(path, http_method=endpoint.method, name=endpoint.name)
+    handler = HTTPRouteHandler(
+        path, http_method=endpoint.method, name=endpoint.name, status_code=endpoint.status
+    )
     return handler(answer)
 
 

@@ -54,7 +54,7 @@ class Endpoint:
     own, beside what every endpoint may answer.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     name: str
     summary: str

@@ -15,6 +15,7 @@ from schemas.times import rfc3339
 T = TypeVar("T")
 
 _PATH = re.compile(r" - at `(.+)`$")
+_MEMBER = re.compile(r"(?P<object>\w+)(?:\.(?P<dotted>.+)|\[(?P<bracketed>.+)\])", re.DOTALL)
 MOST_FIELDS = 1000
 
 
@@ -28,13 +29,24 @@ def body(raw: bytes, kind: type[T]) -> T:
         raise invalid("$", f"The body is not JSON in UTF-8: {error}") from error
 
 
+def convert(value: object, kind: type[T], *, at: str) -> T:
+    """What a part of a body comes to; `at` is its path. Raises RequestInvalid."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, at) from error
+
+
 def query(raw: bytes, kind: type[T]) -> T:
-    """A query string. A list is a parameter repeated, or its values with commas between them."""
+    """A query string. A list is a parameter repeated, or its values with commas between them; a member
+    of an object is a parameter of its own, `name.key` or `name[key]`.
+    """
     try:
         pairs = parse_qsl(
             raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
         )
-        return msgspec.convert(_fields(pairs, _lists(kind)), kind, strict=False)
+        given = _fields(pairs, _made_of(list, kind), _made_of(dict, kind))
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(error) from error
     except ValueError as error:
@@ -60,27 +72,36 @@ def invalid(path: str, message: str) -> RequestInvalid:
     return RequestInvalid(message, details={"path": path})
 
 
-def _invalid(error: msgspec.ValidationError) -> RequestInvalid:
+def _invalid(error: msgspec.ValidationError, at: str = "$") -> RequestInvalid:
     text = str(error)
     found = _PATH.search(text)
-    path = found.group(1) if found else "$"
+    path = at + (found.group(1) if found else "$").removeprefix("$")
     what = text[: found.start()] if found else text
     return invalid(path, f"{path}: {what}")
 
 
-def _lists(kind: type[Any]) -> set[str]:
-    """Names, as a request spells them, of the fields that are lists."""
+def _made_of(origin: type[Any], kind: type[Any]) -> set[str]:
+    """Names, as a request spells them, of the fields that are lists, or objects."""
     hints = get_type_hints(kind)
     fields = msgspec.structs.fields(kind)
-    return {field.encode_name for field in fields if get_origin(hints[field.name]) is list}
+    return {field.encode_name for field in fields if get_origin(hints[field.name]) is origin}
 
 
-def _fields(pairs: list[tuple[str, str]], lists: set[str]) -> dict[str, Any]:
+def _fields(pairs: list[tuple[str, str]], lists: set[str], objects: set[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
+    members: dict[str, dict[str, str]] = {}
     for spelled, value in pairs:
         name = spelled.removesuffix("[]")
         if name in lists:
             given.setdefault(name, []).extend(part for part in value.split(",") if part)
+        elif (member := _member(spelled)) and member[0] in objects:
+            members.setdefault(member[0], {})[member[1]] = value
         else:
             given[name] = value
-    return given
+    return {**given, **members}
+
+
+def _member(spelled: str) -> tuple[str, str] | None:
+    """The object and the name in it that `a.b` and `a[b]` mean; b may have dots."""
+    found = _MEMBER.fullmatch(spelled)
+    return (found["object"], found["dotted"] or found["bracketed"]) if found else None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 import uuid_utils
-from msgspec import field
+from msgspec import Meta, field
 
 from recorder.api.endpoint import Call, Endpoint
 from recorder.api.lists import PageQuery, Values, statuses
+from recorder.api.runtime_changes import created
 from recorder.api.waiting import StartQuery
 from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
-from recorder.runtime_configs import sealed
 from recorder.starts import Patience
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import (
@@ -47,12 +50,19 @@ class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
 
     space_id: str | None = None
     status: Values = field(default_factory=list)
+    name: str | None = None
+    metadata: Annotated[
+        dict[str, str],
+        Meta(
+            description="Runtimes with these values: `metadata[job]=1` or `metadata.job=1`; several: all of them."
+        ),
+    ] = field(default_factory=dict)
 
 
 async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
     """Runtimes, newest first."""
     recorder, query = call.recorder, call.query
-    wanted = RuntimeFilter(query.space_id, statuses(query.status))
+    wanted = RuntimeFilter(query.space_id, statuses(query.status), query.name, query.metadata)
     secret = recorder.settings.secret
     return await queries.list_runtimes(recorder.store, wanted, query.cursor, query.limit, secret)
 
@@ -62,8 +72,8 @@ async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
     recorder = call.recorder
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
     runtime_id = str(uuid_utils.uuid7())
-    config = sealed(call.body.config, runtime_id, recorder.settings.secret)
-    await recorder.facts.create_runtime(call.body, space.id, runtime_id, config)
+    decide = partial(created, recorder, call.body, space.id, runtime_id)
+    await recorder.facts.create_runtime(runtime_id, space.id, decide)
     if call.body.start:
         await _start_new(call, runtime_id)
     return await _get(call, runtime_id)

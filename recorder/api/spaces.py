@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from msgspec import UNSET
+
 from recorder.api.endpoint import Call, Endpoint
 from recorder.api.lists import PageQuery
+from recorder.parts import Recorder
 from recorder.queries import spaces as queries
-from schemas.problems import SpaceNotFound, StorageUnavailable
-from schemas.resources import CreateSpace, Page, Space
+from recorder.queries.runtimes import is_space_empty
+from schemas.events.space import SpaceDeleted, SpaceUpdated
+from schemas.ids import DEFAULT_SPACE_ID
+from schemas.problems import RequestInvalid, SpaceNotEmpty, SpaceNotFound, StorageUnavailable
+from schemas.resources import CreateSpace, Deleted, Page, Space, UpdateSpace
 
 
 async def list_spaces(call: Call[PageQuery, None]) -> Page[Space]:
@@ -23,6 +31,37 @@ async def create_space(call: Call[object, CreateSpace]) -> Space:
 async def get_space(call: Call[object, None]) -> Space:
     """One space; `default` names the default one."""
     return await queries.get_space(call.recorder.store, call.path["spaceId"])
+
+
+async def update_space(call: Call[object, UpdateSpace]) -> Space:
+    """Another name for a space."""
+    space = await queries.get_space(call.recorder.store, call.path["spaceId"])
+    decide = partial(_renamed, call.recorder, space.id, call.body)
+    await call.recorder.facts.change_space(space.id, decide)
+    return await queries.get_space(call.recorder.store, space.id)
+
+
+async def delete_space(call: Call[object, None]) -> Deleted:
+    """Delete a space in which there is no runtime any more; what runs recorded stays."""
+    space = await queries.get_space(call.recorder.store, call.path["spaceId"])
+    if space.id == DEFAULT_SPACE_ID:
+        raise RequestInvalid("The default space is always there.")
+    await call.recorder.facts.delete_space(space.id, partial(_deleted, call.recorder, space.id))
+    return Deleted(id=space.id)
+
+
+async def _renamed(recorder: Recorder, space_id: str, wanted: UpdateSpace) -> SpaceUpdated | None:
+    space = await queries.get_space(recorder.store, space_id)
+    if wanted.name is UNSET or wanted.name == space.name:
+        return None
+    return SpaceUpdated(space_id=space_id, name=wanted.name)
+
+
+async def _deleted(recorder: Recorder, space_id: str) -> SpaceDeleted:
+    await queries.get_space(recorder.store, space_id)
+    if not await is_space_empty(recorder.store, space_id):
+        raise SpaceNotEmpty
+    return SpaceDeleted(space_id=space_id)
 
 
 ENDPOINTS = (
@@ -57,5 +96,26 @@ ENDPOINTS = (
         handler=get_space,
         answer=Space,
         problems=(SpaceNotFound,),
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/v1/spaces/{spaceId}",
+        name="spaces-update",
+        summary="Change a space",
+        tag="spaces",
+        handler=update_space,
+        body=UpdateSpace,
+        answer=Space,
+        problems=(SpaceNotFound, StorageUnavailable),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/v1/spaces/{spaceId}",
+        name="spaces-delete",
+        summary="Delete a space",
+        tag="spaces",
+        handler=delete_space,
+        answer=Deleted,
+        problems=(SpaceNotFound, SpaceNotEmpty, StorageUnavailable),
     ),
 )

@@ -289,13 +289,25 @@ class Bus:
 
     async def _position_of(self, event_id: str, fence: str) -> int:
         """Where our earlier try stands: a retry that expects a sequence is answered as a conflict."""
+        position, newest = await self.find_newest_fact(fence)
+        if newest != event_id:
+            raise FactConflict
+        return position
+
+    async def find_newest_fact(self, fence: str) -> tuple[int, str]:
+        """Position and event id of the newest fact under a filter, `(0, "")` where there is none.
+
+        The stream's leader says so. Raises StorageUnavailable.
+        """
+        if not self.is_connected:
+            raise StorageUnavailable
         try:
             newest = await self._js.get_msg(subjects.CONTROL, subject=fence)
+        except js_errors.NotFoundError:
+            return 0, ""
         except DOWN as error:
             raise StorageUnavailable from error
-        if (newest.headers or {}).get(MESSAGE_ID) != event_id:
-            raise FactConflict
-        return int(newest.seq or 0)
+        return int(newest.seq or 0), (newest.headers or {}).get(MESSAGE_ID, "")
 
     async def publish_again(self, messages: Sequence[Again]) -> None:
         """Put back what a stream lost, at most 500 messages, in their order. Raises StreamUnreachable."""

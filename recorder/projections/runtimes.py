@@ -1,4 +1,8 @@
-"""The table `runtimes`, from CONTROL. Whether one is active is joined from `runs` in the query."""
+"""The tables `runtimes` and `runtime_metadata`, from CONTROL. Whether one is active is joined from `runs` in the query.
+
+Of a runtime that was deleted the row stays, with the time and without what was set up: nothing that comes late makes it
+anew, and a run that it still has is found by it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from recorder.entries import Entry
 from recorder.projections.projection import Projection, Statement
 from schemas import codec, subjects
 from schemas.envelope import Event
-from schemas.events.runtime import RuntimeCreated
+from schemas.events.runtime import RuntimeCreated, RuntimeDeleted, RuntimeUpdated
+from schemas.types import Metadata
 
 _DDL = """
 CREATE TABLE runtimes (
@@ -20,11 +25,28 @@ CREATE TABLE runtimes (
   config     BLOB NOT NULL,
   metadata   BLOB NOT NULL,
   created_at TEXT NOT NULL,
-  updated_at TEXT NOT NULL
+  updated_at TEXT NOT NULL,
+  deleted_at TEXT
 ) WITHOUT ROWID
 """
-_BY_TIME = "CREATE INDEX runtimes_by_time ON runtimes (created_at, id)"
-_BY_SPACE = "CREATE INDEX runtimes_by_space ON runtimes (space_id, created_at, id)"
+_THERE = "WHERE deleted_at IS NULL"
+_BY_TIME = f"CREATE INDEX runtimes_by_time ON runtimes (created_at, id) {_THERE}"
+_BY_SPACE = f"CREATE INDEX runtimes_by_space ON runtimes (space_id, created_at, id) {_THERE}"
+_BY_NAME = f"CREATE INDEX runtimes_by_name ON runtimes (name, created_at, id) {_THERE}"
+_DELETED = "CREATE INDEX runtimes_deleted ON runtimes (id) WHERE deleted_at IS NOT NULL"
+
+_METADATA = """
+CREATE TABLE runtime_metadata (
+  runtime_id TEXT NOT NULL,
+  field      TEXT NOT NULL,
+  value      TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (runtime_id, field)
+) WITHOUT ROWID
+"""
+_BY_VALUE = """
+CREATE INDEX runtime_metadata_by_value ON runtime_metadata (field, value, created_at, runtime_id)
+"""
 
 _CREATE = """
 INSERT INTO runtimes
@@ -33,34 +55,76 @@ VALUES
   (:id, :space_id, :name, :type, :profile, :config, :metadata, :time, :time)
 ON CONFLICT (id) DO NOTHING
 """
+_UPDATE = """
+UPDATE runtimes SET name = :name, config = :config, metadata = :metadata, updated_at = :time
+WHERE id = :id AND deleted_at IS NULL
+"""
+_DELETE = """
+UPDATE runtimes SET deleted_at = :time, profile = NULL, config = x'7b7d', metadata = x'7b7d'
+WHERE id = :id AND deleted_at IS NULL
+"""
+_FORGET = "DELETE FROM runtime_metadata WHERE runtime_id = :id"
+# Only what the runtime's row has too: one that was made before, or deleted, is not changed by this event.
+_REMEMBER = """
+INSERT INTO runtime_metadata (runtime_id, field, value, created_at)
+SELECT id, :field, :value, created_at FROM runtimes
+WHERE id = :id AND deleted_at IS NULL AND metadata = :metadata
+ON CONFLICT (runtime_id, field) DO NOTHING
+"""
 
 
 def project(entries: Sequence[Entry]) -> Iterator[Statement]:
-    """A runtime is there once it was created; creating it again changes nothing."""
+    """A runtime is there once it was created and until it is deleted; creating it again changes nothing."""
     for entry in entries:
         match entry:
             case Entry(event=event, data=RuntimeCreated() as data) if event is not None:
                 yield Statement(_CREATE, _values(event, data))
+                yield from _remembered(data.runtime_id, data.metadata)
+            case Entry(event=event, data=RuntimeUpdated() as data) if event is not None:
+                yield Statement(_UPDATE, _changes(event, data))
+                yield Statement(_FORGET, {"id": data.runtime_id})
+                yield from _remembered(data.runtime_id, data.metadata)
+            case Entry(event=event, data=RuntimeDeleted() as data) if event is not None:
+                yield Statement(_DELETE, {"id": data.runtime_id, "time": event.time})
+                yield Statement(_FORGET, {"id": data.runtime_id})
+
+
+def text_of(value: object) -> str:
+    """A value of metadata as one looks for it: a text as it is, anything else as JSON writes it."""
+    return value if isinstance(value, str) else codec.encode(value).decode()
 
 
 def _values(event: Event, data: RuntimeCreated) -> dict[str, object]:
     return {
-        "id": data.runtime_id,
+        **_changes(event, data),
         "space_id": event.spaceid,
-        "name": data.name,
         "type": data.runtime_type,
         "profile": data.profile,
+    }
+
+
+def _changes(event: Event, data: RuntimeCreated | RuntimeUpdated) -> dict[str, object]:
+    return {
+        "id": data.runtime_id,
+        "name": data.name,
         "config": codec.encode(data.config),
         "metadata": codec.encode(data.metadata),
         "time": event.time,
     }
 
 
+def _remembered(runtime_id: str, metadata: Metadata) -> Iterator[Statement]:
+    whole = codec.encode(metadata)
+    for name, value in metadata.items():
+        found = {"id": runtime_id, "field": name, "value": text_of(value), "metadata": whole}
+        yield Statement(_REMEMBER, found)
+
+
 RUNTIMES = Projection(
     name="runtimes",
-    version=1,
+    version=2,
     stream=subjects.CONTROL,
-    tables=("runtimes",),
-    ddl=(_DDL, _BY_TIME, _BY_SPACE),
+    tables=("runtimes", "runtime_metadata"),
+    ddl=(_DDL, _BY_TIME, _BY_SPACE, _BY_NAME, _DELETED, _METADATA, _BY_VALUE),
     project=project,
 )

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, field
 
-from recorder.queries.cursors import cursor, time_key
+from recorder.queries.cursors import TimeKey, cursor, time_key
 from recorder.queries.pages import Conditions, page
 from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
-from recorder.runtime_configs import shown
-from recorder.store import Store
+from recorder.store import Query, Store
 from schemas.problems import RuntimeNotFound
 from schemas.resources import Page, Runtime
-from schemas.runtime_config import RuntimeConfig
+from schemas.runtime_config import ConfigFields, RuntimeConfig, ShownConfig
 from schemas.tokens import connect_url
 from schemas.types import Metadata
 
 LIST = "runtimes"
 
+_THERE = "runtimes.deleted_at IS NULL"
+_STATUS = "coalesce(run.status, digest.status, 'stopped')"
 _SELECT = f"""
 SELECT runtimes.*, run.id AS run_id, run.gateway_url,
        coalesce(run.last_activity_at, digest.last_activity_at) AS last_activity_at,
-       coalesce(run.status, digest.status, 'stopped') AS status
-FROM runtimes
+       {_STATUS} AS status
+"""
+_RUNS = f"""
 LEFT JOIN runs AS run ON run.id = (
   SELECT id FROM runs WHERE runtime_id = runtimes.id AND {RUN_SHOWN}
   ORDER BY status = 'active' DESC, created_at DESC, id DESC LIMIT 1)
@@ -34,56 +36,125 @@ LEFT JOIN digests AS digest ON run.id IS NULL AND digest.id = (
   SELECT id FROM digests WHERE runtime_id = runtimes.id AND {DIGEST_SHOWN}
   ORDER BY created_at DESC, id DESC LIMIT 1)
 """
+_BY_VALUE = """
+runtime_metadata AS found INDEXED BY runtime_metadata_by_value
+CROSS JOIN runtimes ON runtimes.id = found.runtime_id
+"""
+_HAS = """
+EXISTS (SELECT 1 FROM runtime_metadata AS other
+        WHERE other.runtime_id = runtimes.id AND other.field = ? AND other.value = ?)
+"""
+DELETED_BUT_ACTIVE = """
+SELECT runtime_id FROM runs INDEXED BY runs_open
+CROSS JOIN runtimes ON runtimes.id = runs.runtime_id AND runtimes.deleted_at IS NOT NULL
+WHERE finished_at IS NULL
+"""
 
 
 class RuntimeFilter(Struct, frozen=True):
-    """Which runtimes; none of a kind: any."""
+    """Which runtimes; none of a kind: any. `metadata` are values as text, all of which must be there."""
 
     space_id: str | None = None
     status: Sequence[str] = ()
+    name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 async def get_runtime(store: Store, runtime_id: str, secret: str) -> Runtime:
     """One runtime; `secret` signs its connectUrl. Raises RuntimeNotFound."""
-    row = await store.find_row(f"{_SELECT} WHERE runtimes.id = ?", (runtime_id,))
+    row = await store.find_row(*one_runtime(runtime_id))
     if row is None:
         raise RuntimeNotFound
     return _runtime(row, secret)
 
 
+def one_runtime(runtime_id: str) -> Query:
+    """The query for one runtime."""
+    return f"{_SELECT} FROM runtimes {_RUNS} WHERE runtimes.id = ? AND {_THERE}", (runtime_id,)
+
+
 async def find_config(store: Store, runtime_id: str) -> RuntimeConfig:
     """How a runtime is set up, as its worker must know it. Raises RuntimeNotFound."""
-    row = await store.find_row("SELECT config FROM runtimes WHERE id = ?", (runtime_id,))
+    sql = f"SELECT config FROM runtimes WHERE id = ? AND {_THERE}"
+    row = await store.find_row(sql, (runtime_id,))
     if row is None:
         raise RuntimeNotFound
     return msgspec.json.decode(row["config"], type=RuntimeConfig)
+
+
+async def is_space_empty(store: Store, space_id: str) -> bool:
+    """Whether a space has no runtime."""
+    return await store.find_row(*any_in_space(space_id)) is None
+
+
+def any_in_space(space_id: str) -> Query:
+    """The query for a runtime of a space."""
+    return f"SELECT 1 FROM runtimes WHERE space_id = ? AND {_THERE} LIMIT 1", (space_id,)
+
+
+async def list_deleted_but_active(store: Store) -> list[str]:
+    """Runtimes that were deleted while a run of theirs was about to start."""
+    return [row["runtime_id"] for row in await store.rows(DELETED_BUT_ACTIVE)]
 
 
 async def list_runtimes(
     store: Store, wanted: RuntimeFilter, after: str | None, limit: int, secret: str
 ) -> Page[Runtime]:
     """A page of runtimes. Raises CursorInvalid."""
-    conditions = Conditions()
-    if wanted.space_id is not None:
-        conditions.add("runtimes.space_id = ?", space_id_of(wanted.space_id))
-    conditions.one_of("coalesce(run.status, digest.status, 'stopped')", wanted.status)
-    if after is not None:
-        conditions.add("(runtimes.created_at, runtimes.id) < (?, ?)", *time_key(LIST, after))
-    rows = await store.rows(
-        f"{_SELECT} {conditions.where} ORDER BY runtimes.created_at DESC, runtimes.id DESC LIMIT ?",
-        (*conditions.values, limit + 1),
-    )
+    place = None if after is None else time_key(LIST, after)
     return page(
-        rows,
+        await store.rows(*page_query(wanted, place, limit)),
         limit,
         lambda row: _runtime(row, secret),
         lambda row: cursor(LIST, (row["created_at"], row["id"])),
     )
 
 
+def page_query(wanted: RuntimeFilter, after: TimeKey | None, limit: int) -> Query:
+    """The query for a page: along one index, in the order of the list."""
+    conditions = Conditions()
+    source, created_at, runtime_id = _source(wanted, conditions)
+    conditions.add(_THERE)
+    if wanted.space_id is not None:
+        conditions.add("runtimes.space_id = ?", space_id_of(wanted.space_id))
+    if wanted.name is not None:
+        conditions.add("runtimes.name = ?", wanted.name)
+    conditions.one_of(_STATUS, wanted.status)
+    if after is not None:
+        conditions.add(f"({created_at}, {runtime_id}) < (?, ?)", *after)
+    return (
+        f"{_SELECT} FROM {source} {_RUNS} {conditions.where}"
+        f" ORDER BY {created_at} DESC, {runtime_id} DESC LIMIT ?",
+        (*conditions.values, limit + 1),
+    )
+
+
+def _source(wanted: RuntimeFilter, conditions: Conditions) -> tuple[str, str, str]:
+    """What is gone through, and the columns that hold its order. SQLite alone would choose by guess."""
+    by_value = iter(wanted.metadata.items())
+    if first := next(by_value, None):
+        conditions.add("found.field = ? AND found.value = ?", *first)
+        for name, value in by_value:
+            conditions.add(_HAS, name, value)
+        return _BY_VALUE, "found.created_at", "found.runtime_id"
+    if wanted.name is not None:
+        index = "runtimes_by_name"
+    else:
+        index = "runtimes_by_time" if wanted.space_id is None else "runtimes_by_space"
+    return f"runtimes INDEXED BY {index}", "runtimes.created_at", "runtimes.id"
+
+
+def profile_of(runtime_id: str, name: str | None, config: ConfigFields) -> str | None:
+    """The name of what a runtime keeps, within its space; one that names none has its own."""
+    if config.profile is UNSET:
+        return name
+    return (name or runtime_id) if config.profile else None
+
+
 def _runtime(row: sqlite3.Row, secret: str) -> Runtime:
     active = row["status"] == "active"
     gateway_url = row["gateway_url"] if active else None
+    config = msgspec.json.decode(row["config"], type=ShownConfig)
     return Runtime(
         id=row["id"],
         space_id=row["space_id"],
@@ -91,8 +162,8 @@ def _runtime(row: sqlite3.Row, secret: str) -> Runtime:
         type=row["type"],
         status=row["status"],
         active_run_id=row["run_id"] if active else None,
-        profile=row["profile"],
-        config=shown(row["config"]),
+        profile=profile_of(row["id"], row["profile"], config),
+        config=config,
         metadata=msgspec.json.decode(row["metadata"], type=Metadata),
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -13,6 +13,8 @@ from schemas.resources import Page, Space
 
 LIST = "spaces"
 
+_ONE = "SELECT * FROM spaces WHERE id = ? AND deleted_at IS NULL"
+
 
 def space_id_of(given: str) -> str:
     """The id that is meant: `default` names the default space wherever a space id is taken."""
@@ -21,7 +23,7 @@ def space_id_of(given: str) -> str:
 
 async def get_space(store: Store, space_id: str) -> Space:
     """One space. Raises SpaceNotFound."""
-    row = await store.find_row("SELECT * FROM spaces WHERE id = ?", (space_id_of(space_id),))
+    row = await store.find_row(_ONE, (space_id_of(space_id),))
     if row is None:
         raise SpaceNotFound
     return _space(row)
@@ -29,7 +31,7 @@ async def get_space(store: Store, space_id: str) -> Space:
 
 async def list_spaces(store: Store, after: str | None, limit: int) -> Page[Space]:
     """A page of all spaces. Raises CursorInvalid."""
-    conditions = Conditions()
+    conditions = Conditions(["deleted_at IS NULL"])
     if after is not None:
         conditions.add("(created_at, id) > (?, ?)", *time_key(LIST, after))
     rows = await store.rows(

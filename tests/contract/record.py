@@ -89,11 +89,29 @@ async def what_was_set_up(stack: Stack) -> None:
     await start(stack.http, await create_runtime(stack.http))
 
 
+async def what_changed(stack: Stack) -> None:
+    """Spaces and runtimes that are changed and deleted; one has a proxy with a password."""
+    space = await answer(stack.http, "POST", "/v1/spaces", json={"name": "first"})
+    path = f"/v1/spaces/{space['id']}"
+    await answer(stack.http, "PATCH", path, json={"name": "second"})
+    proxy = {"server": "http://proxy.example:3128", "username": "me", "password": "swordfish"}
+    config = {"proxy": proxy, "idleTimeoutSeconds": 60, "hostLabels": {"region": "eu"}}
+    given = {"spaceId": space["id"], "config": config, "metadata": {"job": "one", "n": 1}}
+    runtime = f"/v1/runtimes/{await create_runtime(stack.http, **given)}"
+    change = {"name": "renamed", "metadata": {"n": None, "ü": 1.5}, "config": {"profile": True}}
+    await answer(stack.http, "PATCH", runtime, json=change)
+    gone = f"/v1/runtimes/{await create_runtime(stack.http, **given)}"
+    await answer(stack.http, "DELETE", gone)
+    empty = await answer(stack.http, "POST", "/v1/spaces", json={"name": "empty"})
+    await answer(stack.http, "DELETE", f"/v1/spaces/{empty['id']}")
+
+
 SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "tour": (a_tour, {}),
     "launch-failed": (a_launch_that_failed, {"RUNREEL_CHROMIUM": "/bin/false"}),
     "host-restarted": (a_host_that_came_back, {}),
     "set-up": (what_was_set_up, {}),
+    "changed": (what_changed, {}),
     "odd-things": (odd_things, {}),
 }
 FROM_THE_FUTURE = "from-the-future"

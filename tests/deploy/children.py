@@ -39,6 +39,7 @@ with open(f"{here}.starts", "a") as starts:
 """
 
 WAITS = COUNTS_STARTS + "signal.pause()\n"
+LEAVES = COUNTS_STARTS
 DIES = COUNTS_STARTS + "sys.exit(3)\n"
 REFUSES = (
     COUNTS_STARTS

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,7 @@ from deploy.supervisor import (
     verdict,
 )
 from schemas.problems import CannotStart
-from tests.deploy.children import DEAF, DIES, REFUSES, WAITS, eventually, program, starts
+from tests.deploy.children import DEAF, DIES, LEAVES, REFUSES, WAITS, eventually, program, starts
 
 QUICK = Pauses(first_s=0.02, longest_s=0.1, healthy_after_s=60)
 LOG = Path("/var/log/x.log")
@@ -150,3 +151,25 @@ async def test_end_during_a_pause_starts_nothing(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         await keeper.end()
     assert len(starts(tmp_path, "worker")) == 1
+
+
+async def test_one_that_may_leave_is_not_started_again(tmp_path: Path) -> None:
+    told: list[Death] = []
+    leaves = replace(program(tmp_path, "worker", LEAVES), may_leave=True)
+    async with kept(leaves, told) as keeper:
+        keeper.is_ready()
+        await eventually(lambda: told)
+        giving_up = asyncio.create_task(keeper.give_up())
+        await asyncio.wait([giving_up], timeout=0.3)
+        assert not giving_up.done()  # the others go on without it
+    await giving_up
+    assert [(death.how, death.pause_s) for death in told] == [("it was drained", None)]
+    assert len(starts(tmp_path, "worker")) == 1
+
+
+async def test_any_other_one_that_ends_with_0_is_started_again(tmp_path: Path) -> None:
+    told: list[Death] = []
+    async with kept(program(tmp_path, "recorder", LEAVES), told) as keeper:
+        keeper.is_ready()
+        await eventually(lambda: len(starts(tmp_path, "recorder")) == 2)
+    assert told[0].how == "exit code 0"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import UNSET
 
 from recorder.client import (
     ApiError,
@@ -95,6 +96,31 @@ async def test_leaving_a_runtime_stops_it(runreel: Runreel) -> None:
     assert runtime.status == "stopped"
     async with await runreel.runtimes.create(start=True) as ended_by_itself:
         await ended_by_itself.stop()
+
+
+async def test_a_runtime_is_changed_found_and_deleted(runreel: Runreel) -> None:
+    space = await runreel.spaces.create("a room")
+    config = {"idleTimeoutSeconds": 60, "proxy": {"server": "http://p:1", "password": "pw"}}
+    made = await space.runtimes.create(
+        name="crm", config=config, metadata={"customerJobId": "job_123", "live": True}
+    )
+    await space.runtimes.create(name="other", metadata={"customerJobId": "job_124"})
+    found = await space.runtimes.list(metadata={"customerJobId": "job_123", "live": True}).all()
+    assert [each.id for each in found] == [made.id]
+    assert [each.name async for each in runreel.runtimes.list(name="crm")] == ["crm"]
+    await made.update(name="erp", config={"idleTimeoutSeconds": None})
+    assert (made.name, made.resource.config.idle_timeout_seconds) == ("erp", UNSET)
+    with pytest.raises(Conflict) as refused:
+        await space.delete()
+    assert refused.value.code == "space.not_empty"
+    for runtime in await space.runtimes.list().all():
+        await runtime.delete()
+    with pytest.raises(NotFound):
+        await made.refresh()
+    assert (await space.rename("an empty room")).name == "an empty room"
+    await space.delete()
+    with pytest.raises(NotFound):
+        await runreel.spaces.get(space.id)
 
 
 async def test_events_are_listed_followed_and_waited_for(

@@ -4,7 +4,7 @@ by their place. Never other runs, never what stands before the cursor, never a s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +14,10 @@ from msgspec import structs
 
 from recorder import finaliser, retention
 from recorder.projections import PROJECTIONS
+from recorder.queries import runtimes
 from recorder.queries.events import EventFilter, Place, events_query
 from recorder.queries.runs import OPEN, RunFilter, one_run, page_query
+from recorder.queries.runtimes import RuntimeFilter
 from recorder.store import Store, open_store
 
 ONE = EventFilter(
@@ -156,3 +158,51 @@ async def test_plan_is_not_left_to_statistics(tmp_path: Path) -> None:
         [events, log] = await plan(store, *events_query("r", ONE, Place(1, 5), 100, "asc"))
     assert events.startswith("SEARCH events USING PRIMARY KEY (run_id=? AND")
     assert log.startswith("SEARCH log USING INDEX")
+
+
+FILTERED = RuntimeFilter("s", ["active"], "n", {"a": "1", "b": "2"})
+
+
+@pytest.mark.parametrize("after", [None, ("2026", "r")], ids=["from the newest", "after a cursor"])
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        ((), "runtimes_by_time"),
+        (("status",), "runtimes_by_time"),
+        (("space_id",), "runtimes_by_space (space_id=?"),
+        (("name",), "runtimes_by_name (name=?"),
+        (("name", "space_id"), "runtimes_by_name (name=?"),
+        (("metadata",), "COVERING INDEX runtime_metadata_by_value (field=? AND value=?"),
+        (
+            ("metadata", "name", "space_id", "status"),
+            "runtime_metadata_by_value (field=? AND value=?",
+        ),
+    ],
+)
+async def test_page_of_runtimes(
+    store: Store, names: Sequence[str], first: str, after: tuple[str, str] | None
+) -> None:
+    """Along one index in the order of the list, from the cursor on; all else by keys, and never a sort."""
+    wanted = RuntimeFilter(**{name: getattr(FILTERED, name) for name in names})
+    sql, values = runtimes.page_query(wanted, after, 50)
+    rows = await store.rows(f"EXPLAIN QUERY PLAN {sql}", values)
+    # What stands deeper finds the newest run of one runtime.
+    steps = [row["detail"] for row in rows if row["parent"] == 0]
+    assert first in steps[0]
+    assert ("created_at,id)<(?,?)" in steps[0].replace("runtime_id", "id")) == bool(after)
+    assert not [step for step in steps[1:] if step.startswith(("SCAN", "USE TEMP"))]
+    if "metadata" in names:
+        assert "SEARCH runtimes USING PRIMARY KEY (id=?)" in steps
+        other = "SEARCH other USING PRIMARY KEY (runtime_id=? AND field=?)"
+        assert other in [row["detail"] for row in rows]
+
+
+async def test_runtimes_that_are_looked_for(store: Store) -> None:
+    [first, *_] = await plan(store, *runtimes.one_runtime("r"))
+    assert first == "SEARCH runtimes USING PRIMARY KEY (id=?)"
+    [only] = await plan(store, *runtimes.any_in_space("s"))
+    assert only == "SEARCH runtimes USING INDEX runtimes_by_space (space_id=?)"
+    assert await plan(store, runtimes.DELETED_BUT_ACTIVE, ()) == [
+        "SCAN runs USING INDEX runs_open",
+        "SEARCH runtimes USING PRIMARY KEY (id=?)",
+    ]

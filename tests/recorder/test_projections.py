@@ -16,8 +16,8 @@ from schemas.events import EventData, type_of
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageOpened
 from schemas.events.run import RunFinalised
-from schemas.events.runtime import RuntimeCreated
-from schemas.events.space import SpaceCreated
+from schemas.events.runtime import RuntimeCreated, RuntimeDeleted, RuntimeUpdated
+from schemas.events.space import SpaceCreated, SpaceDeleted, SpaceUpdated
 from schemas.runtime_config import RuntimeConfig
 from tests.support import recorder_spec as spec
 from tests.support.recorder_worker import GATEWAY, FakeRun, new_id
@@ -183,6 +183,51 @@ async def test_runtime_is_made_once(tmp_path: Path, times: int) -> None:
     assert (row["name"], row["space_id"], row["type"]) == ("first", "space-1", "browser")
     assert row["created_at"] == row["updated_at"] == "2026-01-01T00:00:00.000Z"
     assert msgspec.json.decode(row["config"], type=RuntimeConfig) == config
+
+
+async def test_runtime_is_what_was_said_last(tmp_path: Path, times: int) -> None:
+    """And found by the metadata that it has now."""
+    batch = [
+        _fact(RuntimeCreated(runtime_id="one", name="first", metadata={"a": 1, "b": "x"}), "one"),
+        _fact(
+            RuntimeUpdated(
+                runtime_id="one",
+                name="second",
+                config=RuntimeConfig(locale="de-AT"),
+                metadata={"b": "x", "c": True},
+            ),
+            "one",
+            second=1,
+        ),
+        _fact(RuntimeCreated(runtime_id="one", name="third", metadata={"z": 1}), "one", second=2),
+    ]
+    when = spec.given(tmp_path).when(batch, times=times)
+    [row] = await when.then("SELECT * FROM runtimes")
+    assert (row["name"], row["updated_at"]) == ("second", "2026-01-01T00:00:01.000Z")
+    assert row["created_at"] == "2026-01-01T00:00:00.000Z"
+    rows = await spec.given(tmp_path).then("SELECT * FROM runtime_metadata ORDER BY field")
+    assert [(row["field"], row["value"]) for row in rows] == [("b", "x"), ("c", "true")]
+    assert {row["created_at"] for row in rows} == {"2026-01-01T00:00:00.000Z"}
+
+
+async def test_what_was_deleted_does_not_come_back(tmp_path: Path, times: int) -> None:
+    facts = [
+        SpaceCreated(space_id="space-1", name="first"),
+        RuntimeCreated(runtime_id="one", name="first", metadata={"a": 1}),
+        RuntimeDeleted(runtime_id="one"),
+        SpaceDeleted(space_id="space-1"),
+        RuntimeUpdated(runtime_id="one", name="late", metadata={"a": 2}),
+        RuntimeCreated(runtime_id="one", name="late", metadata={"a": 3}),
+        RuntimeDeleted(runtime_id="one"),
+        SpaceUpdated(space_id="space-1", name="late"),
+    ]
+    batch = [_fact(data, "one", second) for second, data in enumerate(facts)]
+    [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM runtimes")
+    assert (row["name"], row["deleted_at"]) == ("first", "2026-01-01T00:00:02.000Z")
+    assert (row["config"], row["metadata"]) == (b"{}", b"{}")
+    assert await spec.given(tmp_path).then("SELECT * FROM runtime_metadata") == []
+    [row] = await spec.given(tmp_path).then("SELECT * FROM spaces")
+    assert (row["name"], row["deleted_at"]) == ("first", "2026-01-01T00:00:03.000Z")
 
 
 async def test_first_digest_of_a_run_stands(tmp_path: Path, times: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,88 @@ async def test_filters(recorder: Running, run: FakeRun) -> None:
     assert several.json() == commas.json()
     default = await recorder.get("/v1/runtimes", spaceId="default", limit=1000)
     assert inside["id"] not in [each["id"] for each in default["data"]]
+
+
+async def test_found_by_metadata(recorder: Running) -> None:
+    """As text, whatever it is; by several values at once; names may have dots."""
+    pair = {"customerJobId": f"job_{new_id()}"}
+    values = {"n": 1, "x": 1.5, "yes": True, "nothing": None, "a.b": "ü & c"}
+    first = await create(recorder, metadata={**pair, **values})
+    second = await create(recorder, metadata={**pair, "n": 2})
+    for query, wanted in (
+        ({}, [second, first]),
+        ({"metadata.n": "1"}, [first]),
+        ({"metadata[n]": "2"}, [second]),
+        ({"metadata.x": "1.5", "metadata.yes": "true", "metadata.nothing": "null"}, [first]),
+        ({"metadata.a.b": "ü & c"}, [first]),
+        ({"metadata[a.b]": "ü & c", "metadata.n": "2"}, []),
+        ({"metadata.n": "3"}, []),
+        ({"spaceId": "default", "status": "stopped", "metadata.n": "1"}, [first]),
+        ({"name": second["name"]}, [second]),
+        ({"name": "nobody"}, []),
+        ({"status": "active"}, []),
+    ):
+        both = {"metadata.customerJobId": pair["customerJobId"], **query}
+        assert (await recorder.get("/v1/runtimes", **both))["data"] == wanted, query
+    both = {"metadata.customerJobId": pair["customerJobId"]}
+    page = await recorder.get("/v1/runtimes", **both, limit=1)
+    rest = await recorder.get("/v1/runtimes", **both, cursor=page["nextCursor"])
+    assert page["data"] + rest["data"] == [second, first]
+
+
+async def test_metadata_that_changed_is_found_as_it_is(recorder: Running) -> None:
+    job = f"job_{new_id()}"
+    made = await create(recorder, name=job, metadata={"job": job, "gone": 1})
+    path = f"/v1/runtimes/{made['id']}"
+    changed = await recorder.patch(path, {"metadata": {"job": f"{job}-2", "gone": None}})
+    assert (await recorder.get("/v1/runtimes", **{"metadata.job": job}))["data"] == []
+    assert (await recorder.get("/v1/runtimes", **{"metadata.job": f"{job}-2"}))["data"] == [changed]
+    both = await recorder.get("/v1/runtimes", **{"metadata.job": f"{job}-2", "metadata.gone": "1"})
+    assert both["data"] == []
+    assert (await recorder.get("/v1/runtimes", name=job))["data"] == [changed]
+    await recorder.delete(path)
+    for query in ({"metadata.job": f"{job}-2"}, {"name": job}):
+        assert (await recorder.get("/v1/runtimes", **query))["data"] == []
+
+
+@pytest.mark.parametrize("query", ["metadata=x", "metadata.=x", "metadata[]=x", "metadata[=x"])
+async def test_metadata_without_a_name(recorder: Running, query: str) -> None:
+    """Some of it is a parameter that nobody knows, which is ignored as everywhere; none is an error of ours."""
+    assert (await recorder.http.get(f"/v1/runtimes?{query}")).status_code in (200, 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "profile"),
+    [
+        ({}, None),
+        ({"profile": "shop"}, "shop"),
+        ({"profile": "shop", "config": {"profile": True}}, "shop"),
+        ({"config": {"profile": False}}, None),
+    ],
+)
+async def test_profile(
+    recorder: Running, worker: FakeWorker, body: dict[str, Any], profile: str | None
+) -> None:
+    made = await create(recorder, **body)
+    assert made["profile"] == profile
+    await recorder.post(f"/v1/runtimes/{made['id']}/start")
+    assert worker.starts[-1].profile == profile
+
+
+async def test_profile_of_its_own(recorder: Running, worker: FakeWorker) -> None:
+    made = await create(recorder, config={"profile": True})
+    assert made["profile"] == made["id"]
+    path = f"/v1/runtimes/{made['id']}"
+    assert (await recorder.patch(path, {"config": {"profile": None}}))["profile"] is None
+    assert (await recorder.patch(path, {"config": {"profile": True}}))["profile"] == made["id"]
+    await recorder.post(f"{path}/start")
+    assert worker.starts[-1].profile == made["id"]
+
+
+async def test_profile_that_is_named_and_not_kept(recorder: Running) -> None:
+    body = {"profile": "shop", "config": {"profile": False}}
+    problem = await recorder.post("/v1/runtimes", body, status=400)
+    assert problem["details"]["path"] == "$.config.profile"
 
 
 async def test_pages_hold_every_runtime_once_while_more_are_made(recorder: Running) -> None:

@@ -18,7 +18,7 @@ from schemas.envelope import Event
 from schemas.runtime_config import RuntimeConfig
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
-from worker.browser import Browser, BrowserSetup
+from worker.browser import BrowserSetup
 from worker.budget import RunLimits
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
@@ -27,6 +27,7 @@ from worker.gateway.server import Gateway
 from worker.outbox import Outbox
 from worker.run_log import RunLog
 from worker.runtime import Runtime
+from worker.warm import Browsers
 
 SECRET = "a secret of sixteen or more"
 
@@ -109,8 +110,14 @@ async def real_runtime(
         outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())
     )
     config = config or RuntimeConfig()
-    browser = Browser(setup, config, place=0, browser_id=run_log.run_id)
-    runtime = Runtime(run_log, browser, config=config, on_ended=lambda *_: None)
+    browsers = Browsers(setup)
+    runtime = Runtime(
+        run_log,
+        browsers.take(config, run_log.run_id),
+        config=config,
+        clear_away=browsers.clear_away,
+        on_ended=lambda *_: None,
+    )
     gateway = Gateway(secret=SECRET)
     port = await gateway.listen("127.0.0.1", 0)
     url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)

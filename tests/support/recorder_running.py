@@ -52,7 +52,19 @@ class Running:
 
     async def post(self, path: str, body: object = None, status: int = 200) -> Any:
         """The body of an answer with that status."""
-        answer = await self.http.post(path, json=body)
+        return await self.ask("POST", path, body, status)
+
+    async def patch(self, path: str, body: object, status: int = 200) -> Any:
+        """The body of an answer with that status."""
+        return await self.ask("PATCH", path, body, status)
+
+    async def delete(self, path: str, status: int = 200) -> Any:
+        """The body of an answer with that status."""
+        return await self.ask("DELETE", path, None, status)
+
+    async def ask(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
+        """The body of an answer with that status."""
+        answer = await self.http.request(method, path, json=body)
         assert answer.status_code == status, answer.text
         return answer.json()
 

@@ -29,6 +29,7 @@ from schemas.requests import (
     Answer,
     Claim,
     Done,
+    Draining,
     Heartbeat,
     ReconfigureRun,
     Refused,
@@ -102,6 +103,7 @@ class FakeWorker:
         self.capacity = capacity
         self.labels: dict[str, str] = {}
         self.draining = False
+        self.drain_with = Draining(active=0)
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
         self.asked: list[RunRequest] = []
@@ -184,7 +186,8 @@ class FakeWorker:
         return RunStarted(run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True)
 
     async def stop(self, request: StopRun) -> Answer:
-        run = self.runs.pop(request.run_id)
+        if (run := self.runs.pop(request.run_id, None)) is None:
+            return Refused(code=RuntimeNotActive.code, message="It was stopped already.")
         return RunStopped(run_id=run.run_id, position=await self.end(run))
 
     async def about_run(self, request: RunRequest) -> Answer:
@@ -222,6 +225,10 @@ class FakeWorker:
             codec.encode(await self.stop(msgspec.json.decode(message.data, type=StopRun)))
         )
 
+    async def on_drain(self, message: Msg) -> None:
+        self.draining = True
+        await message.respond(codec.encode(self.drain_with))
+
     async def on_run(self, message: Msg) -> None:
         request: RunRequest = msgspec.json.decode(message.data, type=RunRequest)
         await message.respond(codec.encode(await self.about_run(request)))
@@ -238,6 +245,7 @@ async def fake_worker(
         await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start),
         await client.subscribe(subjects.stop_request(worker_id), cb=worker.on_stop),
         await client.subscribe(subjects.run_request(worker_id), cb=worker.on_run),
+        await client.subscribe(subjects.drain_request(worker_id), cb=worker.on_drain),
     ]
     await worker.beat()
     beating = asyncio.create_task(_beat(worker, beat_seconds))

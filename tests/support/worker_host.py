@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import nats
@@ -21,7 +22,7 @@ from schemas import streams, subjects
 from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.requests import Answer, Claim, Heartbeat, StartRun, StopRun
+from schemas.requests import Answer, Claim, Drain, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
@@ -33,6 +34,7 @@ from worker.chromium.sandbox import choose_sandbox
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
 from worker.publisher import Publisher
+from worker.warm import Browsers
 
 WORKER = "w1"
 SPACE = "space-1"
@@ -63,15 +65,24 @@ class Fleet:
         answer = await self.client.request(subject, body, timeout=40)
         return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[no-any-return]
 
-    async def start(self, runtime_id: str, config: RuntimeConfig | None = None) -> Answer:
+    async def start(
+        self, runtime_id: str, config: RuntimeConfig | None = None, **more: Any
+    ) -> Answer:
         """Ask for a start."""
-        request = StartRun(runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig())
+        request = StartRun(
+            runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig(), **more
+        )
         return await self.ask(subjects.start_request(WORKER), encode(request))
 
     async def stop(self, runtime_id: str, run_id: str) -> Answer:
         """Ask for a stop."""
         request = StopRun(runtime_id=runtime_id, run_id=run_id)
         return await self.ask(subjects.stop_request(WORKER), encode(request))
+
+    async def drain(self, seconds: int) -> Answer:
+        """Ask it to drain."""
+        request = Drain(deadline_seconds=seconds)
+        return await self.ask(subjects.drain_request(WORKER), encode(request))
 
     async def events(self) -> list[Event]:
         """All that the stream has, in its order."""
@@ -134,6 +145,7 @@ class Worker:
         outbox: Outbox,
         setup: BrowserSetup,
         capacity: int,
+        warm: int,
         now_ns: Callable[[], int],
     ) -> None:
         facts = HostFacts(
@@ -146,7 +158,7 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
-        self.host = Host(bus, outbox, setup, facts, now_ns=now_ns)
+        self.host = Host(bus, outbox, Browsers(setup, wanted=warm), facts, now_ns=now_ns)
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -176,6 +188,7 @@ async def serving(
     state_dir: Path,
     *,
     capacity: int = 2,
+    warm: int = 0,
     binary: Path | None = None,
     now_ns: Callable[[], int] = time.time_ns,
     spool_bytes: int = SPOOL_MAX_BYTES,
@@ -183,7 +196,7 @@ async def serving(
     """A worker that takes requests, drained in the end unless it has died."""
     outbox = Outbox.open(state_dir / "outbox", limit_bytes=spool_bytes, places=capacity)
     bus = await Bus.connect(url, "worker under test")
-    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, now_ns)
+    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, warm, now_ns)
     try:
         await eventually(fleet.is_served)
         yield worker

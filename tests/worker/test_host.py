@@ -144,7 +144,7 @@ async def test_claim_is_released_while_another_asks_for_it(
     server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key was there when it was to be created, and gone when it was to be read."""
-    from worker import bus as bus_module
+    from worker.bus import bus as bus_module
 
     async with serving(fleet, server.url, tmp_path) as worker:
         claim = Claim(worker_id="w2", run_id="r2", space_id=SPACE, gateway_url=GATEWAY)
@@ -224,7 +224,7 @@ async def test_a_clock_that_is_off_is_measured_and_shown(
 
     with capture_logs() as logs:
         async with serving(fleet, server.url, tmp_path, now_ns=now_ns) as worker:
-            await eventually(lambda: worker.host._skew.best)
+            await eventually(lambda: worker.host._pulse._skew.best)
             await worker.host._beat()
             beat = await fleet.heartbeat()
             assert beat is not None
@@ -245,15 +245,15 @@ async def test_nats_goes_away_between_a_beat_and_its_reading_back(
     server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(fleet, server.url, tmp_path) as worker:
-        await eventually(lambda: worker.host._skew.best)
-        known = worker.host._skew.best
+        await eventually(lambda: worker.host._pulse._skew.best)
+        known = worker.host._pulse._skew.best
 
         async def away(_revision: int) -> int | None:
             raise LinkDown("NATS is away")
 
         monkeypatch.setattr(worker.bus, "beat_stored_at", away)
         await worker.host._beat()
-        assert worker.host._skew.best == known
+        assert worker.host._pulse._skew.best == known
 
 
 async def test_a_beat_that_is_gone_tells_no_time(

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
 from collections.abc import Iterator
@@ -40,6 +41,15 @@ class Process:
         _, status = os.waitpid(self.pid, 0)
         if not self.ended.done():
             self.ended.set_result(os.waitstatus_to_exitcode(status))
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended, even if the loop did not come to see it yet."""
+        if self.ended.done():
+            return True
+        looked_at = select.poll()
+        looked_at.register(self._pidfd, select.POLLIN)
+        return bool(looked_at.poll(0))
 
     def kill(self) -> None:
         """Kill it and all its children (it leads a process group of its own)."""
