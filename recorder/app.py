@@ -162,7 +162,7 @@ async def _prepare(bus: Bus, settings: RecorderSettings) -> None:
     try:
         for stream in _streams(settings):
             await bus.ensure_stream(stream, replicas)
-        for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY):
+        for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY, streams.PROFILES):
             await bus.ensure_bucket(bucket, replicas)
     except StreamUnreachable as error:
         raise CannotStart(

@@ -22,6 +22,7 @@ from recorder.api import (
     about,
     answers,
     auth,
+    connections,
     events,
     health,
     parse,
@@ -29,6 +30,7 @@ from recorder.api import (
     runtime_changes,
     runtimes,
     spaces,
+    targets,
 )
 from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
 from recorder.api.frame import Frame
@@ -52,6 +54,8 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *spaces.ENDPOINTS,
     *runtimes.ENDPOINTS,
     *runtime_changes.ENDPOINTS,
+    *connections.ENDPOINTS,
+    *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
     *auth.ENDPOINTS,
