@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TypeVar
 
@@ -16,6 +16,7 @@ from uuid_utils import uuid7
 from schemas import ends, requests, subjects
 from schemas.problems import (
     ConcurrentQuotaExceeded,
+    ProfileInUse,
     RequestInvalid,
     RuntimeHostUnavailable,
     RuntimeNotActive,
@@ -32,20 +33,20 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
-from worker.bus import Bus
-from worker.claims import Doubts, Left, left_runs, unclaimed
+from worker.bus import Bus, until_done
+from worker.claims import Doubts, Left, end_left, left_runs, unclaimed
 from worker.drain import Drain
 from worker.outbox import Entry, Outbox
+from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
-from worker.pulse import Pulse, load_per_core
+from worker.pulse import Pulse
 from worker.run_log import RunLog
-from worker.runtime import LaunchFailed, Runtime, stored
+from worker.runtime import LaunchFailed, Runtime
 from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
-RETRY_SECONDS = 1.0
 
 NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
 SPOOL_IS_FULL = Refused(
@@ -81,17 +82,18 @@ class Host:
         browsers: Browsers,
         facts: HostFacts,
         *,
+        profiles: Profiles,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
         self._browsers = browsers
         self._facts = facts
+        self._profiles = profiles
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._doubts = Doubts()
-        self._beats = 0
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
         self._drain = Drain()
@@ -108,7 +110,7 @@ class Host:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._background.failed())
-            await self._until_done(self._end_what_was_left)
+            await until_done(self._end_what_was_left)
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
@@ -144,6 +146,7 @@ class Host:
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
         await self._background.finished()
+        await self._profiles.finished()
 
     async def leave(self) -> None:
         """Take the heartbeat off, once nothing beats any more."""
@@ -178,10 +181,26 @@ class Host:
         refusal = await self._find_excess(request)
         refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
-            with self._browsers.start_in_progress():
-                return await self._launch(request, run_id)
+            return await self._start_claimed(request, run_id)
         self._give_back(request.runtime_id, run_id)
         return refusal
+
+    async def _start_claimed(self, request: StartRun, run_id: str) -> Answer:
+        try:
+            profile = await self._hold_profile(request, run_id)
+        except ProfileInUse as problem:
+            self._give_back(request.runtime_id, run_id)
+            return Refused(code=problem.code, message=problem.message)
+        except LinkDown:
+            self._give_back(request.runtime_id, run_id)
+            raise
+        with self._browsers.start_in_progress():
+            return await self._launch(request, run_id, profile)
+
+    async def _hold_profile(self, request: StartRun, run_id: str) -> Profile | None:
+        """After the claim, which says for how long the hold counts. Raises ProfileInUse, LinkDown."""
+        wanted = Wanted.by(request, run_id)
+        return await self._profiles.hold(wanted) if wanted else None
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
@@ -223,13 +242,14 @@ class Host:
             self._active -= 1
         return standing
 
-    async def _launch(self, request: StartRun, run_id: str) -> Answer:
+    async def _launch(self, request: StartRun, run_id: str, profile: Profile | None) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            self._browsers.take(request.config, run_id),
+            self._browsers.take(request.config, run_id, keeps_profile=profile is not None),
             config=request.config,
             clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
+            profile=profile,
         )
         self._runtimes[run_id] = runtime
         try:
@@ -279,6 +299,7 @@ class Host:
             return Refused(code=problem.code, message=problem.message)
         log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
         self._drain.ask(request.deadline_seconds)
+        self._background.start(self._browsers.close())
         await self._beat()  # which tells the recorders
         return Draining(active=len(self._runtimes))
 
@@ -297,7 +318,7 @@ class Host:
         await self._until_released(run_log.runtime_id, run_log.run_id)
 
     async def _until_released(self, runtime_id: str, run_id: str) -> None:
-        await self._until_done(lambda: self._bus.release(runtime_id, run_id))
+        await until_done(lambda: self._bus.release(runtime_id, run_id))
 
     async def _stop_what_was_lost(self) -> None:
         """A run whose claim is gone was ended by a recorder, which held us for lost: its browser has to go."""
@@ -321,18 +342,8 @@ class Host:
             self._background.start(self._end_left(run_log, left))
 
     async def _end_left(self, run_log: RunLog, left: Left) -> None:
-        entry = self._find_end(left)
-        if not left.has_ended:
-            log.warning("runtime.ended_after_restart", run_id=run_log.run_id, last=left.last)
-            entry = await stored(lambda: run_log.end(ends.HOST_RESTARTED), run_log.run_id)
-        if entry is not None:
-            await self._outbox.acknowledged(entry)
+        await end_left(left, run_log, self._outbox)
         await self._until_released(run_log.runtime_id, run_log.run_id)
-
-    def _find_end(self, left: Left) -> Entry | None:
-        """The end that an earlier worker wrote, where it waits to be published."""
-        wanted = left.newest.id if left.has_ended and left.newest else None
-        return next((each for each in self._outbox.entries if each.event_id == wanted), None)
 
     def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
         return RunLog(
@@ -347,11 +358,10 @@ class Host:
     # life
 
     async def _beat(self) -> None:
-        self._beats += 1
         facts = self._facts
         heartbeat = Heartbeat(
             worker_id=facts.worker_id,
-            beat=self._beats,
+            beat=0,
             capacity=facts.capacity,
             active=self._active,
             warm=self._browsers.waiting,
@@ -362,29 +372,16 @@ class Host:
             sandbox_note=self._browsers.setup.sandbox.note,
             draining=self._draining or self._drain.asked,
             labels=facts.labels,
-            load=load_per_core(),
             backlog=len(self._outbox),
             spool_bytes=self._outbox.waiting_bytes,
             spool_limit_bytes=self._outbox.limit_bytes,
             spool_full=self._outbox.is_full,
             set_aside=self._outbox.set_aside_count,
-            clock_skew_ms=self._pulse.clock_skew_ms,
-            clock_uncertainty_ms=self._pulse.clock_uncertainty_ms,
         )
         try:
             await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do something that needs NATS, as often as it takes."""
-        while True:
-            try:
-                await step()
-                return
-            except LinkDown as error:
-                log.warning("worker.waiting_for_nats", reason=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 def _decode(body: bytes, kind: type[R]) -> R:

@@ -121,8 +121,8 @@ def _response(endpoint: Endpoint, answer: object) -> Response[Any]:
     return _json(codec.encode(answer), endpoint.status)
 
 
-def _json(body: bytes, status: int) -> Response[bytes]:
-    return Response(body, status_code=status, media_type=answers.JSON)
+def _json(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=answers.JSON, headers=headers)
 
 
 def _answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -131,7 +131,8 @@ def _answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         path = request.scope["path"]
         log.error("http.failed", path=path, request_id=request_id, exc_info=error)
-    return _json(answers.problem_body(problem, request_id), problem.status)
+    body = answers.problem_body(problem, request_id)
+    return _json(body, problem.status, answers.problem_headers(problem))
 
 
 def _problem(error: Exception) -> Problem:

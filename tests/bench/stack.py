@@ -130,6 +130,7 @@ def _environment(directory: Path, nats_url: str, port: int) -> Mapping[str, str]
         "worker_id": "bench",
         "recorder_id": "bench",
         "state_dir": str(directory / "worker"),
+        "artifacts_url": str(directory / "artifacts"),
         "run_dir": str(directory / "b"),
         "database": str(directory / "recorder" / "runreel.db"),
         "port": str(port),

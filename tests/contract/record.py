@@ -106,6 +106,18 @@ async def what_changed(stack: Stack) -> None:
     await answer(stack.http, "DELETE", f"/v1/spaces/{empty['id']}")
 
 
+async def a_profile(stack: Stack) -> None:
+    """A runtime that keeps one: saved at a stop, opened again, and not saved when its browser is killed."""
+    runtime = await create_runtime(stack.http, profile="kept")
+    await (await start(stack.http, runtime)).stop()
+    run = await start(stack.http, runtime)
+    process = stack.browser_of(run)
+    assert process is not None
+    process.kill()
+    await run.ended()
+    await finalised(stack)
+
+
 SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "tour": (a_tour, {}),
     "launch-failed": (a_launch_that_failed, {"RUNREEL_CHROMIUM": "/bin/false"}),
@@ -113,6 +125,7 @@ SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "set-up": (what_was_set_up, {}),
     "changed": (what_changed, {}),
     "odd-things": (odd_things, {}),
+    "profile": (a_profile, {}),
 }
 FROM_THE_FUTURE = "from-the-future"
 
