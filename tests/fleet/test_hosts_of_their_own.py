@@ -47,8 +47,8 @@ async def shown(api: httpx.AsyncClient, run_id: str, status: str) -> Any:
 
 
 async def ends_of(api: httpx.AsyncClient, run_id: str) -> list[str]:
-    query = {"type": "runtime.lifecycle", "limit": 100}
-    events = (await good(await api.get(f"/v1/runs/{run_id}/events", params=query)))["data"]
+    answer = await api.get(f"/v1/runs/{run_id}/events?type=runtime.lifecycle&limit=100")
+    events = (await good(answer))["data"]
     return [each["data"]["code"] for each in events if each["data"].get("phase") == "ended"]
 
 
@@ -119,9 +119,8 @@ async def said(api: httpx.AsyncClient, run_id: str) -> list[str]:
     """What its pages wrote to the console, once there is something."""
 
     async def look() -> list[str]:
-        query = {"type": "console.message", "limit": 100}
-        answer = await good(await api.get(f"/v1/runs/{run_id}/events", params=query))
-        return [each["data"]["text"] for each in answer["data"]]
+        answer = await api.get(f"/v1/runs/{run_id}/events?type=console.message&limit=100")
+        return [each["data"]["text"] for each in (await good(answer))["data"]]
 
     return await eventually(look)
 

@@ -120,8 +120,8 @@ def program_of(path: str) -> tuple[str, ...]:
 def settings_of(kind: str) -> dict[str, str]:
     """What an environment file says."""
     lines = (FILES / f"{kind}.env").read_text().splitlines()
-    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    return {name: value for name, value in pairs}
+    pairs = (line.split("=", 1) for line in lines if line and line[0] != "#")
+    return dict(pairs)
 
 
 @asynccontextmanager
@@ -156,5 +156,3 @@ async def _knows_all(api: httpx.AsyncClient) -> bool:
 
 def _said(fleet: FleetOfHosts) -> str:
     return "\n".join(f"== {host}\n{each.said()[-2000:]}" for host, each in fleet.processes.items())
-
-
