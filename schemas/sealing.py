@@ -14,6 +14,9 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+# What keys are for.
+PROXY_PASSWORD = "proxy-password"
+
 _NONCE_BYTES = 12
 _FORM = "v1"
 

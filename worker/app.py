@@ -14,6 +14,7 @@ from typing import IO
 import structlog
 
 from schemas.problems import CannotStart
+from schemas.sealing import PROXY_PASSWORD, sealing_key
 from schemas.settings import WorkerSettings
 from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
@@ -188,7 +189,15 @@ def _browser_setup(settings: WorkerSettings) -> BrowserSetup:
     if not sandbox.on:
         log.warning("worker.no_sandbox", reason=sandbox.note)
     limits = RunLimits(settings.run_events_per_second, settings.run_events, settings.run_bytes)
-    return BrowserSetup(binary=binary, root=root, sandbox=sandbox, limits=limits)
+    return BrowserSetup(
+        binary=binary,
+        root=root,
+        sandbox=sandbox,
+        limits=limits,
+        idle_timeout_seconds=settings.idle_timeout_seconds or None,
+        max_duration_seconds=settings.max_duration_seconds or None,
+        proxy_key=sealing_key(settings.secret, PROXY_PASSWORD),
+    )
 
 
 def _facts(settings: WorkerSettings, setup: BrowserSetup, port: int) -> HostFacts:

@@ -33,12 +33,19 @@ class Launch(Struct, frozen=True):
 
 
 class BrowserSetup(Struct, frozen=True):
-    """What all browsers of a host have in common."""
+    """What all browsers of a host have in common.
+
+    `idle_timeout_seconds` and `max_duration_seconds` are for runtimes that say none; None: without end. `proxy_key`
+    opens the passwords of their proxies.
+    """
 
     binary: Path
     root: Path
     sandbox: Sandbox
     limits: RunLimits = RunLimits()
+    idle_timeout_seconds: int | None = None
+    max_duration_seconds: int | None = None
+    proxy_key: bytes = b""
 
     def launch(
         self, directory: Path, config: RuntimeConfig, *, keeps_profile: bool = False

@@ -1,7 +1,8 @@
 """How much one run may write: what goes beyond is counted before it has a number, and told. Pure.
 
-Only what a page can make without end is measured: the categories network, console and browser, each with a bucket of
-its own, so that a flood of one does not suppress another. The clock is given by the caller.
+Only what a page or a client can make without end is measured: the categories network, console and browser, and what
+clients call over CDP, each with a bucket of its own, so that a flood of one does not suppress another. The clock is
+given by the caller.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from schemas.codec import encode
 from schemas.events import EventData, type_of
+from schemas.events.connection import ConnectionCommand
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.events import EventsSuppressed
@@ -77,7 +79,7 @@ class Budget:
     def admits(self, data: EventData, now: float) -> bool:
         """Whether there is room for this event at `now` (monotonic, seconds); if not, it is counted here."""
         spec = type_of(data)
-        if spec.category not in NOISY:
+        if spec.category not in NOISY and not isinstance(data, ConnectionCommand):
             return True
         reason = self._bound_met(data) or self._rate_met(spec.category, data, now)
         if reason is None:

@@ -41,6 +41,7 @@ from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
 from worker.pulse import Pulse
 from worker.run_log import RunLog
+from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime
 from worker.warm import Browsers
 
@@ -114,6 +115,8 @@ class Host:
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
+            requests = RunRequests(self, self._outbox, self._facts.gateway_url)
+            await self._bus.answer(subjects.run_request(worker_id), requests.answer)
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
             await self._look_after()

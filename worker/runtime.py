@@ -13,17 +13,21 @@ from msgspec import UNSET
 from schemas import ends
 from schemas.ends import End
 from schemas.events.profile import ProfileSaved, ProfileSaveFailed
-from schemas.runtime_config import RuntimeConfig
+from schemas.runtime_config import Record, RuntimeConfig
+from schemas.sealing import CannotUnseal, unseal
+from worker.allowance import Allowance
 from worker.background import Background
 from worker.browser import LAUNCH_SECONDS, Browser
 from worker.budget import Budget
 from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
-from worker.gateway.client import Client
+from worker.gateway.attachments import Attachments
 from worker.outbox import Entry
 from worker.profiles.profile import Profile, ProfileUnreadable
 from worker.run_log import RunLog
 from worker.tap import Tap
+from worker.tap.gate import Gate, Login
+from worker.targets import Targets
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +66,18 @@ class Runtime:
         self._closing = False
         self._has_closed = False
         self._on_ended = on_ended
-        self._clients: set[Client] = set()
+        self.attachments = Attachments(
+            browser.switchboard,
+            self.record,
+            downloads=browser.downloads,
+            told=config.record or Record(),
+            on_change=self._on_attached,
+        )
+        self._allowance = Allowance(
+            idle_seconds=config.idle_timeout_seconds or browser.setup.idle_timeout_seconds,
+            most_seconds=config.max_duration_seconds or browser.setup.max_duration_seconds,
+            stop=self._stop_by_itself,
+        )
         self._background = Background()
         self._budget = Budget(browser.setup.limits)
         self._telling: asyncio.TimerHandle | None = None
@@ -81,17 +96,20 @@ class Runtime:
         """
         self.log.launching()
         self.browser.on_end = self._on_browser_end
-        self.browser.on_full = self._hold_clients
+        self.browser.on_full = self.attachments.hold
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await self._launch()
-            return self._ready(gateway_url, clock_skew_ms)
+            ready = self._ready(gateway_url, clock_skew_ms)
+            self._allowance.begin()
+            return ready
         except (
             OSError,
             ValueError,
             TimeoutError,
             BrowserGone,
             CdpError,
+            CannotUnseal,
             ProfileUnreadable,
         ) as error:
             raise await self._failed_launch(error) from error
@@ -112,7 +130,7 @@ class Runtime:
     async def _launch(self) -> None:
         if not self.browser.is_up:
             await self.browser.launch(self._open_profile)
-        self._tap = self._new_tap()
+        self.attachments.pages = self._tap = self._new_tap()
         await self._tap.attach()
         if self.browser.has_ended:
             raise BrowserGone("the browser ended while it was being set up")
@@ -139,9 +157,28 @@ class Runtime:
             self.browser.switchboard,
             self.record,
             downloads=self.browser.downloads,
-            answerable=self._has_client_on,
-            viewport=self._config.viewport,
+            answerable=self.attachments.is_on,
+            config=self._config,
+            gate=Gate(self._config.network_traffic or None, self._login()),
         )
+
+    def _login(self) -> Login | None:
+        """To the proxy, where it wants one. Raises CannotUnseal, ValueError."""
+        proxy = self._config.proxy
+        if not proxy or not proxy.username:
+            return None
+        if proxy.server.startswith("socks"):
+            raise ValueError("Chromium cannot log in to a SOCKS proxy; only to an HTTP(S) one")
+        key = self.browser.setup.proxy_key
+        sealed = proxy.sealed_password
+        password = unseal(sealed, key, self.log.runtime_id) if sealed else ""
+        return Login(proxy.username, password)
+
+    @property
+    def targets(self) -> Targets:
+        """Its pages, while it is open."""
+        assert self._tap is not None
+        return Targets(self.browser.switchboard, self._tap)
 
     async def _failed_launch(self, error: BaseException) -> LaunchFailed:
         """End the run that never was; what went wrong."""
@@ -158,18 +195,25 @@ class Runtime:
 
     # course
 
-    def record(self, fact: Fact) -> None:
-        """Write a fact to the log of the run within its budget; after its end nothing is written any more."""
+    def record(self, fact: Fact) -> Entry | None:
+        """Write a fact to the log of the run within its budget, if so; after its end nothing is written any more."""
         if self._finishing:
-            return
+            return None
         if self._budget.admits(fact.data, time.monotonic()):
-            try:
-                self._budget.spend(self.log.record(fact).size_bytes)
-            except OSError as error:
-                self._on_disk_refusal(error)
-        elif self._telling is None:
+            return self._put(fact)
+        if self._telling is None:
             loop = asyncio.get_running_loop()
             self._telling = loop.call_later(SUPPRESSED_TOLD_SECONDS, self._tell_suppressed)
+        return None
+
+    def _put(self, fact: Fact) -> Entry | None:
+        try:
+            entry = self.log.record(fact)
+        except OSError as error:
+            self._on_disk_refusal(error)
+            return None
+        self._budget.spend(entry.size_bytes)
+        return entry
 
     def _tell_suppressed(self) -> None:
         self._telling = None
@@ -190,38 +234,17 @@ class Runtime:
             self._end = ends.SPOOL_FULL, ""
         self._stop_for(ends.SPOOL_FULL)
 
-    def new_client(self, user_agent: str) -> Client:
-        """A client for a socket that is about to open."""
-        return Client(
-            self.browser.switchboard,
-            downloads=self.browser.downloads,
-            record=self.record,
-            navigate=self._navigate,
-            user_agent=user_agent,
-            on_connected=self._on_client,
-            on_gone=self._on_client_gone,
-        )
+    def reconfigure(self, idle_timeout_seconds: int | None) -> None:
+        """What may change while the run is active. None: the worker's own."""
+        default = self.browser.setup.idle_timeout_seconds
+        self._allowance.reconfigure(idle_timeout_seconds or default)
 
-    def _navigate(self, target_id: str | None, url: str) -> None:
-        if self._tap is not None:
-            self._tap.navigate(target_id, url)
+    def _on_attached(self, count: int) -> None:
+        self._allowance.attached(count)
 
-    def _on_client(self, client: Client) -> None:
-        self._clients.add(client)
-        self._background.start(client.open())
-
-    def _hold_clients(self, hold: bool) -> None:
-        """The browser cannot take more for now; so neither do we take more from clients."""
-        for client in self._clients:
-            client.hold(hold)
-
-    def _on_client_gone(self, client: Client) -> None:
-        self._clients.discard(client)
-        if self._tap is not None:
-            self._tap.dismiss_what_nobody_answers()
-
-    def _has_client_on(self, target_id: str) -> bool:
-        return any(target_id in client.targets.values() for client in self._clients)
+    def _stop_by_itself(self, end: End) -> None:
+        log.info("runtime.stops_by_itself", run_id=self.log.run_id, code=end.code)
+        self._background.start(self.stop(end))
 
     # end
 
@@ -263,8 +286,7 @@ class Runtime:
         self.browser.switchboard.hang_up()
         if self._tap is not None:
             self._tap.end()
-        for client in list(self._clients):
-            client.go_away(self._end[0].message)
+        self.attachments.end(self._end[0].message)
         self._finish(*self._end)  # which the last words of tap and clients may have changed
 
     def _end_by_itself(self, how: str) -> tuple[End, str]:
@@ -277,6 +299,7 @@ class Runtime:
         if self._finishing:
             return
         self._finishing = True
+        self._allowance.end()
         if self._telling is not None:
             self._telling.cancel()
         duration_ms = round((time.monotonic() - self._since) * 1000)

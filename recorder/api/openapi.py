@@ -12,14 +12,17 @@ from msgspec import NODEFAULT
 
 from recorder.api.answers import JSON, SSE
 from recorder.api.endpoint import Call, Endpoint
+from recorder.api.idempotent import KEY
 from schemas.problems import (
     AuthRequired,
     CursorInvalid,
     HostForbidden,
+    IdempotencyConflict,
     Problem,
     RequestInvalid,
     RequestTooLarge,
     ServerError,
+    StorageUnavailable,
 )
 from schemas.resources import ProblemBody, RunEnded, RunEvent
 
@@ -92,6 +95,8 @@ def _operation(endpoint: Endpoint, names: Json) -> Json:
         operation["security"] = []
     else:
         operation["parameters"].append(_AUTHORIZATION)
+    if endpoint.idempotent:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
     if endpoint.body is not None:
         operation["requestBody"] = _request_body(endpoint.body, names)
     return operation
@@ -104,6 +109,18 @@ _AUTHORIZATION: Json = {
     "description": "Use Bearer <api-key>.",
     "required": True,
     "schema": {"type": "string"},
+}
+
+
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "The same key with the same request gets the first answer again, for 24 hours; while that is not"
+        " there yet, 409 with Retry-After; another request with it, 409."
+    ),
+    "required": False,
+    "schema": {"type": "string", "pattern": KEY.pattern},
 }
 
 
@@ -170,6 +187,8 @@ def _problems(endpoint: Endpoint) -> Iterator[type[Problem]]:
         yield RequestTooLarge
     if "cursor" in endpoint.query.__struct_fields__:  # type: ignore[attr-defined]
         yield CursorInvalid
+    if endpoint.idempotent:
+        yield from (IdempotencyConflict, StorageUnavailable)
     yield from endpoint.problems
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 MAX_FRAME_BYTES = 1024 * 1024 * 1024
 LIMIT_S = 20.0
@@ -31,6 +31,8 @@ class CdpClient(WSListener):
         self.events: list[Message] = []
         self.unasked: list[Message] = []  # answers without an id
         self.closed = asyncio.Event()
+        self.close_code = 0
+        self.close_reason = ""
         self._news = asyncio.Condition()
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._fragments: list[bytes] = []
@@ -45,6 +47,8 @@ class CdpClient(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
+            self.close_code = int(frame.get_close_code().value)
+            self.close_reason = (frame.get_close_message() or b"").decode()
             transport.disconnect()
             return
         self._fragments.append(frame.get_payload_as_bytes())
@@ -118,6 +122,12 @@ class CdpClient(WSListener):
 
     async def disconnect(self) -> None:
         """Leave; returns when the socket is gone."""
+        assert self._transport is not None
+        self._transport.send_close(WSCloseCode.OK)
+        await self.break_off()
+
+    async def break_off(self) -> None:
+        """Go without a word; returns when the socket is gone."""
         assert self._transport is not None
         self._transport.disconnect()
         await self.closed.wait()

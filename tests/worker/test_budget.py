@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.events import EventData
-from schemas.events.connection import ConnectionOpened
+from schemas.events.connection import ConnectionCommand, ConnectionOpened
 from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
@@ -65,6 +65,14 @@ def test_ten_seconds_worth_may_come_at_once_and_the_rate_after_that() -> None:
     assert admitted(budget, LINE, 100, now=1.5) == 2
     assert admitted(budget, LINE, 100, now=9999.0) == 4 * BURST_SECONDS
     assert told(budget) == {("console.message", "rate"): 60 + 96 + 100 + 98 + 60}
+
+
+def test_what_a_client_calls_is_measured_and_its_coming_is_not() -> None:
+    budget = Budget(RunLimits(events_per_second=1))
+    admitted = [budget.admits(ConnectionCommand(method="A.b"), 0.0) for _ in range(20)]
+    assert admitted == [True] * 10 + [False] * 10
+    assert budget.admits(ConnectionOpened(client_address="c"), 0.0)
+    assert [each.kind for each in budget.untold()] == ["connection.command"]
 
 
 def test_a_flood_of_one_category_leaves_the_others_their_room() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from schemas.events.console import ConsoleMessage
 from schemas.events.page import PageClosed, PageCrash, PageOpened
-from schemas.runtime_config import Viewport
 from tests.support.cdp_replay import (
     BROWSER,
     OTHER,
@@ -24,7 +23,6 @@ from tests.support.cdp_replay import (
     shown,
 )
 from worker.cdp import frames
-from worker.tap.calls import viewport_calls
 from worker.translate import INTERNAL_REQUESTS, TRANSLATORS, WITHOUT_A_REQUEST
 
 RECORDINGS = sorted((Path(__file__).parent / "recorded").glob("*/*.jsonl"))
@@ -309,25 +307,6 @@ def test_a_lone_surrogate_is_repaired(bench: Bench) -> None:
     bench.hear(attached(), said)
     assert isinstance(bench.facts[1].data, ConsoleMessage)
     assert bench.facts[1].data.text == "a\ufffdb"
-
-
-@pytest.mark.parametrize(
-    ("viewport", "calls"),
-    [
-        (msgspec.UNSET, ()),
-        (
-            Viewport(width=801, height=603),
-            (
-                (
-                    "Emulation.setDeviceMetricsOverride",
-                    {"width": 801, "height": 603, "deviceScaleFactor": 0, "mobile": False},
-                ),
-            ),
-        ),
-    ],
-)
-def test_viewport_calls(viewport: Any, calls: Any) -> None:
-    assert viewport_calls(viewport) == calls
 
 
 def test_every_translator_is_named_after_its_event() -> None:

@@ -52,9 +52,9 @@ async def same(real: RealRuntime, server: Server) -> None:
     )
 
 
-async def whole(real: RealRuntime, url: str) -> list[dict[str, Any]]:
-    """All events of the first request for a URL, once it is over."""
-    request = await real.until("network.request", url=url)
+async def whole(real: RealRuntime, url: str, **wanted: str) -> list[dict[str, Any]]:
+    """All events of the first such request for a URL, once it is over."""
+    request = await real.until("network.request", url=url, **wanted)
     request_id = request["requestId"]
 
     def look() -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ async def test_a_preflight_and_what_it_stopped(
 ) -> None:
     url = f"{server.other_url}/put"
     await at_blank.evaluate(f"fetch('{url}', {{method: 'PUT', body: 'abc'}}).catch(() => 1)")
-    stopped, failed = await whole(real, url)
+    stopped, failed = await whole(real, url, method="PUT")  # the preflight may come before it
     assert (stopped["method"], stopped["postDataBytes"]) == ("PUT", 3)
     assert failed["corsError"].startswith("Preflight")
     preflight = await real.until("network.request", url=url, method="OPTIONS")

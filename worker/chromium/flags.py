@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from schemas.runtime_config import RuntimeConfig
+from worker.chromium import proxy
 
 # One reason a line. Nothing here makes a page behave otherwise than in a user's Chromium.
 QUIET = (
@@ -65,7 +66,7 @@ def command_line(
         arguments.append(f"--user-agent={config.user_agent}")
     if config.locale:
         arguments += [f"--lang={config.locale}", f"--accept-lang={config.locale}"]
-    return [*arguments, "about:blank"]
+    return [*arguments, *proxy.arguments(config), "about:blank"]
 
 
 def environment(directory: Path, config: RuntimeConfig, *, path: str) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -13,10 +13,12 @@ from msgspec import UNSET, Struct, UnsetType
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from uuid_utils import uuid7
 
-from schemas.events.connection import ConnectionClosed, ConnectionOpened
+from schemas.events.connection import CommandError, ConnectionClosed, ConnectionOpened
+from schemas.runtime_config import Record
 from worker.cdp import frames
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
 from worker.fact import Fact
+from worker.gateway.pending import ANSWER, Pending, Place
 from worker.gateway.policy import Call, CloseClient, Lead, Rewrite, verdict
 from worker.limits import cut_text
 
@@ -29,6 +31,7 @@ MAX_MESSAGE_BYTES = (
     1024 * 1024 * 1024
 )  # Chromium's own limit is of this order; picows' default is 10 MiB
 CLOSE_REASON_BYTES = 123  # RFC 6455, section 5.5
+DROP_SECONDS = 0.5  # what a client that is dropped has to read the reason
 
 CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
@@ -45,6 +48,7 @@ class _Created(Struct):
     result: _Target | None = None
 
 
+_TARGET_EVENT = b'{"method":"Target.'
 _call = msgspec.json.Decoder(Call)
 _created = msgspec.json.Decoder(_Created)
 _message = msgspec.json.Decoder(dict[str, Any])
@@ -59,30 +63,51 @@ class Traffic(Struct):
     bytes_to_client: int = 0
 
 
+class Door(Protocol):
+    """What a client knows of the run that it came to."""
+
+    downloads: Path
+    told: Record
+
+    def record(self, fact: Fact) -> object:
+        """Something happened."""
+
+    def navigate(self, target_id: str | None, url: str) -> None:
+        """Lead a page there, once it is listened to. None: the newest."""
+
+    def calling(self, call: Call, place: Place | None) -> None:
+        """A client makes a call, which goes to the browser behind this."""
+
+    def came(self, client: Client) -> None:
+        """Its socket is open."""
+
+    def left(self, client: Client) -> None:
+        """It is gone."""
+
+
 class Client(WSListener):
-    """Carries messages both ways. Its ids are its own; its root is the browser session it was given."""
+    """Carries messages both ways. Its ids are its own; its root is the browser session it was given.
+
+    `connection_id` is the connection that it came by; None: the run's own `connectUrl`.
+    """
 
     def __init__(
-        self,
-        switchboard: Switchboard,
-        *,
-        downloads: Path,
-        record: Callable[[Fact], object],
-        navigate: Callable[[str | None, str], None],
-        user_agent: str,
-        on_connected: Callable[[Client], None],
-        on_gone: Callable[[Client], None],
+        self, switchboard: Switchboard, door: Door, *, user_agent: str, connection_id: str | None
     ) -> None:
         self.id = str(uuid7())
-        self.targets: dict[bytes, str] = {}
+        self.connection_id = connection_id or self.id
+        self.places: dict[bytes, Place] = {}
+        self._attachment_id = self.id if connection_id else UNSET
         self._switchboard = switchboard
-        self._downloads = downloads
-        self._record = record
-        self._navigate = navigate
+        self._door = door
+        self._pending = Pending(
+            door.record,
+            door.told,
+            connection_id=self.connection_id,
+            attachment_id=self._attachment_id,
+        )
         self._leading: dict[tuple[bytes, int], Lead] = {}
         self._user_agent = user_agent
-        self._on_connected = on_connected
-        self._on_gone = on_gone
         self._session = b""
         self._early: list[bytes] = []
         self._fragments: list[bytes] = []
@@ -94,7 +119,7 @@ class Client(WSListener):
         self._behind = False
         self._gone = False
         self._left = False
-        self._reason = "closed by client"
+        self._reason = "connection lost"
         self._code: int | UnsetType = UNSET
 
     # the socket
@@ -105,7 +130,7 @@ class Client(WSListener):
         self.hold(True)
         self._address = _address(transport)
         self._since = time.monotonic()
-        self._on_connected(self)
+        self._door.came(self)
 
     async def open(self) -> None:
         """Take a browser session; what the client sent meanwhile goes first."""
@@ -114,8 +139,12 @@ class Client(WSListener):
         except (CdpError, BrowserGone) as error:
             self.close(WSCloseCode.TRY_AGAIN_LATER, f"the browser gave no session: {error}")
             return
-        opened = ConnectionOpened(client_address=self._address, user_agent=self._user_agent)
-        self._record(Fact(data=opened, status="started", connection_id=self.id))
+        opened = ConnectionOpened(
+            client_address=self._address,
+            user_agent=self._user_agent,
+            attachment_id=self._attachment_id,
+        )
+        self._door.record(Fact(data=opened, status="started", connection_id=self.connection_id))
         if self._gone:
             self._leave()
             return
@@ -127,6 +156,7 @@ class Client(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame from the client."""
         if frame.msg_type == WSMsgType.CLOSE:
+            self._reason = "closed by client"
             self._code = int(frame.get_close_code().value) or UNSET  # 0: it gave none
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
@@ -161,22 +191,24 @@ class Client(WSListener):
 
     def _leave(self) -> None:
         """Give the browser session back and tell that the connection is closed, once."""
-        self._on_gone(self)
+        self._door.left(self)
         if not self._session or self._left:
             return
         self._left = True
         self._switchboard.detach(self, self._session)
+        self._pending.end()
         closed = ConnectionClosed(
             reason=self._reason,
             client_address=self._address,
             close_code=self._code,
+            attachment_id=self._attachment_id,
             **msgspec.structs.asdict(self._traffic),
         )
-        self._record(
+        self._door.record(
             Fact(
                 data=closed,
                 status="finished",
-                connection_id=self.id,
+                connection_id=self.connection_id,
                 duration_ms=round((time.monotonic() - self._since) * 1000),
             )
         )
@@ -194,9 +226,18 @@ class Client(WSListener):
         self.close(WSCloseCode.GOING_AWAY, reason)
         self._leave()  # now: what comes after the run's end is not recorded
 
+    def drop(self, reason: str) -> None:
+        """End the connection because this client may not be here any more, whether it reads that or not."""
+        self.close(WSCloseCode.POLICY_VIOLATION, reason)
+        self._leave()
+        if self._transport is not None:
+            asyncio.get_running_loop().call_later(DROP_SECONDS, self._transport.disconnect, False)
+
     # from the client to the browser
 
     def _from_client(self, message: bytes) -> None:
+        if self._left:
+            return
         if not self._session:
             self._early.append(message)
             return
@@ -211,14 +252,17 @@ class Client(WSListener):
 
     def _carry_out(self, call: Call, message: bytes) -> None:
         session = call.session_id.encode() if call.session_id else None
+        place = self.places.get(session) if session is not None else None
+        self._pending.add(session or self._session, call, place)
         if session is not None and self._switchboard.owner_of(session) is not self:
             self._answer_error(call, CDP_SESSION_NOT_FOUND, "Session with given id not found.")
             return
-        decision = verdict(call, self._downloads)
+        decision = verdict(call, self._door.downloads)
         if isinstance(decision, CloseClient):
             self._answer(call, {"result": {}})
             self.close(WSCloseCode.OK, "Browser.close by client")
             return
+        self._door.calling(call, place)
         if isinstance(decision, Lead):
             self._leading[(session or self._session, call.id)] = decision
         if isinstance(decision, Rewrite | Lead):
@@ -230,23 +274,31 @@ class Client(WSListener):
         self._send(msgspec.json.encode({"error": failure}))
 
     def _answer_error(self, call: Call, code: int, message: str) -> None:
-        self._answer(call, {"error": {"code": code, "message": message}})
+        failure = CommandError(code=code, message=message)
+        self._answer(call, {"error": {"code": code, "message": message}}, failure)
 
-    def _answer(self, call: Call, outcome: dict[str, Any]) -> None:
+    def _answer(
+        self, call: Call, outcome: dict[str, Any], failure: CommandError | UnsetType = UNSET
+    ) -> None:
         answer = {"id": call.id} | outcome
         if call.session_id:
             answer["sessionId"] = call.session_id
         self._send(msgspec.json.encode(answer))
+        session = call.session_id.encode() if call.session_id else self._session
+        self._pending.answered_here(session, call.id, failure)
 
     # from the browser to the client
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of this client's sessions; its own browser session is its root."""
-        if message.startswith(b'{"method":"Target.'):
-            self._note_targets(message)
-        elif self._leading and message.startswith(b'{"id":'):
+        is_answer = message.startswith(ANSWER)
+        if is_answer and self._leading:
             self._lead(session, message)
         self._send(frames.without_session(message) if session == self._session else message)
+        if is_answer:
+            self._pending.settle(session, message)  # the client has its answer already
+        elif message.startswith(_TARGET_EVENT):
+            self._note_targets(session, message)
 
     def _lead(self, session: bytes, message: bytes) -> None:
         """A page that this client asked for is there, and empty: it is led to where the client wanted it."""
@@ -254,16 +306,19 @@ class Client(WSListener):
         lead = self._leading.pop((session, answer.id), None)
         target_id = answer.result.target_id if answer.result is not None else None
         if lead is not None and target_id is not None:
-            self._navigate(None if lead.for_tab else target_id, lead.url)
+            self._door.navigate(None if lead.for_tab else target_id, lead.url)
 
-    def _note_targets(self, message: bytes) -> None:
-        """Which pages this client is attached to: it is the one who can answer their dialogs."""
+    def _note_targets(self, session: bytes, message: bytes) -> None:
+        """Which targets this client is attached to: what it calls there is told of them."""
         method = frames.method_of(message)
         if method == b"Target.attachedToTarget":
             attached = _params(message)
-            self.targets[attached["sessionId"].encode()] = attached["targetInfo"]["targetId"]
+            place = _place(attached["targetInfo"], self.places.get(session))
+            self.places[attached["sessionId"].encode()] = place
         elif method == b"Target.detachedFromTarget":
-            self.targets.pop(_params(message)["sessionId"].encode(), None)
+            left = _params(message)["sessionId"].encode()
+            self.places.pop(left, None)
+            self._pending.leave(left)
 
     def _send(self, message: bytes) -> None:
         if self._transport is None or self._transport.is_disconnected:
@@ -290,6 +345,16 @@ class Client(WSListener):
             log.warning("connection.too_slow", connection_id=self.id, waiting_bytes=waiting)
             self.close(WSCloseCode.TRY_AGAIN_LATER, "the client reads too slowly")
             self._transport.disconnect(graceful=False)  # what waits for it would wait for ever
+
+
+def _place(info: dict[str, Any], parent: Place | None) -> Place:
+    """A frame or a worker is part of the page whose session announced it."""
+    is_page = info["type"] == "page"
+    return Place(
+        target_id=info["targetId"],
+        page_id=info["targetId"] if is_page else parent.page_id if parent else UNSET,
+        context_id=info.get("browserContextId") or UNSET,
+    )
 
 
 def _params(message: bytes) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Listens for CDP clients and leads each to the run that its URL names: `/cdp/<run id>/<token>`."""
+"""Listens for CDP clients and leads each to the run that its URL names.
+
+`/cdp/<run>/<token>` is the run's own, `/cdp/<run>/<connection>/<token>` that of a connection.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Protocol
 
+import msgspec
 import structlog
 from picows import (
     WSUpgradeRequest,
@@ -15,8 +19,10 @@ from picows import (
 )
 
 from schemas.problems import CannotStart
-from schemas.tokens import connect_token_fits
+from schemas.tokens import connect_token_fits, connection_token_fits
+from worker.gateway.attachments import Attachments
 from worker.gateway.client import MAX_MESSAGE_BYTES, Client
+from worker.gateway.connections import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +30,7 @@ log = structlog.get_logger(__name__)
 class Attachable(Protocol):
     """A run that clients may attach to."""
 
-    def new_client(self, user_agent: str) -> Client:
-        """A client for a socket that is about to open."""
+    attachments: Attachments
 
 
 class Runs(Protocol):
@@ -67,28 +72,59 @@ class Gateway:
             self._server.close()
 
     def _lead(self, request: WSUpgradeRequest) -> Client | WSUpgradeResponseWithListener:
-        run_id, token = _run_and_token(request.path)
+        run_id, connection_id, token = _parts(request.path)
         run = self._runs.find_run(run_id) if self._runs and run_id else None
-        if run is None or not connect_token_fits(self._secret, run_id, token):
+        if run is None or not self._fits(run_id, connection_id, token):
             log.info("gateway.refused", run_id=run_id)
-            return _not_found()
-        return run.new_client(request.headers.get("user-agent", ""))
+            return _refused("unknown")
+        standing = run.attachments.standing(connection_id) if connection_id else "open"
+        if standing != "open":
+            log.info("gateway.refused", run_id=run_id, connection_id=connection_id, why=standing)
+            return _refused(standing)
+        user_agent = request.headers.get("user-agent", "")
+        return run.attachments.new_client(user_agent, connection_id or None)
+
+    def _fits(self, run_id: str, connection_id: str, token: str) -> bool:
+        if connection_id:
+            return connection_token_fits(self._secret, run_id, connection_id, token)
+        return connect_token_fits(self._secret, run_id, token)
 
 
-def _run_and_token(path: bytes) -> tuple[str, str]:
-    """The two secrets of a path; empty when it has another shape."""
+def _parts(path: bytes) -> tuple[str, str, str]:
+    """Run, connection and token of a path; empty when it has another shape, as is the connection in a run's own."""
     parts = path.decode("ascii", "replace").split("?", 1)[0].rstrip("/").split("/")
-    if len(parts) != 4 or parts[1] != "cdp":
-        return "", ""
-    return parts[2], parts[3]
+    match parts:
+        case ["", "cdp", run_id, token]:
+            return run_id, "", token
+        case ["", "cdp", run_id, connection_id, token] if connection_id:
+            return run_id, connection_id, token
+    return "", "", ""
 
 
-def _not_found() -> WSUpgradeResponseWithListener:
-    body = (
-        b'{"error":"There is no active run at this URL.","code":"run.not_found",'
-        b'"hint":"A connectUrl ends with its run; start the runtime again for a new one."}\n'
-    )
+_AGAIN = "POST /v1/runtimes/{runtimeId}/connections makes another."
+_REFUSALS: dict[Standing, tuple[HTTPStatus, dict[str, str]]] = {
+    "unknown": (
+        HTTPStatus.NOT_FOUND,
+        {
+            "error": "There is no active run at this URL.",
+            "code": "run.not_found",
+            "hint": "A connectUrl ends with its run; start the runtime again for a new one.",
+        },
+    ),
+    "expired": (
+        HTTPStatus.GONE,
+        {"error": "This connection has expired.", "code": "connection.expired", "hint": _AGAIN},
+    ),
+    "revoked": (
+        HTTPStatus.GONE,
+        {"error": "This connection was revoked.", "code": "connection.revoked", "hint": _AGAIN},
+    ),
+}
+
+
+def _refused(standing: Standing) -> WSUpgradeResponseWithListener:
+    status, body = _REFUSALS[standing]
     response = WSUpgradeResponse.create_error_response(
-        HTTPStatus.NOT_FOUND, body, {"content-type": "application/json"}
+        status, msgspec.json.encode(body) + b"\n", {"content-type": "application/json"}
     )
     return WSUpgradeResponseWithListener(response, None)

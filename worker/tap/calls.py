@@ -5,10 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from msgspec import UnsetType
-
-from schemas.runtime_config import Viewport
-
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
 
@@ -56,12 +52,3 @@ def download_behavior(directory: Path) -> dict[str, Any]:
         "downloadPath": str(directory),
         "eventsEnabled": True,
     }
-
-
-def viewport_calls(viewport: Viewport | UnsetType) -> Calls:
-    """What gives a page the size that its runtime asks for; nothing where it asks for none."""
-    if not viewport:
-        return ()
-    metrics = {"width": viewport.width, "height": viewport.height}
-    metrics |= {"deviceScaleFactor": 0, "mobile": False}
-    return (("Emulation.setDeviceMetricsOverride", metrics),)

@@ -16,13 +16,18 @@ import msgspec
 import structlog
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schemas.runtime_config import Viewport
+from schemas.runtime_config import RuntimeConfig
 from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact
+from worker.gateway.pending import Place
+from worker.gateway.policy import Call
 from worker.tap import calls
 from worker.tap.calls import Calls
 from worker.tap.dialogs import Dialogs
+from worker.tap.fronts import Fronts
+from worker.tap.gate import Gate
+from worker.tap.overrides import Overrides, Spot
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
 from worker.translate.navigations import Frame
 from worker.translate.requests import document_found
@@ -61,6 +66,13 @@ class _FrameTree(Struct, rename="camel"):
     frame_tree: _Tree
 
 
+class _Aimed(Struct, rename="camel"):
+    """Parameters that name a target."""
+
+    target_id: str
+
+
+_aimed = msgspec.json.Decoder(_Aimed)
 _answer = msgspec.json.Decoder(_Answer)
 _info = msgspec.json.Decoder(TargetInfoChanged)
 _tree = msgspec.json.Decoder(_FrameTree)
@@ -81,13 +93,16 @@ class Tap:
         *,
         downloads: Path,
         answerable: Callable[[str], bool],
-        viewport: Viewport | UnsetType = UNSET,
+        config: RuntimeConfig | None = None,
+        gate: Gate | None = None,
         later: Later = in_the_loop,
     ) -> None:
         self._switchboard = switchboard
         self._record = record
         self._downloads = downloads
-        self._page_calls = calls.DOCUMENT + calls.viewport_calls(viewport)
+        self.fronts = Fronts()
+        self._overrides = Overrides(config or RuntimeConfig(), self._send)
+        self._gate = gate or Gate()
         self._later = later
         self._sweeping = False
         self._session = b""
@@ -108,6 +123,8 @@ class Tap:
             "Page.javascriptDialogOpening": self._on_dialog_opening,
             "Page.javascriptDialogClosed": self._on_dialog_closed,
             "Page.loadEventFired": self._on_load,
+            "Fetch.requestPaused": self._on_paused,
+            "Fetch.authRequired": self._on_auth,
         }
 
     @property
@@ -119,7 +136,7 @@ class Tap:
     async def attach(self) -> None:
         """Take a browser session and attach to all there is and will be. Raises CdpError, BrowserGone."""
         self.listen_on(await self._switchboard.attach(self))
-        self._send_all(self._session, calls.on_browser(self._downloads))
+        self._send_all(self._session, self._gate.calls() + calls.on_browser(self._downloads))
 
     def listen_on(self, session: bytes) -> None:
         """This is our browser session."""
@@ -202,8 +219,11 @@ class Tap:
         self._sessions[tapped.target_id] = session
         self._newest_page = tapped.target_id if tapped.is_page else self._newest_page
         self._browser.targets[tapped.target_id] = tapped
+        if tapped.is_page:
+            self.fronts.opened(tapped.target_id)
         self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
         self._send_all(session, self._calls_for(tapped))
+        self._overrides.attached(session, _spot(tapped))
         if tapped.is_page:
             self._ask_where_it_is(session, tapped)
         self._send_all(session, calls.LET_GO)
@@ -211,9 +231,7 @@ class Tap:
             self.navigate(tapped.target_id, self._bound.pop(tapped.target_id))
 
     def _calls_for(self, tapped: Tapped) -> Calls:
-        if tapped.is_worker:
-            return calls.SCRIPT
-        return self._page_calls if tapped.is_page else calls.DOCUMENT
+        return calls.SCRIPT if tapped.is_worker else calls.DOCUMENT
 
     def _ask_where_it_is(self, session: bytes, tapped: Tapped) -> None:
         """A popup may have got somewhere before anyone could hear that it went."""
@@ -228,10 +246,12 @@ class Tap:
         self._spare.pop(session, None)
         tapped = self._tapped.pop(session, None)
         self._dialogs.forget(session)
+        self._overrides.detached(session)
         if tapped is not None and not self._listen_on_spare(tapped):
             self._sessions.pop(tapped.target_id, None)
             self._browser.targets.pop(tapped.target_id, None)
             self._record_all(facts_in("Target.detachedFromTarget", detached, tapped))
+            self.fronts.closed(tapped.target_id)
 
     def _listen_on_spare(self, tapped: Tapped) -> bool:
         """A service worker outlives the page that announced it first; then it is heard through another's session."""
@@ -285,12 +305,32 @@ class Tap:
         facts = translate("Page.javascriptDialogClosed", message, tapped)
         self._record_all(self._dialogs.closed(session, list(facts)))
 
-    def dismiss_what_nobody_answers(self) -> None:
-        """A client has left, who may have been the last that could answer."""
+    def client_left(self, remaining: int) -> None:
+        """A client is gone, who may have been the last that could answer, or whose settings went with it."""
         self._dialogs.dismiss_what_nobody_answers()
+        if not remaining:
+            self._overrides.clients_left()
 
     def _dismiss(self, session: bytes) -> None:
         self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
+
+    # what the configuration asks for
+
+    def calling(self, call: Call, place: Place | None) -> None:
+        """A client makes a call: ours make room for its own settings, and what it brings to the front is there."""
+        target_id = place.target_id if place is not None else ""
+        if call.method == "Page.bringToFront":
+            self.fronts.activated(target_id)
+        elif call.method == "Target.activateTarget":
+            self.fronts.activated(_target_of(call))
+        else:
+            self._overrides.calling(call.method, target_id)
+
+    def _on_paused(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
+        self._send(session, *self._gate.on_paused(message))
+
+    def _on_auth(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
+        self._send(session, *self._gate.on_auth(message))
 
     # messages
 
@@ -319,6 +359,21 @@ def _tapped(info: TargetInfo, parent: Tapped) -> Tapped:
         url=info.url,
         browser=parent.browser,
     )
+
+
+def _spot(tapped: Tapped) -> Spot:
+    return Spot(
+        target_id=tapped.target_id,
+        context_id=tapped.context_id or "",
+        is_page=tapped.is_page,
+    )
+
+
+def _target_of(call: Call) -> str:
+    try:
+        return _aimed.decode(call.params).target_id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def _page_of(info: TargetInfo, parent: Tapped) -> str | UnsetType:

@@ -31,6 +31,16 @@ async def test_a_connection_is_recorded_from_its_opening_to_its_close(real: Real
     assert len(set(ids)) == len(ids)
 
 
+async def test_a_client_that_goes_without_a_word(real: RealRuntime) -> None:
+    before = len(real.of("connection.closed"))
+    async with cdp_client(real.connect_url) as client:
+        await client.call("Browser.getVersion")
+        await client.break_off()
+        closed = (await eventually(lambda: real.of("connection.closed")[before:]))[0]
+    assert closed["reason"] == "connection lost"
+    assert "closeCode" not in closed
+
+
 async def test_two_clients_may_use_the_same_message_ids(real: RealRuntime) -> None:
     async with cdp_client(real.connect_url) as one, cdp_client(real.connect_url) as two:
         pages = await asyncio.gather(one.new_page(), two.new_page())

@@ -1,0 +1,132 @@
+"""A client's calls that are told, from when they are made until they are answered, or never will be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events.connection import CommandError, ConnectionCommand
+from schemas.runtime_config import Record
+from worker.cdp import frames
+from worker.fact import Fact
+from worker.gateway.commands import is_told, summary
+from worker.gateway.policy import Call
+
+ANSWER = b'{"id":'
+_ERROR = b',"error":'
+_LEFT = CommandError(message="The connection ended before it was answered.")
+_DETACHED = CommandError(message="Its target went away before it was answered.")
+
+
+class Place(Struct, frozen=True):
+    """Where a session leads: a target, and the page and the context that it is part of."""
+
+    target_id: str
+    page_id: str | UnsetType = UNSET
+    context_id: str | UnsetType = UNSET
+
+
+class _Failure(Struct):
+    code: int | UnsetType = UNSET
+    message: str = ""
+
+
+class _Failed(Struct):
+    error: _Failure | None = None
+
+
+class _Made(Struct, frozen=True):
+    """A call on its way, and when it was made."""
+
+    fact: Fact
+    since: float
+
+
+_failed = msgspec.json.Decoder(_Failed)
+
+
+class Pending:
+    """Waits for the answers to what is told. Key of a call: its session and its id there."""
+
+    def __init__(
+        self,
+        record: Callable[[Fact], object],
+        told: Record,
+        *,
+        connection_id: str,
+        attachment_id: str | UnsetType,
+    ) -> None:
+        self._record = record
+        self._told = told
+        self._connection_id = connection_id
+        self._attachment_id = attachment_id
+        self._made: dict[tuple[bytes, int], _Made] = {}
+
+    def add(self, session: bytes, call: Call, place: Place | None) -> None:
+        """A client makes a call; one that nobody wants to know of is forgotten at once."""
+        if not is_told(call.method, self._told):
+            return
+        params = summary(call.params, self._told)
+        command = ConnectionCommand(
+            method=call.method,
+            params=params or UNSET,
+            target_id=place.target_id if place else UNSET,
+            attachment_id=self._attachment_id,
+        )
+        fact = Fact(
+            data=command,
+            page_id=place.page_id if place else UNSET,
+            context_id=place.context_id if place else UNSET,
+            connection_id=self._connection_id,
+        )
+        self._made[session, call.id] = _Made(fact, time.monotonic())
+
+    def settle(self, session: bytes, message: bytes) -> None:
+        """An answer of Chromium's, as it writes them: the id first, and then the result or the error."""
+        if not self._made:
+            return
+        comma = message.find(b",", len(ANSWER))
+        made = self._made.pop((session, int(message[len(ANSWER) : comma])), None)
+        if made is None:
+            return
+        if message.startswith(_ERROR, comma):
+            self._tell(made, "failed", _error_in(message))
+        else:
+            self._tell(made, "finished")
+
+    def answered_here(
+        self, session: bytes, call_id: int, error: CommandError | UnsetType = UNSET
+    ) -> None:
+        """A call that never went to the browser."""
+        made = self._made.pop((session, call_id), None)
+        if made is not None:
+            self._tell(made, "failed" if error else "finished", error)
+
+    def leave(self, session: bytes) -> None:
+        """That session is over, and what was asked there is not answered any more."""
+        for key in [key for key in self._made if key[0] == session]:
+            self._tell(self._made.pop(key), "stopped", _DETACHED)
+
+    def end(self) -> None:
+        """The client is gone, or the browser."""
+        made, self._made = self._made, {}
+        for each in made.values():
+            self._tell(each, "stopped", _LEFT)
+
+    def _tell(self, made: _Made, status: str, error: CommandError | UnsetType = UNSET) -> None:
+        fact = msgspec.structs.replace(
+            made.fact,
+            status=status,
+            duration_ms=round((time.monotonic() - made.since) * 1000),
+            data=msgspec.structs.replace(made.fact.data, error=error) if error else made.fact.data,
+        )
+        self._record(fact)
+
+
+def _error_in(message: bytes) -> CommandError:
+    failure: Any = frames.decode(_failed, message).error or _Failure()
+    return CommandError(message=failure.message, code=failure.code)
