@@ -6,16 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-import msgspec
 import structlog
 from msgspec import Struct, field
 from uuid_utils import uuid7
 
 from schemas import ends, requests, subjects
 from schemas.problems import (
-    ConcurrentQuotaExceeded,
     ProfileInUse,
     RequestInvalid,
     RuntimeHostUnavailable,
@@ -40,6 +38,7 @@ from worker.outbox import Entry, Outbox
 from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
 from worker.pulse import Pulse
+from worker.refusals import NO_PLACE, SPOOL_IS_FULL, TOO_MANY, decode
 from worker.run_log import RunLog
 from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime
@@ -48,18 +47,6 @@ from worker.warm import Browsers
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
-
-NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
-SPOOL_IS_FULL = Refused(
-    code=ends.SPOOL_FULL.code,
-    message="This worker's spool is full: it takes no new runs until the stream has what waits there.",
-)
-TOO_MANY = Refused(
-    code=ConcurrentQuotaExceeded.code,
-    message="This space has as many active runtimes as it may have.",
-)
-
-R = TypeVar("R", bound=Struct)
 
 
 class HostFacts(Struct, frozen=True):
@@ -98,6 +85,7 @@ class Host:
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
         self._drain = Drain()
+        self._changed = asyncio.Event()
 
     def find_run(self, run_id: str) -> Runtime | None:
         """The run with that id, while it is active."""
@@ -119,6 +107,7 @@ class Host:
             await self._bus.answer(subjects.run_request(worker_id), requests.answer)
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
+            group.create_task(self._tell_changes())
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:
@@ -131,6 +120,13 @@ class Host:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._bus.reconnected.wait()
             self._bus.reconnected.clear()
+
+    async def _tell_changes(self) -> NoReturn:
+        """How many places are taken, recorders should know before the next start."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._beat()
 
     async def asked_to_leave(self) -> None:
         """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
@@ -159,7 +155,7 @@ class Host:
 
     async def _on_start(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, StartRun)
+            request = decode(body, StartRun)
             return await self._start(request)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
@@ -172,6 +168,7 @@ class Host:
         if refusal is not None:
             return refusal
         self._active += 1
+        self._changed.set()
         run_id = str(uuid7())
         claimed_by = await self._claim(request, run_id)
         if claimed_by is not None:
@@ -279,7 +276,7 @@ class Host:
 
     async def _on_stop(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, StopRun)
+            request = decode(body, StopRun)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
         runtime = self._runtimes.get(request.run_id)
@@ -297,7 +294,7 @@ class Host:
 
     async def _on_drain(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, requests.Drain)
+            request = decode(body, requests.Drain)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
         log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
@@ -313,6 +310,7 @@ class Host:
         self._runtimes.pop(runtime.log.run_id, None)
         self._drain.look_again()
         self._active -= 1
+        self._changed.set()
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 
@@ -385,10 +383,3 @@ class Host:
             await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-
-def _decode(body: bytes, kind: type[R]) -> R:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RequestInvalid(f"Not a {kind.__name__}: {error}") from error

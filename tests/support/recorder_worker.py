@@ -201,6 +201,7 @@ class FakeWorker:
             return RunStarted(run_id=stands.run_id, gateway_url=GATEWAY, position=0, started=False)
         position = await self.publish(run, run.launching(), run.ready())
         self.runs[run.run_id] = run
+        await self.beat()
         return RunStarted(run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True)
 
     async def stop(self, request: StopRun) -> Answer:
@@ -271,6 +272,8 @@ class FakeWorker:
         """End a run; the position of its end."""
         self.runs.pop(run.run_id, None)
         position = await self.publish(run, run.ended(end))
+        if not self.silent:
+            await self.beat()
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
         await claims.delete(run.runtime_id)
         return position
