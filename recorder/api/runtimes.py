@@ -181,7 +181,7 @@ ENDPOINTS = (
         answer=Runtime,
         status=201,
         idempotent=True,
-        problems=(SpaceNotFound, *START_PROBLEMS),
+        problems=(SpaceNotFound, RuntimeNotFound, *START_PROBLEMS),
     ),
     Endpoint(
         method="GET",

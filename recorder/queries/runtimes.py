@@ -60,6 +60,13 @@ class RuntimeFilter(Struct, frozen=True):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+class Setup(Struct, frozen=True):
+    """`config` as CONTROL keeps it; `profile` is the name of what is kept, None: nothing."""
+
+    config: RuntimeConfig
+    profile: str | None
+
+
 async def get_runtime(store: Store, runtime_id: str, secret: str) -> Runtime:
     """One runtime; `secret` signs its connectUrl. Raises RuntimeNotFound."""
     row = await store.find_row(*one_runtime(runtime_id))
@@ -73,13 +80,14 @@ def one_runtime(runtime_id: str) -> Query:
     return f"{_SELECT} FROM runtimes {_RUNS} WHERE runtimes.id = ? AND {_THERE}", (runtime_id,)
 
 
-async def find_config(store: Store, runtime_id: str) -> RuntimeConfig:
+async def get_setup(store: Store, runtime_id: str) -> Setup:
     """How a runtime is set up, as its worker must know it. Raises RuntimeNotFound."""
-    sql = f"SELECT config FROM runtimes WHERE id = ? AND {_THERE}"
+    sql = f"SELECT profile, config FROM runtimes WHERE id = ? AND {_THERE}"
     row = await store.find_row(sql, (runtime_id,))
     if row is None:
         raise RuntimeNotFound
-    return msgspec.json.decode(row["config"], type=RuntimeConfig)
+    config = msgspec.json.decode(row["config"], type=RuntimeConfig)
+    return Setup(config, profile_of(runtime_id, row["profile"], config))
 
 
 async def is_space_empty(store: Store, space_id: str) -> bool:

@@ -220,6 +220,11 @@ async def test_tokens_are_not_kept(own_nats: NatsServer, tmp_path: Path, key: st
     assert not any(key.encode() in each for each in files)
 
 
+async def test_kept_for_a_day(bus: Bus) -> None:
+    info = await bus._js.stream_info("KV_idempotency")
+    assert info.config.max_age == 24 * 3600
+
+
 @pytest.mark.parametrize("given", ["", "x" * 256, "a\tb"])
 async def test_key_that_is_none(recorder: Running, given: str) -> None:
     answer = await post(recorder, "/v1/runtimes", given, {})
