@@ -22,7 +22,7 @@ from schemas.problems import (
     RuntimeNotStopped,
     StorageUnavailable,
 )
-from schemas.resources import CreateRuntime, Deleted, Runtime, UpdateRuntime
+from schemas.resources import MOST_METADATA, CreateRuntime, Deleted, Runtime, UpdateRuntime
 from schemas.runtime_config import RuntimeConfig
 from schemas.types import Metadata
 
@@ -111,7 +111,10 @@ async def _get(recorder: Recorder, runtime_id: str) -> Runtime:
 def _metadata(before: Metadata, change: UpdateRuntime) -> Metadata:
     if change.metadata is UNSET:
         return before
-    return {} if change.metadata is None else configs.merge(before, change.metadata)
+    after = {} if change.metadata is None else configs.merge(before, change.metadata)
+    if len(after) > max(MOST_METADATA, len(before)):
+        raise invalid("$.metadata", f"$.metadata: more than {MOST_METADATA} fields")
+    return after
 
 
 def _is_about_idling(change: UpdateRuntime) -> bool:

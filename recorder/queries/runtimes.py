@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, field
 
 from recorder.queries.cursors import TimeKey, cursor, time_key
 from recorder.queries.pages import Conditions, page
-from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
+from recorder.queries.runs import DIGEST_SHOWN, OPEN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
 from recorder.store import Query, Store
 from schemas.problems import RuntimeNotFound
@@ -44,10 +44,9 @@ _HAS = """
 EXISTS (SELECT 1 FROM runtime_metadata AS other
         WHERE other.runtime_id = runtimes.id AND other.field = ? AND other.value = ?)
 """
-DELETED_BUT_ACTIVE = """
-SELECT runtime_id FROM runs INDEXED BY runs_open
-CROSS JOIN runtimes ON runtimes.id = runs.runtime_id AND runtimes.deleted_at IS NOT NULL
-WHERE finished_at IS NULL
+DELETED_BUT_ACTIVE = f"""
+SELECT open.runtime_id FROM ({OPEN}) AS open
+CROSS JOIN runtimes ON runtimes.id = open.runtime_id AND runtimes.deleted_at IS NOT NULL
 """
 
 

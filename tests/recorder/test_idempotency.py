@@ -60,6 +60,8 @@ async def test_create(recorder: Running, other: Running, key: str) -> None:
     first = await post(recorder, "/v1/runtimes", key, body)
     assert first.status_code == 201
     again = {"metadata": {"b": 2, "a": 1}, "name": key}
+    assert same(first, await post(other, "/v1/runtimes", key, again))
+    assert await other.get(f"/v1/runtimes/{first.json()['id']}") == first.json()
     for each in (recorder, other, recorder):
         assert same(first, await post(each, "/v1/runtimes", key, again))
     assert await runtimes_named(recorder, key) == [first.json()]
