@@ -132,11 +132,15 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     hints = get_type_hints(endpoint.query, include_extras=True)
     for field in msgspec.structs.fields(endpoint.query):
+        schema = _parameter_schema(hints[field.name])
+        # `metadata[job]=1`; what OpenAPI has no word for, `metadata.job=1`, is said in its description.
+        style = {"style": "deepObject"} if schema.get("type") == "object" else {}
         yield {
             "name": field.encode_name,
             "in": "query",
             "required": field.default is NODEFAULT and field.default_factory is NODEFAULT,
-            "schema": _parameter_schema(hints[field.name]),
+            "schema": schema,
+            **style,
         }
 
 
@@ -161,7 +165,7 @@ def _responses(endpoint: Endpoint, names: Json) -> Json:
         "description": "Default Response",
         "content": {JSON: {"schema": names[str(endpoint.answer)]}}
         if endpoint.answer is not None
-        else {SSE: {"schema": {"type": "string"}}},
+        else {SSE: {"schema": {}}},
     }
     return {str(endpoint.status): good, **_problem_responses(endpoint, names)}
 

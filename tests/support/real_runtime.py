@@ -16,7 +16,8 @@ from schemas.codec import decode_event
 from schemas.ends import REQUESTED
 from schemas.envelope import Event
 from schemas.runtime_config import RuntimeConfig
-from schemas.tokens import connect_url
+from schemas.sealing import PROXY_PASSWORD, sealing_key
+from schemas.tokens import connect_url, connection_url
 from tests.support.eventually import eventually
 from worker.browser import BrowserSetup
 from worker.budget import RunLimits
@@ -44,6 +45,11 @@ class RealRuntime:
         """For the gateway: this run only, while it is active."""
         active = run_id == self.runtime.log.run_id and not self.runtime.log.ended
         return self.runtime if active else None
+
+    def connection_url(self, connection_id: str) -> str:
+        """Where clients attach by a connection."""
+        gateway_url = self.connect_url.partition("/cdp/")[0]
+        return connection_url(gateway_url, SECRET, self.runtime.log.run_id, connection_id)
 
     @property
     def events(self) -> list[Event]:
@@ -93,7 +99,11 @@ class RealRuntime:
 
 @asynccontextmanager
 async def real_runtime(
-    tmp_path: Path, config: RuntimeConfig | None = None, limits: RunLimits | None = None
+    tmp_path: Path,
+    config: RuntimeConfig | None = None,
+    limits: RunLimits | None = None,
+    *,
+    runtime_id: str = "",
 ) -> AsyncIterator[RealRuntime]:
     """Start a browser and a gateway to it; stop it in the end."""
     root = directory.default_root(tmp_path)
@@ -104,10 +114,15 @@ async def real_runtime(
         root=root,
         sandbox=choose_sandbox("auto", binary, root),
         limits=limits or RunLimits(),
+        proxy_key=sealing_key(SECRET, PROXY_PASSWORD),
     )
     outbox = Outbox.open(tmp_path / "outbox")
     run_log = RunLog(
-        outbox, worker_id="w1", run_id=str(uuid7()), runtime_id=str(uuid7()), space_id=str(uuid7())
+        outbox,
+        worker_id="w1",
+        run_id=str(uuid7()),
+        runtime_id=runtime_id or str(uuid7()),
+        space_id=str(uuid7()),
     )
     config = config or RuntimeConfig()
     browsers = Browsers(setup)
