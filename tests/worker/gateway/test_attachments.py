@@ -44,16 +44,16 @@ async def test_a_connection_lets_clients_in_and_is_named_in_their_events(real: R
     ):
         await one.call("Target.createBrowserContext")
         await two.call("Browser.getVersion")
-        opened = await eventually(
-            lambda: len(found := of(real, made, "connection.opened")) == 2 and found
-        )
-    closed = await eventually(
-        lambda: len(found := of(real, made, "connection.closed")) == 2 and found
-    )
+        opened = await eventually(lambda: pair(of(real, made, "connection.opened")))
+    closed = await eventually(lambda: pair(of(real, made, "connection.closed")))
     attachments = {each["attachmentId"] for each in opened}
     assert {each["attachmentId"] for each in closed} == attachments
     assert len(attachments) == 2
     assert of(real, made, "connection.command")[0]["attachmentId"] in attachments
+
+
+def pair(found: list[dict[str, object]]) -> list[dict[str, object]] | None:
+    return found if len(found) == 2 else None
 
 
 def of(real: RealRuntime, made: Created, event_type: str) -> list[dict[str, object]]:
