@@ -7,6 +7,7 @@ DIR/first-run    there once a first run was recorded, or not wanted
 DIR/nats/        the NATS server: nats.conf, url (both mode 600), port, limits, jetstream/
 DIR/recorder/    the tables
 DIR/worker/      events that the stream does not have yet
+DIR/artifacts/   profiles, sealed
 DIR/logs/        one file a process
 DIR/tmp/         gone when `up` has ended
 """
@@ -63,6 +64,11 @@ class DataDir:
     @property
     def worker(self) -> Path:
         return self.root / "worker"
+
+    @property
+    def artifacts(self) -> Path:
+        """Made by the worker."""
+        return self.root / "artifacts"
 
     @property
     def logs(self) -> Path:

@@ -75,6 +75,7 @@ def prepare(options: UpOptions, data: DataDir, environ: Mapping[str, str]) -> St
         variable("runs_max_bytes"): str(nats.store.runs_max_bytes),
         variable("control_max_bytes"): str(nats.store.control_max_bytes),
         variable("stream_replicas"): "1",
+        variable("artifacts_url"): environment.get(variable("artifacts_url"), str(data.artifacts)),
     }
     recorder = {**shared, **_recorder_settings(options, port, data, api_key, environment)}
     worker = {**shared, **_worker_settings(options, data, environment)}

@@ -22,6 +22,7 @@ from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
+from recorder.idempotency import Idempotency
 from recorder.leftovers import Leftovers
 from recorder.news import News
 from recorder.ops.scratch import clear_away_leftovers
@@ -148,6 +149,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         tails=Tails(store, news),
         facts=facts,
         fleet=fleet,
+        idempotency=Idempotency(bus.idempotency, settings.secret),
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
         retention=Retention(bus, store, runs),
         consumers=(control, runs),
@@ -160,7 +162,7 @@ async def _prepare(bus: Bus, settings: RecorderSettings) -> None:
     try:
         for stream in _streams(settings):
             await bus.ensure_stream(stream, replicas)
-        for bucket in (streams.WORKERS, streams.CLAIMS):
+        for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY, streams.PROFILES):
             await bus.ensure_bucket(bucket, replicas)
     except StreamUnreachable as error:
         raise CannotStart(

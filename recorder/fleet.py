@@ -63,9 +63,10 @@ class Fleet:
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _take(self, beat: Beat) -> None:
+        free = self.roster.free
         self.roster.read(beat)
         self.liveness.read(beat)
-        self._starts.queue.changed()
+        self._starts.queue.changed(more_room=self.roster.free > free)
 
     @property
     def waiting(self) -> int:
@@ -97,8 +98,6 @@ class Fleet:
         request = StopRun(runtime_id=runtime_id, run_id=claim.run_id)
         subject = subjects.stop_request(claim.worker_id)
         await self._ask_its_worker(claim, subject, request, STOP_SECONDS)
-        self.roster.freed(claim.worker_id)
-        self._starts.queue.changed()
         return claim.run_id
 
     async def ask_run(

@@ -105,9 +105,13 @@ class Queue:
             self._line.leave(space_id, ticket)
             self._pass_on(turn)
 
-    def changed(self) -> None:
-        """There may be a place."""
+    def changed(self, *, more_room: bool = False) -> None:
+        """There may be a place. Where there surely is one more, a round that is under way begins anew: else whoever
+        comes next in it would have it. Every other change waits for its end, so that it gets there.
+        """
         self._again = True
+        if more_room:
+            self._round.clear()
         if self._holder is None:
             self._next()
 

@@ -8,6 +8,7 @@ from recorder.bus import Bus
 from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.fleet import Fleet
+from recorder.idempotency import Idempotency
 from recorder.news import News
 from recorder.reaper import Reaper
 from recorder.retention import Retention
@@ -26,6 +27,7 @@ class Recorder(Struct, frozen=True, kw_only=True):
     tails: Tails
     facts: Facts
     fleet: Fleet
+    idempotency: Idempotency
     reaper: Reaper
     retention: Retention
     consumers: tuple[Consumer, ...]

@@ -14,25 +14,21 @@ QUIET_SECONDS = 5.0
 
 
 class Host(Struct, frozen=True):
-    """A worker by its newest beat. `sent` starts were sent to it since and `freed` places given back; the beat came
-    `age_seconds` ago.
-    """
+    """A worker by its newest beat, which came `age_seconds` ago; `sent` starts were sent to it since."""
 
     heartbeat: Heartbeat
     sent: int = 0
-    freed: int = 0
     age_seconds: float = 0.0
 
     @property
     def active(self) -> int:
         """How many of its places are taken, as far as one can know."""
-        return max(0, self.heartbeat.active + self.sent - self.freed)
+        return self.heartbeat.active + self.sent
 
     @property
-    def has_room(self) -> bool:
-        """Whether it would start one more."""
-        beat = self.heartbeat
-        return not (beat.draining or beat.spool_full) and self.active < beat.capacity
+    def free(self) -> int:
+        """How many more it would start."""
+        return max(0, self.heartbeat.free - self.sent)
 
     def carries(self, labels: Mapping[str, str]) -> bool:
         """Whether it has all of these labels."""
@@ -43,7 +39,7 @@ def candidates(hosts: Iterable[Host], request: StartRun) -> list[Host]:
     """Those that can take it, the best first."""
     labels = labels_of(request)
     takes_warm = can_be_warm(request)
-    able = [host for host in hosts if host.has_room and host.carries(labels)]
+    able = [host for host in hosts if host.free and host.carries(labels)]
     return sorted(able, key=lambda host: _rank(host, takes_warm=takes_warm))
 
 

@@ -21,14 +21,13 @@ class Seen(Struct, frozen=True):
     """A worker's newest heartbeat, and when it last gave a sign of life (seconds, monotonic).
 
     One that was there when the watch began is no such sign, however it differs from the last one: until
-    the next comes, `at` is when it was found and `alive` is False. `sent` and `freed` as in `Host`.
+    the next comes, `at` is when it was found and `alive` is False. `sent` as in `Host`.
     """
 
     heartbeat: Heartbeat
     at: float
     alive: bool
     sent: int = 0
-    freed: int = 0
 
 
 class Roster:
@@ -56,20 +55,25 @@ class Roster:
         if seen := self._seen.get(worker_id):
             self._seen[worker_id] = structs.replace(seen, sent=seen.sent + 1)
 
-    def freed(self, worker_id: str) -> None:
-        """A run of its was stopped, and so for its place."""
-        if seen := self._seen.get(worker_id):
-            self._seen[worker_id] = structs.replace(seen, freed=seen.freed + 1)
+    def not_taken(self, worker_id: str) -> None:
+        """It did not need a place for that."""
+        if (seen := self._seen.get(worker_id)) and seen.sent:
+            self._seen[worker_id] = structs.replace(seen, sent=seen.sent - 1)
 
     def hosts(self) -> list[Host]:
         """Workers that beat within 15 s, by name."""
         self._forget()
         now = self._clock()
         return [
-            Host(seen.heartbeat, seen.sent, seen.freed, now - seen.at)
+            Host(seen.heartbeat, seen.sent, now - seen.at)
             for _, seen in sorted(self._seen.items())
             if seen.alive and now - seen.at < LIVE_SECONDS
         ]
+
+    @property
+    def free(self) -> int:
+        """How many places they all have."""
+        return sum(host.free for host in self.hosts())
 
     def live(self) -> list[Heartbeat]:
         """The newest beat of each of them."""

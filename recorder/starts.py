@@ -109,6 +109,8 @@ class Starts:
             placed()
             answer = await self._start_on(worker_id, request)
             if isinstance(answer, RunStarted):
+                if not answer.started:
+                    self._roster.not_taken(worker_id)
                 return answer
             refused[worker_id] = answer
         raise _why_refused_by_all(refused) if refused else why_none(self._roster.hosts(), request)

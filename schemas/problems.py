@@ -32,10 +32,12 @@ class Problem(Exception):
         *,
         hint: str | None = None,
         details: dict[str, Any] | None = None,
+        retry_after_seconds: int | None = None,
     ) -> None:
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
         self.hint = hint or self.default_hint
         self.details = details
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(self.message)
 
 

@@ -282,3 +282,55 @@ class WaitForRun(Request, frozen=True, kw_only=True):
 
     timeout_ms: Annotated[int, Meta(ge=0, le=120_000)] | UnsetType = UNSET
     timeout_seconds: Annotated[float, Meta(ge=0, le=120)] | UnsetType = UNSET
+
+
+class ConnectionEndpoint(Resource, frozen=True, kw_only=True):
+    """Where a client connects to. The URL holds a secret."""
+
+    url: str
+
+
+class Connection(Resource, frozen=True, kw_only=True):
+    """A way into a run that expires and can be revoked. `endpoint` is only in the answer to its creation.
+
+    `status`: active lets clients in; expired and revoked do not, and revoked dropped those that were there; ended: its
+    run is over.
+    """
+
+    id: str
+    runtime_id: str
+    run_id: str
+    protocol: str
+    status: Literal["active", "expired", "revoked", "ended"]
+    created_at: str
+    expires_at: str
+    revoked_at: str | None
+    endpoint: ConnectionEndpoint | UnsetType = UNSET
+
+
+class CreateConnection(Request, frozen=True, kw_only=True):
+    """How clients connect, and for how long new ones may."""
+
+    protocol: Literal["cdp"] = "cdp"
+    ttl_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+
+
+class Target(Resource, frozen=True, kw_only=True):
+    """A page of an active run: `id` is its target id in CDP, `label` its title, `uri` its URL without secrets."""
+
+    id: str
+    runtime_id: str
+    type: Literal["browser_page"] = "browser_page"
+    label: str
+    uri: str
+    active: bool
+
+
+TargetUri = Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class CreateTarget(Request, frozen=True, kw_only=True):
+    """A new page; without `uri` (or `url`) it is blank."""
+
+    uri: TargetUri | None = None
+    url: TargetUri | None = None

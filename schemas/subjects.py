@@ -43,6 +43,11 @@ def control_events_of(space_id: str, resource: str, resource_id: str) -> str:
     return f"control.{space_id}.{resource}.{resource_id}.*"
 
 
+def profile_key(space_id: str, name: str) -> str:
+    """The key of a profile: a dot in its name would be a token's end, and is no `=`, which no name has."""
+    return f"{space_id}.{name.replace('.', '=')}"
+
+
 def control_of(space_id: str) -> str:
     """The filter for all that was ever set up in a space, and for the space itself."""
     return f"control.{space_id}.>"

@@ -16,6 +16,7 @@ import structlog
 from schemas.problems import CannotStart
 from schemas.sealing import PROXY_PASSWORD, sealing_key
 from schemas.settings import WorkerSettings
+from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
 from worker.budget import RunLimits
 from worker.bus import Bus, PublishLink
@@ -25,6 +26,7 @@ from worker.chromium.sandbox import choose_sandbox
 from worker.gateway.server import Gateway
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
+from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
 from worker.stored import acknowledge_stored
 from worker.warm import Browsers
@@ -41,12 +43,13 @@ async def run(settings: WorkerSettings) -> None:
     lock = _only_worker_of(Path(settings.state_dir))
     outbox = _open_outbox(settings)
     setup = _browser_setup(settings)
+    artifacts = Artifacts.open(settings.artifacts_url)
     bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
     await acknowledge_stored(bus, outbox, settings.worker_id)
     async with asyncio.TaskGroup() as group:
         link = PublishLink(settings.nats_url, f"worker {settings.worker_id}, publishing")
         publishing = group.create_task(_part("publisher", Publisher(link, outbox).run()))
-        await _serve(settings, bus, outbox, setup)
+        await _serve(settings, bus, outbox, setup, artifacts)
         await _last_events(outbox)
         publishing.cancel()
     directory.remove_root(setup.root)
@@ -56,12 +59,21 @@ async def run(settings: WorkerSettings) -> None:
     log.info("worker.stopped", waiting=len(outbox))
 
 
-async def _serve(settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: BrowserSetup) -> None:
+async def _serve(
+    settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: BrowserSetup, artifacts: Artifacts
+) -> None:
     """Take runtimes until we are told to end, then drain."""
     gateway = Gateway(secret=settings.secret)
     port = await gateway.listen(settings.host, settings.gateway_port)
+    profiles = Profiles(
+        bus,
+        artifacts,
+        secret=settings.secret,
+        worker_id=settings.worker_id,
+        scratch=setup.root,
+    )
     browsers = Browsers(setup, wanted=settings.warm_browsers)
-    host = Host(bus, outbox, browsers, _facts(settings, setup, port))
+    host = Host(bus, outbox, browsers, _facts(settings, setup, port), profiles=profiles)
     gateway.lead_to(host)
     serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from worker.chromium.sandbox import Sandbox
 log = structlog.get_logger(__name__)
 
 LAUNCH_SECONDS = 30
+CLOSE_SECONDS = 5.0
 
 
 class Launch(Struct, frozen=True):
@@ -46,7 +47,9 @@ class BrowserSetup(Struct, frozen=True):
     max_duration_seconds: int | None = None
     proxy_key: bytes = b""
 
-    def launch(self, directory: Path, config: RuntimeConfig) -> Launch:
+    def launch(
+        self, directory: Path, config: RuntimeConfig, *, keeps_profile: bool = False
+    ) -> Launch:
         """How a browser with its files there and that configuration is started. Pure."""
         command = flags.command_line(
             self.binary,
@@ -54,6 +57,7 @@ class BrowserSetup(Struct, frozen=True):
             config,
             sandbox=self.sandbox.on,
             dev_shm=self.sandbox.dev_shm,
+            keeps_profile=keeps_profile,
         )
         return Launch(command, flags.environment(directory, config, path=os.defpath))
 
@@ -68,7 +72,13 @@ class Browser:
     """
 
     def __init__(
-        self, setup: BrowserSetup, config: RuntimeConfig, *, place: int, browser_id: str
+        self,
+        setup: BrowserSetup,
+        config: RuntimeConfig,
+        *,
+        place: int,
+        browser_id: str,
+        keeps_profile: bool = False,
     ) -> None:
         self.setup = setup
         self.place = place
@@ -79,12 +89,18 @@ class Browser:
         self.on_end: Callable[[int], None] = lambda _exit_code: self.switchboard.hang_up()
         self.on_full: Callable[[bool], None] = lambda _full: None
         self._config = config
+        self._keeps_profile = keeps_profile
         self._killed = False
 
     @property
     def downloads(self) -> Path:
         """Where it puts what pages download."""
         return self.directory / "downloads"
+
+    @property
+    def user_data(self) -> Path:
+        """Where it keeps cookies, storage and logins."""
+        return self.directory / "profile"
 
     @property
     def is_up(self) -> bool:
@@ -106,14 +122,19 @@ class Browser:
         """What it last wrote to its standard error, without secrets."""
         return directories.last_words(self.directory)
 
-    async def launch(self) -> None:
+    async def launch(
+        self, prepare: Callable[[Path, int | None], Awaitable[None]] | None = None
+    ) -> None:
         """Start it, and wait for its first answer. Raises OSError, ValueError, BrowserGone, CdpError.
 
-        Whatever was raised, `kill` and `remove` it.
+        `prepare` is called before, with the directory of its user data and the uid it will have. Whatever was raised,
+        `kill` and `remove` it.
         """
         uid = self.setup.sandbox.uid(self.place)
         directories.make(self.directory, uid)
-        launch = self.setup.launch(self.directory, self._config)
+        if prepare is not None:
+            await prepare(self.user_data, uid)
+        launch = self.setup.launch(self.directory, self._config, keeps_profile=self._keeps_profile)
         command = [*sandbox.prefix(uid), *launch.command]
         self.process = process.spawn(command, launch.environment, self.directory)
         self.process.ended.add_done_callback(self._on_process_end)
@@ -129,6 +150,12 @@ class Browser:
 
     def _on_pipe_full(self, full: bool) -> None:
         self.on_full(full)  # whoever has it by then
+
+    async def close(self) -> None:
+        """Ask it to put its files in order and end; return when it has ended, or after CLOSE_SECONDS."""
+        if self.process is not None:
+            self.switchboard.post("Browser.close")
+            await asyncio.wait({self.process.ended}, timeout=CLOSE_SECONDS)
 
     def kill(self) -> None:
         """Kill its processes; those that are not there yet, once they are."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 
+import structlog
 from msgspec import Struct
 
+from schemas import ends
 from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data
 from schemas.envelope import Event
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.requests import Claim
 from worker.bus import Bus
 from worker.outbox import Outbox
-from worker.runtime import Runtime
+from worker.run_log import RunLog
+from worker.runtime import Runtime, stored
+
+log = structlog.get_logger(__name__)
 
 
 class Doubts:
@@ -60,6 +65,17 @@ class Left(Struct, frozen=True):
         except (EventUnreadable, EventFromTheFuture):
             return False
         return isinstance(data, RuntimeLifecycle) and data.phase == "ended"
+
+
+async def end_left(left: Left, run_log: RunLog, outbox: Outbox) -> None:
+    """End a run that was left, unless that was done; return when the stream knows."""
+    wanted = left.newest.id if left.has_ended and left.newest else None
+    entry = next((each for each in outbox.entries if each.event_id == wanted), None)
+    if not left.has_ended:
+        log.warning("runtime.ended_after_restart", run_id=run_log.run_id, last=left.last)
+        entry = await stored(lambda: run_log.end(ends.HOST_RESTARTED), run_log.run_id)
+    if entry is not None:
+        await outbox.acknowledged(entry)
 
 
 async def left_runs(bus: Bus, outbox: Outbox, worker_id: str) -> list[Left]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-import msgspec
 import structlog
 from msgspec import Struct, field
 from uuid_utils import uuid7
 
 from schemas import ends, requests, subjects
 from schemas.problems import (
-    ConcurrentQuotaExceeded,
+    ProfileInUse,
     RequestInvalid,
     RuntimeHostUnavailable,
     RuntimeNotActive,
@@ -32,33 +31,22 @@ from schemas.requests import (
     StopRun,
 )
 from worker.background import Background
-from worker.bus import Bus
-from worker.claims import Doubts, Left, left_runs, unclaimed
+from worker.bus import Bus, until_done
+from worker.claims import Doubts, Left, end_left, left_runs, unclaimed
 from worker.drain import Drain
 from worker.outbox import Entry, Outbox
+from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
-from worker.pulse import Pulse, load_per_core
+from worker.pulse import Pulse
+from worker.refusals import NO_PLACE, SPOOL_IS_FULL, TOO_MANY, decode
 from worker.run_log import RunLog
 from worker.run_requests import RunRequests
-from worker.runtime import LaunchFailed, Runtime, stored
+from worker.runtime import LaunchFailed, Runtime
 from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
-RETRY_SECONDS = 1.0
-
-NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
-SPOOL_IS_FULL = Refused(
-    code=ends.SPOOL_FULL.code,
-    message="This worker's spool is full: it takes no new runs until the stream has what waits there.",
-)
-TOO_MANY = Refused(
-    code=ConcurrentQuotaExceeded.code,
-    message="This space has as many active runtimes as it may have.",
-)
-
-R = TypeVar("R", bound=Struct)
 
 
 class HostFacts(Struct, frozen=True):
@@ -82,20 +70,22 @@ class Host:
         browsers: Browsers,
         facts: HostFacts,
         *,
+        profiles: Profiles,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._outbox = outbox
         self._browsers = browsers
         self._facts = facts
+        self._profiles = profiles
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._doubts = Doubts()
-        self._beats = 0
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
         self._drain = Drain()
+        self._changed = asyncio.Event()
 
     def find_run(self, run_id: str) -> Runtime | None:
         """The run with that id, while it is active."""
@@ -109,7 +99,7 @@ class Host:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._background.failed())
-            await self._until_done(self._end_what_was_left)
+            await until_done(self._end_what_was_left)
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
@@ -117,6 +107,7 @@ class Host:
             await self._bus.answer(subjects.run_request(worker_id), requests.answer)
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
+            group.create_task(self._tell_changes())
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:
@@ -129,6 +120,13 @@ class Host:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._bus.reconnected.wait()
             self._bus.reconnected.clear()
+
+    async def _tell_changes(self) -> NoReturn:
+        """How many places are taken, recorders should know before the next start."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._beat()
 
     async def asked_to_leave(self) -> None:
         """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
@@ -147,6 +145,7 @@ class Host:
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
         await self._background.finished()
+        await self._profiles.finished()
 
     async def leave(self) -> None:
         """Take the heartbeat off, once nothing beats any more."""
@@ -156,7 +155,7 @@ class Host:
 
     async def _on_start(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, StartRun)
+            request = decode(body, StartRun)
             return await self._start(request)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
@@ -169,6 +168,7 @@ class Host:
         if refusal is not None:
             return refusal
         self._active += 1
+        self._changed.set()
         run_id = str(uuid7())
         claimed_by = await self._claim(request, run_id)
         if claimed_by is not None:
@@ -181,10 +181,26 @@ class Host:
         refusal = await self._find_excess(request)
         refusal = refusal or self._find_refusal()  # which may have changed since we asked
         if refusal is None:
-            with self._browsers.start_in_progress():
-                return await self._launch(request, run_id)
+            return await self._start_claimed(request, run_id)
         self._give_back(request.runtime_id, run_id)
         return refusal
+
+    async def _start_claimed(self, request: StartRun, run_id: str) -> Answer:
+        try:
+            profile = await self._hold_profile(request, run_id)
+        except ProfileInUse as problem:
+            self._give_back(request.runtime_id, run_id)
+            return Refused(code=problem.code, message=problem.message)
+        except LinkDown:
+            self._give_back(request.runtime_id, run_id)
+            raise
+        with self._browsers.start_in_progress():
+            return await self._launch(request, run_id, profile)
+
+    async def _hold_profile(self, request: StartRun, run_id: str) -> Profile | None:
+        """After the claim, which says for how long the hold counts. Raises ProfileInUse, LinkDown."""
+        wanted = Wanted.by(request, run_id)
+        return await self._profiles.hold(wanted) if wanted else None
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
@@ -226,13 +242,14 @@ class Host:
             self._active -= 1
         return standing
 
-    async def _launch(self, request: StartRun, run_id: str) -> Answer:
+    async def _launch(self, request: StartRun, run_id: str, profile: Profile | None) -> Answer:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
-            self._browsers.take(request.config, run_id),
+            self._browsers.take(request.config, run_id, keeps_profile=profile is not None),
             config=request.config,
             clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
+            profile=profile,
         )
         self._runtimes[run_id] = runtime
         try:
@@ -259,7 +276,7 @@ class Host:
 
     async def _on_stop(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, StopRun)
+            request = decode(body, StopRun)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
         runtime = self._runtimes.get(request.run_id)
@@ -277,11 +294,12 @@ class Host:
 
     async def _on_drain(self, body: bytes) -> Answer:
         try:
-            request = _decode(body, requests.Drain)
+            request = decode(body, requests.Drain)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
         log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
         self._drain.ask(request.deadline_seconds)
+        self._background.start(self._browsers.close())
         await self._beat()  # which tells the recorders
         return Draining(active=len(self._runtimes))
 
@@ -292,6 +310,7 @@ class Host:
         self._runtimes.pop(runtime.log.run_id, None)
         self._drain.look_again()
         self._active -= 1
+        self._changed.set()
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 
@@ -300,7 +319,7 @@ class Host:
         await self._until_released(run_log.runtime_id, run_log.run_id)
 
     async def _until_released(self, runtime_id: str, run_id: str) -> None:
-        await self._until_done(lambda: self._bus.release(runtime_id, run_id))
+        await until_done(lambda: self._bus.release(runtime_id, run_id))
 
     async def _stop_what_was_lost(self) -> None:
         """A run whose claim is gone was ended by a recorder, which held us for lost: its browser has to go."""
@@ -324,18 +343,8 @@ class Host:
             self._background.start(self._end_left(run_log, left))
 
     async def _end_left(self, run_log: RunLog, left: Left) -> None:
-        entry = self._find_end(left)
-        if not left.has_ended:
-            log.warning("runtime.ended_after_restart", run_id=run_log.run_id, last=left.last)
-            entry = await stored(lambda: run_log.end(ends.HOST_RESTARTED), run_log.run_id)
-        if entry is not None:
-            await self._outbox.acknowledged(entry)
+        await end_left(left, run_log, self._outbox)
         await self._until_released(run_log.runtime_id, run_log.run_id)
-
-    def _find_end(self, left: Left) -> Entry | None:
-        """The end that an earlier worker wrote, where it waits to be published."""
-        wanted = left.newest.id if left.has_ended and left.newest else None
-        return next((each for each in self._outbox.entries if each.event_id == wanted), None)
 
     def _run_log(self, run_id: str, runtime_id: str, space_id: str, last: int = 0) -> RunLog:
         return RunLog(
@@ -350,11 +359,10 @@ class Host:
     # life
 
     async def _beat(self) -> None:
-        self._beats += 1
         facts = self._facts
         heartbeat = Heartbeat(
             worker_id=facts.worker_id,
-            beat=self._beats,
+            beat=0,
             capacity=facts.capacity,
             active=self._active,
             warm=self._browsers.waiting,
@@ -365,33 +373,13 @@ class Host:
             sandbox_note=self._browsers.setup.sandbox.note,
             draining=self._draining or self._drain.asked,
             labels=facts.labels,
-            load=load_per_core(),
             backlog=len(self._outbox),
             spool_bytes=self._outbox.waiting_bytes,
             spool_limit_bytes=self._outbox.limit_bytes,
             spool_full=self._outbox.is_full,
             set_aside=self._outbox.set_aside_count,
-            clock_skew_ms=self._pulse.clock_skew_ms,
-            clock_uncertainty_ms=self._pulse.clock_uncertainty_ms,
         )
         try:
             await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
-
-    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do something that needs NATS, as often as it takes."""
-        while True:
-            try:
-                await step()
-                return
-            except LinkDown as error:
-                log.warning("worker.waiting_for_nats", reason=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-
-
-def _decode(body: bytes, kind: type[R]) -> R:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RequestInvalid(f"Not a {kind.__name__}: {error}") from error

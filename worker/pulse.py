@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from msgspec import structs
 
 from schemas.requests import Heartbeat
 from worker.bus import Bus
@@ -26,6 +27,7 @@ class Pulse:
     def __init__(self, bus: Bus, now_ns: Callable[[], int]) -> None:
         self._bus = bus
         self._now_ns = now_ns
+        self._beats = 0
         self._skew = Skew()
         self._skew_is_large = False
 
@@ -40,7 +42,15 @@ class Pulse:
         return self._skew.best.uncertainty_ms if self._skew.best else None
 
     async def send(self, heartbeat: Heartbeat) -> None:
-        """Beat, and measure our clock by when the stream says it was. Raises LinkDown."""
+        """Beat, with number, load and clock, and measure that by when the stream says it was. Raises LinkDown."""
+        self._beats += 1
+        heartbeat = structs.replace(
+            heartbeat,
+            beat=self._beats,
+            load=load_per_core(),
+            clock_skew_ms=self.clock_skew_ms,
+            clock_uncertainty_ms=self.clock_uncertainty_ms,
+        )
         sent_ns, since_ns = self._now_ns(), time.monotonic_ns()
         revision = await self._bus.beat(heartbeat)
         round_trip_ns = time.monotonic_ns() - since_ns

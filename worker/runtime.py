@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 from msgspec import UNSET
 
 from schemas import ends
 from schemas.ends import End
+from schemas.events.profile import ProfileSaved, ProfileSaveFailed
 from schemas.runtime_config import Record, RuntimeConfig
 from schemas.sealing import CannotUnseal, unseal
 from worker.allowance import Allowance
@@ -21,6 +23,7 @@ from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
 from worker.gateway.attachments import Attachments
 from worker.outbox import Entry
+from worker.profiles.profile import Profile, ProfileUnreadable
 from worker.run_log import RunLog
 from worker.tap import Tap
 from worker.tap.proxy_login import Login
@@ -52,12 +55,16 @@ class Runtime:
         config: RuntimeConfig,
         clear_away: Callable[[Browser], Awaitable[None]],
         on_ended: Callable[[Runtime, Entry], None],
+        profile: Profile | None = None,
     ) -> None:
         self.log = run_log
         self.browser = browser
         self.ended = asyncio.get_running_loop().create_future()
         self._config = config
         self._clear_away = clear_away
+        self._profile = profile
+        self._closing = False
+        self._has_closed = False
         self._on_ended = on_ended
         self.attachments = Attachments(
             browser.switchboard,
@@ -66,6 +73,7 @@ class Runtime:
             told=config.record or Record(),
             on_change=self._on_attached,
         )
+        run_log.keeps_headers = bool(config.record and config.record.headers)
         self._allowance = Allowance(
             idle_seconds=config.idle_timeout_seconds or browser.setup.idle_timeout_seconds,
             most_seconds=config.max_duration_seconds or browser.setup.max_duration_seconds,
@@ -97,8 +105,14 @@ class Runtime:
             self._allowance.begin()
             return ready
         except (
-            OSError, ValueError, TimeoutError, BrowserGone, CdpError, CannotUnseal,
-        ) as error:  # fmt: skip
+            OSError,
+            ValueError,
+            TimeoutError,
+            BrowserGone,
+            CdpError,
+            CannotUnseal,
+            ProfileUnreadable,
+        ) as error:
             raise await self._failed_launch(error) from error
 
     @property
@@ -117,12 +131,16 @@ class Runtime:
     async def _launch(self) -> None:
         login = self._login()
         if not self.browser.is_up:
-            await self.browser.launch()
+            await self.browser.launch(self._open_profile)
         self.attachments.pages = self._tap = self._new_tap(login)
         await self._tap.attach()
         if self.browser.has_ended:
             raise BrowserGone("the browser ended while it was being set up")
         self._launched = True
+
+    async def _open_profile(self, user_data: Path, uid: int | None) -> None:
+        if self._profile is not None:
+            self.record(Fact(data=await self._profile.open(user_data, uid)))
 
     def _ready(self, gateway_url: str, clock_skew_ms: int | None) -> Entry:
         try:
@@ -167,7 +185,9 @@ class Runtime:
     async def _failed_launch(self, error: BaseException) -> LaunchFailed:
         """End the run that never was; what went wrong."""
         detail = self.browser.last_words or f"{type(error).__name__}: {error}".rstrip(": ")
-        end, detail = self._end = self._end or (ends.LAUNCH_FAILED, detail)
+        unreadable = isinstance(error, ProfileUnreadable)
+        why = ends.PROFILE_UNREADABLE if unreadable else ends.LAUNCH_FAILED
+        end, detail = self._end = self._end or (why, detail)
         if self.browser.process is None:
             self._finish(end, detail)
         else:
@@ -234,12 +254,24 @@ class Runtime:
         """End the run: what the browser has said by now is recorded, then it is killed. Returns when all is over."""
         if self._end is None and self.browser.process is not None:
             await self._flush()
+        if self._profile is not None and self._launched and end.status == "stopped":
+            await self._close_for(end)
         self._stop_for(end)
         await asyncio.shield(self.ended)
+
+    async def _close_for(self, end: End) -> None:
+        """Killed, it would leave its profile as it was some time before."""
+        if self._end is None:
+            self._end = (end, "")
+            self._closing = True
+            await self.browser.close()
+            self._closing = False
 
     def _stop_for(self, end: End) -> None:
         if self._end is None:
             self._end = (end, "")
+        if self._closing and end.status == "stopped":
+            return
         self.browser.kill()
 
     async def _flush(self) -> None:
@@ -252,6 +284,7 @@ class Runtime:
 
     def _on_browser_end(self, exit_code: int) -> None:
         self._end = self._end or self._end_by_itself(_how_it_ended(exit_code))
+        self._has_closed = self._closing and exit_code == 0
         self.browser.switchboard.hang_up()
         if self._tap is not None:
             self._tap.end()
@@ -279,11 +312,23 @@ class Runtime:
         return self.log.end(end, detail, duration_ms=duration_ms, passed_over=self.passed_over)
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
+        if self._profile is not None and self._launched:
+            await self._save_profile(self._profile)
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)
         await self._clear_away(self.browser)
         self._on_ended(self, entry)
         if not self.ended.done():
             self.ended.set_result(entry)
+
+    async def _save_profile(self, profile: Profile) -> None:
+        """A browser that ended otherwise than by closing leaves nothing good: what was saved before stays."""
+        data: ProfileSaved | ProfileSaveFailed = profile.not_saved("not_closed")
+        if self._has_closed:
+            data = await profile.save(self.browser.user_data)
+        try:
+            self.log.record(Fact(data=data), last=True)
+        except OSError as error:
+            log.error("profile.not_told", run_id=self.log.run_id, error=str(error))
 
 
 async def stored(write: Callable[[], Entry], run_id: str) -> Entry:

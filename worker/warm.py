@@ -51,10 +51,15 @@ class Browsers:
         """How many wait for a run."""
         return len(self._waiting)
 
-    def take(self, config: RuntimeConfig, browser_id: str) -> Browser:
+    def take(
+        self, config: RuntimeConfig, browser_id: str, *, keeps_profile: bool = False
+    ) -> Browser:
         """One for a run: a warm one where that serves and is there, else one that is still to be launched."""
-        warm = self._take_warm() if needs_no_flags(self.setup, config) else None
-        return warm or self._new(config, browser_id)
+        if not keeps_profile and needs_no_flags(self.setup, config):
+            warm = self._take_warm()
+            if warm is not None:
+                return warm
+        return self._new(config, browser_id, keeps_profile=keeps_profile)
 
     def _take_warm(self) -> Browser | None:
         """The youngest that lives: it is the one least likely to have been swapped out."""
@@ -65,10 +70,14 @@ class Browsers:
         self._changed.set()
         return alive[-1]
 
-    def _new(self, config: RuntimeConfig, browser_id: str) -> Browser:
+    def _new(
+        self, config: RuntimeConfig, browser_id: str, *, keeps_profile: bool = False
+    ) -> Browser:
         place = next(place for place in count() if place not in self._places)
         self._places.add(place)
-        return Browser(self.setup, config, place=place, browser_id=browser_id)
+        return Browser(
+            self.setup, config, place=place, browser_id=browser_id, keeps_profile=keeps_profile
+        )
 
     async def clear_away(self, browser: Browser) -> None:
         """End it if it lives, remove its files and give its place away. What cannot be removed keeps its place."""

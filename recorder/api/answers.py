@@ -34,3 +34,9 @@ def problem_body(problem: Problem, request_id: str) -> bytes:
             hint=problem.hint or UNSET,
         )
     )
+
+
+def problem_headers(problem: Problem) -> dict[str, str]:
+    """When an error says that it is worth asking again."""
+    seconds = problem.retry_after_seconds
+    return {} if seconds is None else {"retry-after": str(seconds)}

@@ -22,6 +22,7 @@ from recorder.api import (
     about,
     answers,
     auth,
+    connections,
     events,
     health,
     parse,
@@ -29,6 +30,7 @@ from recorder.api import (
     runtime_changes,
     runtimes,
     spaces,
+    targets,
 )
 from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
 from recorder.api.frame import Frame
@@ -52,6 +54,8 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *spaces.ENDPOINTS,
     *runtimes.ENDPOINTS,
     *runtime_changes.ENDPOINTS,
+    *connections.ENDPOINTS,
+    *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
     *auth.ENDPOINTS,
@@ -117,8 +121,8 @@ def _response(endpoint: Endpoint, answer: object) -> Response[Any]:
     return _json(codec.encode(answer), endpoint.status)
 
 
-def _json(body: bytes, status: int) -> Response[bytes]:
-    return Response(body, status_code=status, media_type=answers.JSON)
+def _json(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=answers.JSON, headers=headers)
 
 
 def _answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -127,7 +131,8 @@ def _answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         path = request.scope["path"]
         log.error("http.failed", path=path, request_id=request_id, exc_info=error)
-    return _json(answers.problem_body(problem, request_id), problem.status)
+    body = answers.problem_body(problem, request_id)
+    return _json(body, problem.status, answers.problem_headers(problem))
 
 
 def _problem(error: Exception) -> Problem:

@@ -10,6 +10,7 @@ from schemas.problems import AuthRequired
 from schemas.resources import EffectiveScope, Whoami
 
 SCHEME = "bearer "
+KEY_ID = fact_id("api-key", "first")
 
 
 def check_key(authorization: str, key: str) -> None:
@@ -23,7 +24,7 @@ def check_key(authorization: str, key: str) -> None:
 async def whoami(call: Call[object, None]) -> Whoami:
     """Whose key this is."""
     return Whoami(
-        key_id=fact_id("api-key", "first"),
+        key_id=KEY_ID,
         email=None,
         organization_id=ORGANIZATION_ID,
         scope="organization",

@@ -51,7 +51,7 @@ class Endpoint:
     """One operation. `path` has its parameters in braces; `name` is its operationId.
 
     `answer` is the type of a good answer, None for a stream of events. `problems` are those of its
-    own, beside what every endpoint may answer.
+    own, beside what every endpoint may answer. An `idempotent` one takes an Idempotency-Key.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -66,3 +66,4 @@ class Endpoint:
     body: type | None = None
     problems: tuple[type[Problem], ...] = ()
     public: bool = False
+    idempotent: bool = False

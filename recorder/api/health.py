@@ -68,7 +68,7 @@ def _why_no_start(recorder: Recorder) -> str | None:
     hosts = recorder.fleet.roster.hosts()
     if not hosts:
         return "No worker is there."
-    if not any(host.has_room for host in hosts):
+    if not any(host.free for host in hosts):
         return "No worker has a free place."
     return None
 

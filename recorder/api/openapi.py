@@ -12,14 +12,17 @@ from msgspec import NODEFAULT
 
 from recorder.api.answers import JSON, SSE
 from recorder.api.endpoint import Call, Endpoint
+from recorder.api.idempotent import KEY
 from schemas.problems import (
     AuthRequired,
     CursorInvalid,
     HostForbidden,
+    IdempotencyConflict,
     Problem,
     RequestInvalid,
     RequestTooLarge,
     ServerError,
+    StorageUnavailable,
 )
 from schemas.resources import ProblemBody, RunEnded, RunEvent
 
@@ -92,6 +95,8 @@ def _operation(endpoint: Endpoint, names: Json) -> Json:
         operation["security"] = []
     else:
         operation["parameters"].append(_AUTHORIZATION)
+    if endpoint.idempotent:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
     if endpoint.body is not None:
         operation["requestBody"] = _request_body(endpoint.body, names)
     return operation
@@ -107,6 +112,18 @@ _AUTHORIZATION: Json = {
 }
 
 
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "The same key with the same request gets the first answer again, for 24 hours; while that is not"
+        " there yet, 409 with Retry-After; another request with it, 409."
+    ),
+    "required": False,
+    "schema": {"type": "string", "pattern": KEY.pattern},
+}
+
+
 def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", endpoint.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -115,11 +132,15 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Json]:
 def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
     hints = get_type_hints(endpoint.query, include_extras=True)
     for field in msgspec.structs.fields(endpoint.query):
+        schema = _parameter_schema(hints[field.name])
+        # `metadata[job]=1`; what OpenAPI has no word for, `metadata.job=1`, is said in its description.
+        style = {"style": "deepObject"} if schema.get("type") == "object" else {}
         yield {
             "name": field.encode_name,
             "in": "query",
             "required": field.default is NODEFAULT and field.default_factory is NODEFAULT,
-            "schema": _parameter_schema(hints[field.name]),
+            "schema": schema,
+            **style,
         }
 
 
@@ -144,7 +165,7 @@ def _responses(endpoint: Endpoint, names: Json) -> Json:
         "description": "Default Response",
         "content": {JSON: {"schema": names[str(endpoint.answer)]}}
         if endpoint.answer is not None
-        else {SSE: {"schema": {"type": "string"}}},
+        else {SSE: {"schema": {}}},
     }
     return {str(endpoint.status): good, **_problem_responses(endpoint, names)}
 
@@ -170,6 +191,8 @@ def _problems(endpoint: Endpoint) -> Iterator[type[Problem]]:
         yield RequestTooLarge
     if "cursor" in endpoint.query.__struct_fields__:  # type: ignore[attr-defined]
         yield CursorInvalid
+    if endpoint.idempotent:
+        yield from (IdempotencyConflict, StorageUnavailable)
     yield from endpoint.problems
 
 

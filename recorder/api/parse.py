@@ -89,13 +89,15 @@ def _made_of(origin: type[Any], kind: type[Any]) -> set[str]:
 
 def _fields(pairs: list[tuple[str, str]], lists: set[str], objects: set[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    members: dict[str, dict[str, str]] = {}
+    members: dict[str, dict[str, Any]] = {}
     for spelled, value in pairs:
         name = spelled.removesuffix("[]")
         if name in lists:
             given.setdefault(name, []).extend(part for part in value.split(",") if part)
         elif (member := _member(spelled)) and member[0] in objects:
-            members.setdefault(member[0], {})[member[1]] = value
+            of_one = members.setdefault(member[0], {})
+            # A member has one value: two of them are no text, and so are refused.
+            of_one[member[1]] = [value] if member[1] in of_one else value
         else:
             given[name] = value
     return {**given, **members}

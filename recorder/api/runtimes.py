@@ -6,12 +6,14 @@ from functools import partial
 from typing import Annotated
 
 import uuid_utils
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, Struct, field, structs
 
 from recorder.api.endpoint import Call, Endpoint
+from recorder.api.idempotent import asked
 from recorder.api.lists import PageQuery, Values, statuses
 from recorder.api.runtime_changes import created
 from recorder.api.waiting import StartQuery
+from recorder.idempotency import Ids
 from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
@@ -27,6 +29,7 @@ from schemas.problems import (
     SpaceNotFound,
     StorageUnavailable,
 )
+from schemas.requests import RunStarted
 from schemas.resources import (
     CreateRuntime,
     Page,
@@ -37,6 +40,7 @@ from schemas.resources import (
 )
 from schemas.tokens import connect_url
 
+RUNTIME_ID = "runtimeId"
 START_PROBLEMS = (
     ConcurrentQuotaExceeded,
     ProfileInUse,
@@ -59,6 +63,13 @@ class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
 
 
+class MadeRuntime(Struct, frozen=True):
+    """What the answer of a create is made of: all of it but the URL with its token."""
+
+    runtime: Runtime
+    gateway_url: str | None
+
+
 async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
     """Runtimes, newest first."""
     recorder, query = call.recorder, call.query
@@ -70,19 +81,35 @@ async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
 async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
     """A new runtime, stopped unless `start` is true."""
     recorder = call.recorder
+    made = await recorder.idempotency.once(
+        asked(call, "runtimes-create"), MadeRuntime, _new_id, partial(_make_runtime, call)
+    )
+    runtime = made.runtime
+    if not (made.gateway_url and runtime.active_run_id):
+        return runtime
+    url = connect_url(made.gateway_url, recorder.settings.secret, runtime.active_run_id)
+    return structs.replace(runtime, connect_url=url)
+
+
+def _new_id() -> dict[str, str]:
+    return {RUNTIME_ID: str(uuid_utils.uuid7())}
+
+
+async def _make_runtime(call: Call[StartQuery, CreateRuntime], ids: Ids) -> MadeRuntime:
+    recorder, runtime_id = call.recorder, ids[RUNTIME_ID]
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
-    runtime_id = str(uuid_utils.uuid7())
     decide = partial(created, recorder, call.body, space.id, runtime_id)
     await recorder.facts.create_runtime(runtime_id, space.id, decide)
-    if call.body.start:
-        await _start_new(call, runtime_id)
-    return await _get(call, runtime_id)
+    gateway_url = await _start_new(call, runtime_id) if call.body.start else None
+    runtime = await _get(call, runtime_id)
+    return MadeRuntime(structs.replace(runtime, connect_url=UNSET), gateway_url)
 
 
-async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> None:
-    """A runtime that does not start is there all the same, so the problem names it."""
+async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> str:
+    """Its gateway. A runtime that does not start is there all the same, so the problem names it."""
     try:
-        await call.recorder.fleet.start(await _get(call, runtime_id), _patience(call))
+        runtime = await _get(call, runtime_id)
+        return (await call.recorder.fleet.start(runtime, _patience(call))).gateway_url
     except Problem as problem:
         problem.details = {**(problem.details or {}), "runtimeId": runtime_id}
         raise
@@ -95,11 +122,17 @@ async def get_runtime(call: Call[object, None]) -> Runtime:
 
 async def start_runtime(call: Call[StartQuery, StartRuntime]) -> StartedRuntime:
     """Start it; the run that it has already if it is active."""
-    runtime = await _get(call, call.path["runtimeId"])
-    started = await call.recorder.fleet.start(runtime, _patience(call))
+
+    async def start(_: Ids) -> RunStarted:
+        runtime = await _get(call, call.path["runtimeId"])
+        return await call.recorder.fleet.start(runtime, _patience(call))
+
+    started = await call.recorder.idempotency.once(
+        asked(call, "runtimes-start"), RunStarted, dict, start
+    )
     secret = call.recorder.settings.secret
     return StartedRuntime(
-        runtime_id=runtime.id,
+        runtime_id=call.path["runtimeId"],
         run_id=started.run_id,
         connect_url=connect_url(started.gateway_url, secret, started.run_id),
         protocol="cdp",
@@ -147,6 +180,7 @@ ENDPOINTS = (
         body=CreateRuntime,
         answer=Runtime,
         status=201,
+        idempotent=True,
         problems=(SpaceNotFound, *START_PROBLEMS),
     ),
     Endpoint(
@@ -163,6 +197,7 @@ ENDPOINTS = (
         method="POST",
         path="/v1/runtimes/{runtimeId}/start",
         name="runtimes-start",
+        idempotent=True,
         summary="Start a runtime",
         tag="runtimes",
         handler=start_runtime,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recorder.bus.again import Again
 from recorder.bus.arrivals import Beat, Delivery, Notice
-from recorder.bus.buckets import Held
+from recorder.bus.buckets import Cells, Held
 from recorder.bus.bus import Bus
 from recorder.bus.connection import connect
 from recorder.bus.errors import AnswerTimedOut, FactConflict, NobodyAnswered, StreamUnreachable
@@ -15,6 +15,7 @@ __all__ = [
     "AnswerTimedOut",
     "Beat",
     "Bus",
+    "Cells",
     "Delivery",
     "FactConflict",
     "Held",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 from nats.aio.client import Client
@@ -139,3 +141,48 @@ class Keys:
                 if error.err_code not in WRONG_LAST_SEQUENCE:
                     raise
                 # Its worker was faster, or the runtime has its next run by now.
+
+
+class Value(Struct, frozen=True, kw_only=True):
+    """What a key holds. `age_seconds` is by the server's time of writing and our clock."""
+
+    body: bytes
+    revision: int
+    age_seconds: float
+
+
+class Cells:
+    """A bucket whose keys are written only by who knows what they hold."""
+
+    def __init__(self, js: JetStreamContext, bucket: str) -> None:
+        self._js = js
+        self._bucket = bucket
+
+    async def find(self, key: str) -> Value | None:
+        """What a key holds now, by its stream's leader. Raises StreamUnreachable."""
+        with reaching():
+            try:
+                found = await self._js.get_msg(f"KV_{self._bucket}", subject=self._subject(key))
+            except js_errors.NotFoundError:
+                return None
+        written = found.time.timestamp() if found.time else 0.0
+        return Value(
+            body=found.data or b"", revision=int(found.seq or 0), age_seconds=time.time() - written
+        )
+
+    async def put(self, key: str, body: bytes, *, after: int) -> int | None:
+        """Write a key that holds the revision `after` (0: nothing); the new revision.
+
+        None: it holds another one, which may be an earlier try of ours. Raises StreamUnreachable.
+        """
+        headers: dict[str, Any] = {api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE: str(after)}
+        with reaching():
+            try:
+                return int((await self._js.publish(self._subject(key), body, headers=headers)).seq)
+            except js_errors.APIError as error:
+                if error.err_code not in WRONG_LAST_SEQUENCE:
+                    raise
+        return None
+
+    def _subject(self, key: str) -> str:
+        return f"$KV.{self._bucket}.{key}"

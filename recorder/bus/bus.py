@@ -26,7 +26,7 @@ from recorder.bus.arrivals import (
     beat,
     claim,
 )
-from recorder.bus.buckets import Claims, Keys
+from recorder.bus.buckets import Cells, Claims, Keys
 from recorder.bus.configs import (
     bucket_config,
     consumer_config,
@@ -51,7 +51,7 @@ from schemas import codec, envelope, subjects
 from schemas.envelope import Event
 from schemas.problems import StorageUnavailable
 from schemas.requests import Answer, Claim
-from schemas.streams import CLAIMS, METADATA, WORKERS, Bucket, Stream, refuse_newer
+from schemas.streams import CLAIMS, IDEMPOTENCY, METADATA, WORKERS, Bucket, Stream, refuse_newer
 
 log = structlog.get_logger()
 
@@ -72,6 +72,7 @@ class Bus:
         self._on_reconnect: set[Callable[[], None]] = set()
         self.keys = Keys(self._js)
         self.claims = Claims(client)
+        self.idempotency = Cells(self._js, IDEMPOTENCY.name)
 
     @property
     def is_connected(self) -> bool:

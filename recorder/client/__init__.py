@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from .connections import ConnectionHandle, Connections
 from .errors import (
     ApiError,
     CannotConnect,
@@ -33,12 +34,15 @@ from .pages import Listing
 from .runs import RunHandle, Runs
 from .runtimes import RuntimeHandle, Runtimes
 from .spaces import SpaceHandle, Spaces
+from .targets import TargetHandle, Targets
 from .transport import Transport
 
 __all__ = [
     "ApiError",
     "CannotConnect",
     "Conflict",
+    "ConnectionHandle",
+    "Connections",
     "Forbidden",
     "Gone",
     "InvalidRequest",
@@ -55,6 +59,8 @@ __all__ = [
     "Runtimes",
     "SpaceHandle",
     "Spaces",
+    "TargetHandle",
+    "Targets",
     "Unauthorized",
     "Unavailable",
 ]

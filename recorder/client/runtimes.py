@@ -9,9 +9,11 @@ from typing import Any, Self
 from schemas.resources import Run, RunSummary, Runtime, StartedRuntime, StoppedRuntime
 from schemas.runtime_config import WantedConfig
 
+from .connections import Connections
 from .errors import Conflict
 from .pages import Listing
 from .runs import RunHandle, get_run
+from .targets import Targets
 from .transport import Transport
 
 Config = WantedConfig | dict[str, Any]
@@ -23,6 +25,8 @@ class RuntimeHandle:
     def __init__(self, transport: Transport, resource: Runtime) -> None:
         self._transport = transport
         self.resource = resource
+        self.connections = Connections(transport, resource.id)
+        self.targets = Targets(transport, resource.id)
 
     @property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recorder.projections.connections import CONNECTIONS
 from recorder.projections.digests import DIGESTS
 from recorder.projections.events import EVENTS
 from recorder.projections.projection import Change, Projection
@@ -9,6 +10,6 @@ from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
 from recorder.projections.spaces import SPACES
 
-PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, DIGESTS, RUNS, EVENTS)
+PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, DIGESTS, RUNS, EVENTS, CONNECTIONS)
 
 __all__ = ["PROJECTIONS", "Change", "Projection"]

@@ -31,6 +31,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "uuid_utils": PROCESSES,
     "uvicorn": ("recorder/api/",),
     "uvloop": PROCESSES,
+    "zstandard": ("worker/profiles/",),
 }
 
 TOUCHES_THE_WORLD = (

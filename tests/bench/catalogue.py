@@ -16,6 +16,8 @@ from tests.bench.figures import (
     round_trip,
     spooling,
     start,
+    stop,
+    warm,
     worker_rate,
 )
 
@@ -23,6 +25,8 @@ FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in (
         start.FIGURE,
+        warm.FIGURE,
+        stop.FIGURE,
         round_trip.FIGURE,
         heavy_traffic.FIGURE,
         page_load.FIGURE,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 from msgspec import Struct
 
 from schemas.settings import variable
@@ -19,6 +20,7 @@ from tests.support.nats_server import free_port
 KEY = "key-for-benchmarks"
 SECRET = "secret-for-benchmarks"
 MIB = 1024 * 1024
+SETTLE_SECONDS = 1.0
 
 
 class Run(Struct, frozen=True):
@@ -39,9 +41,9 @@ class Stack:
     worker_pid: int
     recorder_pid: int
 
-    async def create(self) -> str:
+    async def create(self, **more: object) -> str:
         """A new runtime, stopped; its id."""
-        answer = await self.http.post("/v1/runtimes", json={"name": "bench"})
+        answer = await self.http.post("/v1/runtimes", json={"name": "bench", **more})
         return str(answer.raise_for_status().json()["id"])
 
     async def start(self, runtime_id: str) -> Run:
@@ -53,6 +55,17 @@ class Stack:
     async def stop(self, runtime_id: str) -> None:
         """Stop it."""
         (await self.http.post(f"/v1/runtimes/{runtime_id}/stop")).raise_for_status()
+
+    async def has_warm(self, count: int) -> None:
+        """Wait until so many browsers wait, and rest for a moment."""
+
+        async def there() -> bool:
+            return len(psutil.Process(self.worker_pid).children()) == count
+
+        await until(there, "warm browsers")
+        await asyncio.sleep(
+            SETTLE_SECONDS
+        )  # the last one's first answer, and what it does after it
 
     @asynccontextmanager
     async def active(self) -> AsyncIterator[Run]:
@@ -107,12 +120,13 @@ async def recorder_process(
 
 
 @asynccontextmanager
-async def stack(directory: Path) -> AsyncIterator[Stack]:
-    """Start everything; end it in the reverse order."""
+async def stack(directory: Path, **settings: str) -> AsyncIterator[Stack]:
+    """Start everything, with other settings than the usual; end it in the reverse order."""
     async with AsyncExitStack() as parts:
         nats_url = await parts.enter_async_context(nats_server(directory / "nats"))
         port = free_port()
-        environment = _environment(directory, nats_url, port)
+        given = {variable(field): value for field, value in settings.items()}
+        environment = {**_environment(directory, nats_url, port), **given}
         pids = {}
         for name in ("recorder", "worker"):
             command = module("deploy.cli", name)
@@ -130,6 +144,7 @@ def _environment(directory: Path, nats_url: str, port: int) -> Mapping[str, str]
         "worker_id": "bench",
         "recorder_id": "bench",
         "state_dir": str(directory / "worker"),
+        "artifacts_url": str(directory / "artifacts"),
         "run_dir": str(directory / "b"),
         "database": str(directory / "recorder" / "runreel.db"),
         "port": str(port),

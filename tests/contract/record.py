@@ -106,6 +106,37 @@ async def what_changed(stack: Stack) -> None:
     await answer(stack.http, "DELETE", f"/v1/spaces/{empty['id']}")
 
 
+async def a_profile(stack: Stack) -> None:
+    """A runtime that keeps one: saved at a stop, opened again, and not saved when its browser is killed."""
+    runtime = await create_runtime(stack.http, profile="kept")
+    await (await start(stack.http, runtime)).stop()
+    run = await start(stack.http, runtime)
+    process = stack.browser_of(run)
+    assert process is not None
+    process.kill()
+    await run.ended()
+    await finalised(stack)
+
+
+async def ways_in(stack: Stack) -> None:
+    """A client by a connection of its own, what it does, and the end of that connection; another by the connectUrl."""
+    run = await stack.run()
+    connections = f"/v1/runtimes/{run.runtime_id}/connections"
+    made = await answer(stack.http, "POST", connections, json={"ttlSeconds": 60})
+    async with async_playwright() as playwright:
+        await playwright.chromium.connect_over_cdp(run.connect_url)
+        browser = await playwright.chromium.connect_over_cdp(made["endpoint"]["url"])
+        page = await browser.contexts[0].new_page()
+        await page.goto("data:text/html,<title>Form</title><input autofocus>")
+        await page.fill("input", "what was typed")
+        with suppress(Error):
+            await page.evaluate("missing()")
+        await answer(stack.http, "DELETE", f"{connections}/{made['id']}")
+        await run.event("connection.closed")
+    await run.stop()
+    await finalised(stack)
+
+
 SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "tour": (a_tour, {}),
     "launch-failed": (a_launch_that_failed, {"RUNREEL_CHROMIUM": "/bin/false"}),
@@ -113,6 +144,8 @@ SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "set-up": (what_was_set_up, {}),
     "changed": (what_changed, {}),
     "odd-things": (odd_things, {}),
+    "profile": (a_profile, {}),
+    "ways-in": (ways_in, {}),
 }
 FROM_THE_FUTURE = "from-the-future"
 

@@ -21,6 +21,7 @@ def test_worker_gets_settings_that_load(tmp_path: Path) -> None:
     stack = prepared(tmp_path, {"RUNREEL_CAPACITY": "3", "RUNREEL_HOST": "0.0.0.0"})
     settings = load(WorkerSettings, read_environment(stack.worker.environment))
     assert settings.state_dir == str(tmp_path / "worker")
+    assert settings.artifacts_url == str(tmp_path / "artifacts")
     assert (settings.worker_id, settings.capacity, settings.gateway_port) == ("local", 3, 0)
     assert settings.host == "127.0.0.1"
     assert settings.nats_url == stack.nats.url_file.read_text().strip()

@@ -22,6 +22,7 @@ MAKE = re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.MULTILINE)
 # What a reader of each block would look for, in the order of the blocks.
 PYTHON_PRINTS = (
     r"runtime\.lifecycle stopped",
+    r"connection\.closed finished",
     r"ws://127\.0\.0\.1:",
     r"no page has failed yet|Error",
 )

@@ -122,3 +122,26 @@ async def test_client_that_is_gone_waits_no_more() -> None:
     queue = Queue()
     with queue.joined("a") as only:
         assert not await only.wait(60, gone)
+
+
+async def test_more_room_is_offered_to_the_first_again() -> None:
+    queue = Queue()
+    with queue.joined("a") as first, queue.joined("b") as second:
+        queue.changed()
+        assert await took(first)
+        first.over()
+        assert await took(second)
+        queue.changed(more_room=True)
+        second.over()
+        assert await took(first)
+
+
+async def test_other_changes_let_the_round_come_to_its_end() -> None:
+    queue = Queue()
+    with queue.joined("a") as first, queue.joined("b") as second, queue.joined("c") as third:
+        queue.changed()
+        for turn in (first, second, third):
+            assert await took(turn)
+            queue.changed()
+            turn.over()
+        assert await took(first)

@@ -116,3 +116,35 @@ async def test_all_references_lead_somewhere(document: Any) -> None:
 async def test_events_that_have_left_are_described(document: Any, path: str, method: str) -> None:
     operation = document["paths"][f"/v1/runs/{{runId}}/{path}"][method]
     assert operation["responses"]["410"]["description"] == "cursor.expired"
+
+
+async def test_metadata_is_looked_for_by_name(document: Any) -> None:
+    listed = document["paths"]["/v1/runtimes"]["get"]["parameters"]
+    [found] = [each for each in listed if each["name"] == "metadata"]
+    assert (found["style"], found["schema"]["type"]) == ("deepObject", "object")
+
+
+@pytest.mark.parametrize("path", ["/v1/runtimes", "/v1/runtimes/{runtimeId}/start"])
+async def test_idempotency_keys_are_described(document: Any, path: str) -> None:
+    operation = document["paths"][path]["post"]
+    [found] = [each for each in operation["parameters"] if each["name"] == "Idempotency-Key"]
+    assert (found["in"], found["required"]) == ("header", False)
+    assert "idempotency.conflict" in operation["responses"]["409"]["description"]
+
+
+async def test_password_is_taken_and_never_shown(document: Any) -> None:
+    def proxy_of(schema: Any) -> set[str]:
+        config = resolved(document, schema)["properties"]["config"]
+        objects = [config, *config.get("anyOf", [])]
+        [proxy] = [each["properties"]["proxy"] for each in objects if "properties" in each]
+        objects = [proxy, *proxy.get("anyOf", [])]
+        [fields] = [each["properties"] for each in objects if "properties" in each]
+        return set(fields)
+
+    made = document["paths"]["/v1/runtimes"]["post"]
+    changed = document["paths"]["/v1/runtimes/{runtimeId}"]["patch"]
+    for operation, status in ((made, "201"), (changed, "200")):
+        [asked] = operation["requestBody"]["content"].values()
+        [shown] = operation["responses"][status]["content"].values()
+        assert proxy_of(asked["schema"]) == {"server", "username", "password"}
+        assert proxy_of(shown["schema"]) == {"server", "username"}

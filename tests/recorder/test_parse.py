@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recorder.api import parse, sse
 from recorder.api.frame import host_name
 from recorder.api.runs import RunsQuery
+from recorder.api.runtimes import RuntimesQuery
 from recorder.queries.cursors import cursor, place_key, time_key
 from schemas.problems import CursorInvalid, RequestInvalid
 
@@ -31,6 +32,30 @@ PLACES = st.integers(0, 2**63 - 1)
 )
 def test_lists(text: bytes, status: list[str]) -> None:
     assert parse.query(text, RunsQuery).status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "metadata"),
+    [
+        (b"", {}),
+        (b"metadata.a=1&metadata[b]=2", {"a": "1", "b": "2"}),
+        (b"metadata.a.b=1&metadata[c.d]=,", {"a.b": "1", "c.d": ","}),
+        (b"metadata%5Ba%5D=1&metadata.%C3%BC=", {"a": "1", "ü": ""}),
+        (b"metadata[a[b]]=1", {"a[b]": "1"}),
+        (b"metadata.a[]=1", {"a[]": "1"}),
+        (b"metadata.=1&metadata[=1&other.a=1", {}),
+    ],
+)
+def test_objects(text: bytes, metadata: dict[str, str]) -> None:
+    assert parse.query(text, RuntimesQuery).metadata == metadata
+
+
+@pytest.mark.parametrize("text", [b"metadata=1", b"metadata[]=1", b"metadata.a=1&metadata[a]=1"])
+def test_objects_that_are_none(text: bytes) -> None:
+    with pytest.raises(RequestInvalid) as raised:
+        parse.query(text, RuntimesQuery)
+    assert raised.value.details is not None
+    assert raised.value.details["path"].startswith("$.metadata")
 
 
 @pytest.mark.parametrize(

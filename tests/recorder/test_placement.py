@@ -12,9 +12,7 @@ from schemas.requests import Heartbeat, StartRun
 from schemas.runtime_config import RuntimeConfig
 
 
-def host(
-    worker_id: str, *, sent: int = 0, freed: int = 0, age_seconds: float = 0.0, **beat: Any
-) -> Host:
+def host(worker_id: str, *, sent: int = 0, age_seconds: float = 0.0, **beat: Any) -> Host:
     given: dict[str, Any] = {
         "worker_id": worker_id,
         "beat": 1,
@@ -25,7 +23,7 @@ def host(
         "chromium": "",
         "sandbox": True,
     }
-    return Host(Heartbeat(**(given | beat)), sent, freed, age_seconds)
+    return Host(Heartbeat(**(given | beat)), sent, age_seconds)
 
 
 def wanted(profile: str | None = None, **config: Any) -> StartRun:
@@ -56,7 +54,7 @@ def test_host_load_decides_between_equals() -> None:
 
 def test_without_room() -> None:
     assert chosen(host("a", active=4), host("b", draining=True), host("c", spool_full=True)) == []
-    assert chosen(host("a", active=3, sent=1), host("b", active=4, freed=1)) == ["b"]
+    assert chosen(host("a", active=3, sent=1), host("b", active=3)) == ["b"]
 
 
 def test_quiet_host_is_asked_last() -> None:

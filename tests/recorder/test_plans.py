@@ -14,7 +14,8 @@ from msgspec import structs
 
 from recorder import finaliser, retention
 from recorder.projections import PROJECTIONS
-from recorder.queries import runtimes
+from recorder.queries import connections, runtimes
+from recorder.queries.cursors import cursor
 from recorder.queries.events import EventFilter, Place, events_query
 from recorder.queries.runs import OPEN, RunFilter, one_run, page_query
 from recorder.queries.runtimes import RuntimeFilter
@@ -206,3 +207,17 @@ async def test_runtimes_that_are_looked_for(store: Store) -> None:
         "SCAN runs USING INDEX runs_open",
         "SEARCH runtimes USING PRIMARY KEY (id=?)",
     ]
+
+
+async def test_connections(store: Store) -> None:
+    run = "SEARCH run USING PRIMARY KEY (id=?) LEFT-JOIN"
+    assert await plan(store, *connections.one_connection("r", "c")) == [
+        "SEARCH connections USING INDEX connections_by_id (id=?)",
+        run,
+    ]
+    after = cursor(connections.LIST, ("2026", "x"))
+    for place, keyset in ((None, ""), (after, " AND (created_at,id)<(?,?)")):
+        assert await plan(store, *connections.page_query("r", place, 10)) == [
+            f"SEARCH connections USING INDEX connections_by_runtime (runtime_id=?{keyset})",
+            run,
+        ]

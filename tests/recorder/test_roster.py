@@ -47,17 +47,20 @@ def test_what_was_sent_counts_until_the_next_beat() -> None:
     roster.read(beat(heartbeat("a", 1, active=1)))
     roster.sent("a")
     roster.sent("gone")
-    roster.freed("gone")
+    roster.not_taken("gone")
     clock.now += 1
     roster.read(beat(heartbeat("a", 1, active=1)))  # the same beat, read again
     [host] = roster.hosts()
-    assert (host.active, host.has_room, host.age_seconds) == (2, False, 1)
-    roster.freed("a")
+    assert (host.active, host.free, host.age_seconds) == (2, 0, 1)
+    roster.not_taken("a")
     [host] = roster.hosts()
-    assert (host.active, host.has_room) == (1, True)
+    assert (host.active, host.free) == (1, 1)
+    roster.sent("a")
     roster.read(beat(heartbeat("a", 2, active=1)))
     [host] = roster.hosts()
-    assert (host.active, host.sent, host.freed, host.age_seconds) == (1, 0, 0, 0)
+    assert (host.active, host.sent, host.age_seconds) == (1, 0, 0)
+    roster.not_taken("a")  # its beat has said so already
+    assert roster.hosts() == [host]
 
 
 def test_silent_worker_is_not_there() -> None:

@@ -163,12 +163,6 @@ async def test_metadata_that_changed_is_found_as_it_is(recorder: Running) -> Non
         assert (await recorder.get("/v1/runtimes", **query))["data"] == []
 
 
-@pytest.mark.parametrize("query", ["metadata=x", "metadata.=x", "metadata[]=x", "metadata[=x"])
-async def test_metadata_without_a_name(recorder: Running, query: str) -> None:
-    """Some of it is a parameter that nobody knows, which is ignored as everywhere; none is an error of ours."""
-    assert (await recorder.http.get(f"/v1/runtimes?{query}")).status_code in (200, 400)
-
-
 @pytest.mark.parametrize(
     ("body", "profile"),
     [

@@ -13,6 +13,7 @@ import msgspec
 import nats
 import nats.errors
 import uuid_utils
+from msgspec import structs
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -23,21 +24,36 @@ from schemas import codec, subjects
 from schemas.ends import REQUESTED, End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
+from schemas.events.connection import ConnectionCreated, ConnectionRevoked
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.problems import RuntimeHostUnavailable, RuntimeNotActive
+from schemas.problems import (
+    ConnectionNotFound,
+    RuntimeHostUnavailable,
+    RuntimeNotActive,
+    TargetNotFound,
+)
 from schemas.requests import (
+    ActivateTarget,
     Answer,
     Claim,
+    CloseTarget,
+    ConnectionStands,
+    CreateConnection,
+    CreateTarget,
     Done,
     Draining,
     Heartbeat,
+    ListTargets,
     ReconfigureRun,
     Refused,
+    RevokeConnection,
     RunRequest,
     RunStarted,
     RunStopped,
     StartRun,
     StopRun,
+    TargetInfo,
+    TargetsFound,
 )
 from schemas.times import rfc3339
 
@@ -57,6 +73,8 @@ class FakeRun:
     runtime_id: str
     run_id: str = field(default_factory=new_id)
     number: int = 0
+    connections: set[str] = field(default_factory=set)
+    targets: dict[str, TargetInfo] = field(default_factory=dict)
 
     def event(self, data: EventData | str, number: int | None = None, **attributes: Any) -> Event:
         """The next event, or one with a number of its own; a plain `data` is an unknown type."""
@@ -183,6 +201,7 @@ class FakeWorker:
             return RunStarted(run_id=stands.run_id, gateway_url=GATEWAY, position=0, started=False)
         position = await self.publish(run, run.launching(), run.ready())
         self.runs[run.run_id] = run
+        await self.beat()
         return RunStarted(run_id=run.run_id, gateway_url=GATEWAY, position=position, started=True)
 
     async def stop(self, request: StopRun) -> Answer:
@@ -195,11 +214,53 @@ class FakeWorker:
         if request.run_id not in self.runs:
             return Refused(code=RuntimeNotActive.code, message="not here")
         self.asked.append(request)
+        run = self.runs[request.run_id]
         match request:
+            case CreateConnection() | RevokeConnection():
+                return await self._connection(run, request)
             case ReconfigureRun():
                 return Done()
             case _:
-                raise NotImplementedError
+                return self._target(run, request)
+
+    async def _connection(
+        self, run: FakeRun, request: CreateConnection | RevokeConnection
+    ) -> Answer:
+        if isinstance(request, CreateConnection):
+            connection_id = new_id()
+            run.connections.add(connection_id)
+            expires_at = rfc3339(time.time_ns() + request.ttl_seconds * 1_000_000_000)
+            created = ConnectionCreated(protocol="cdp", expires_at=expires_at)
+            position = await self.publish(run, run.event(created, connectionid=connection_id))
+            return ConnectionStands(
+                connection_id=connection_id,
+                gateway_url=GATEWAY,
+                expires_at=expires_at,
+                position=position,
+            )
+        if request.connection_id not in run.connections:
+            return Refused(code=ConnectionNotFound.code, message="There is no such connection.")
+        revoked = run.event(ConnectionRevoked(), connectionid=request.connection_id)
+        return Done(position=await self.publish(run, revoked))
+
+    def _target(self, run: FakeRun, request: RunRequest) -> Answer:
+        if isinstance(request, ListTargets):
+            return TargetsFound(targets=list(run.targets.values()))
+        if isinstance(request, CreateTarget):
+            target_id = new_id()
+            made = TargetInfo(target_id=target_id, title="", url=request.url, active=True)
+            run.targets = {
+                name: structs.replace(e, active=False) for name, e in run.targets.items()
+            }
+            run.targets[target_id] = made
+            return TargetsFound(targets=[made])
+        assert isinstance(request, ActivateTarget | CloseTarget)
+        if request.target_id not in run.targets:
+            return Refused(code=TargetNotFound.code, message="There is no such target.")
+        if isinstance(request, CloseTarget):
+            del run.targets[request.target_id]
+            return Done()
+        return TargetsFound(targets=[structs.replace(run.targets[request.target_id], active=True)])
 
     async def stop_answering(self) -> None:
         """Be dead to requests, though the heartbeat is still to be read."""
@@ -211,6 +272,8 @@ class FakeWorker:
         """End a run; the position of its end."""
         self.runs.pop(run.run_id, None)
         position = await self.publish(run, run.ended(end))
+        if not self.silent:
+            await self.beat()
         claims = await self._js.key_value(subjects.CLAIMS_BUCKET)
         await claims.delete(run.runtime_id)
         return position

@@ -26,6 +26,7 @@ from schemas.requests import Answer, Claim, Drain, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
 from tests.support.eventually import eventually
+from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
 from worker.bus import Bus, PublishLink
 from worker.chromium import directory
@@ -33,12 +34,14 @@ from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
 from worker.host import Host, HostFacts
 from worker.outbox import Outbox
+from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
 from worker.warm import Browsers
 
 WORKER = "w1"
 SPACE = "space-1"
 GATEWAY = "ws://worker.test:1"
+SECRET = "a secret of sixteen or more"
 
 
 class Fleet:
@@ -54,7 +57,7 @@ class Fleet:
         fleet = cls(await nats.connect(url))
         runs = streams.runs_stream(max_age_days=1, max_bytes=64 * 1024 * 1024)
         await fleet.jetstream.add_stream(stream_config(runs, replicas=1))
-        for bucket in (streams.WORKERS, streams.CLAIMS):
+        for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):
             await fleet.jetstream.create_key_value(
                 KeyValueConfig(bucket=bucket.name, ttl=bucket.ttl_seconds, history=1)
             )
@@ -66,18 +69,23 @@ class Fleet:
         return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[no-any-return]
 
     async def start(
-        self, runtime_id: str, config: RuntimeConfig | None = None, **more: Any
+        self,
+        runtime_id: str,
+        config: RuntimeConfig | None = None,
+        *,
+        worker_id: str = WORKER,
+        **more: Any,
     ) -> Answer:
-        """Ask for a start."""
+        """Ask a worker for a start."""
         request = StartRun(
             runtime_id=runtime_id, space_id=SPACE, config=config or RuntimeConfig(), **more
         )
-        return await self.ask(subjects.start_request(WORKER), encode(request))
+        return await self.ask(subjects.start_request(worker_id), encode(request))
 
-    async def stop(self, runtime_id: str, run_id: str) -> Answer:
-        """Ask for a stop."""
+    async def stop(self, runtime_id: str, run_id: str, *, worker_id: str = WORKER) -> Answer:
+        """Ask a worker for a stop."""
         request = StopRun(runtime_id=runtime_id, run_id=run_id)
-        return await self.ask(subjects.stop_request(WORKER), encode(request))
+        return await self.ask(subjects.stop_request(worker_id), encode(request))
 
     async def drain(self, seconds: int) -> Answer:
         """Ask it to drain."""
@@ -117,17 +125,17 @@ class Fleet:
             return None
         return msgspec.json.decode(entry.value or b"", type=Claim)
 
-    async def heartbeat(self) -> Heartbeat | None:
-        """The worker's last beat."""
+    async def heartbeat(self, worker_id: str = WORKER) -> Heartbeat | None:
+        """A worker's last beat."""
         try:
-            entry = await (await self.bucket(subjects.WORKERS_BUCKET)).get(WORKER)
+            entry = await (await self.bucket(subjects.WORKERS_BUCKET)).get(worker_id)
         except KeyNotFoundError:
             return None
         return msgspec.json.decode(entry.value or b"", type=Heartbeat)
 
-    async def is_served(self) -> bool:
-        """Whether the worker takes requests."""
-        return await self.heartbeat() is not None
+    async def is_served(self, worker_id: str = WORKER) -> bool:
+        """Whether a worker takes requests."""
+        return await self.heartbeat(worker_id) is not None
 
 
 async def is_free(fleet: Fleet, runtime_id: str) -> bool:
@@ -144,12 +152,15 @@ class Worker:
         bus: Bus,
         outbox: Outbox,
         setup: BrowserSetup,
+        *,
         capacity: int,
         warm: int,
         now_ns: Callable[[], int],
+        artifacts: Path,
+        worker_id: str,
     ) -> None:
         facts = HostFacts(
-            worker_id=WORKER,
+            worker_id=worker_id,
             capacity=capacity,
             gateway_url=GATEWAY,
             version="0",
@@ -158,7 +169,15 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
-        self.host = Host(bus, outbox, Browsers(setup, wanted=warm), facts, now_ns=now_ns)
+        self.profiles = Profiles(
+            bus,
+            Artifacts.open(str(artifacts)),
+            secret=SECRET,
+            worker_id=worker_id,
+            scratch=setup.root,
+        )
+        browsers = Browsers(setup, wanted=warm)
+        self.host = Host(bus, outbox, browsers, facts, profiles=self.profiles, now_ns=now_ns)
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -192,13 +211,25 @@ async def serving(
     binary: Path | None = None,
     now_ns: Callable[[], int] = time.time_ns,
     spool_bytes: int = SPOOL_MAX_BYTES,
+    artifacts: Path | None = None,
+    worker_id: str = WORKER,
 ) -> AsyncIterator[Worker]:
     """A worker that takes requests, drained in the end unless it has died."""
     outbox = Outbox.open(state_dir / "outbox", limit_bytes=spool_bytes, places=capacity)
     bus = await Bus.connect(url, "worker under test")
-    worker = Worker(url, bus, outbox, browser_setup(state_dir, binary), capacity, warm, now_ns)
+    worker = Worker(
+        url,
+        bus,
+        outbox,
+        browser_setup(state_dir, binary),
+        capacity=capacity,
+        warm=warm,
+        now_ns=now_ns,
+        artifacts=artifacts or state_dir / "artifacts",
+        worker_id=worker_id,
+    )
     try:
-        await eventually(fleet.is_served)
+        await eventually(lambda: fleet.is_served(worker_id))
         yield worker
     finally:
         if not worker.publishing.done():

@@ -49,6 +49,7 @@ async def worker_process(
         "RUNREEL_SECRET": "a secret of sixteen or more",
         "RUNREEL_WORKER_ID": WORKER,
         "RUNREEL_STATE_DIR": str(place / "state"),
+        "RUNREEL_ARTIFACTS_URL": str(place / "artifacts"),
     }
     ours = {name: value for name, value in os.environ.items() if name[:8] != "RUNREEL_"}
     with log.open("ab") as output:

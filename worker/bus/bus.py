@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
+from nats.js.api import RawStreamMsg
 from nats.js.client import JetStreamContext
 from nats.js.errors import (
     BucketNotFoundError,
@@ -27,6 +28,7 @@ from schemas import subjects
 from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import Event
 from schemas.problems import CannotStart, ServerError
+from schemas.profiles import ProfileRecord
 from schemas.requests import Answer, Claim, Heartbeat, Refused
 from schemas.streams import refuse_newer
 from worker.bus.connection import PENDING_BYTES, PING_SECONDS, as_link_down, close, on_error
@@ -39,6 +41,7 @@ UNREGISTER_SECONDS = 1
 NO_MESSAGE_FOUND = 10037
 
 _claim = msgspec.json.Decoder(Claim)
+_profile = msgspec.json.Decoder(ProfileRecord)
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -189,23 +192,46 @@ class Bus:
         return theirs.index(runtime_id) + 1
 
     async def is_claimed_for(self, runtime_id: str, run_id: str) -> bool:
-        """Whether a run still holds its runtime; one whose claim cannot be read does. Raises LinkDown.
-
-        Asked of the bucket's leader: any other replica may not know of a claim that was made a moment ago.
-        """
-        bucket = subjects.CLAIMS_BUCKET
+        """Whether a run still holds its runtime; one whose claim cannot be read does. Raises LinkDown."""
         with as_link_down():
-            try:
-                message = await self._jetstream.get_last_msg(
-                    f"KV_{bucket}", f"$KV.{bucket}.{runtime_id}"
-                )
-            except NotFoundError as error:
-                if error.err_code != NO_MESSAGE_FOUND:
-                    raise
-                return False
-        if message.headers and KV_OP in message.headers:
+            message = await self._find_newest(subjects.CLAIMS_BUCKET, runtime_id)
+        if message is None or (message.headers and KV_OP in message.headers):
             return False
         return _is_for(message.data or b"", run_id)
+
+    async def _find_newest(self, bucket: str, key: str) -> RawStreamMsg | None:
+        """The last that was written under a key.
+
+        Asked of the bucket's leader: any other replica may not know of what was written a moment ago.
+        """
+        try:
+            return await self._jetstream.get_last_msg(f"KV_{bucket}", f"$KV.{bucket}.{key}")
+        except NotFoundError as error:
+            if error.err_code != NO_MESSAGE_FOUND:
+                raise
+            return None
+
+    async def find_profile(self, key: str) -> tuple[ProfileRecord, int]:
+        """What is known of a profile, and at which revision; 0 where nothing is. Raises LinkDown."""
+        with as_link_down():
+            message = await self._find_newest(subjects.PROFILES_BUCKET, key)
+        if message is None:
+            return ProfileRecord(), 0
+        if message.headers and KV_OP in message.headers:
+            return ProfileRecord(), message.seq or 0
+        try:
+            return _profile.decode(message.data or b""), message.seq or 0
+        except msgspec.MsgspecError as error:
+            raise LinkDown(f"what is known of the profile {key} cannot be read: {error}") from error
+
+    async def put_profile(self, key: str, record: ProfileRecord, revision: int) -> int | None:
+        """Change what is known of a profile, unless somebody has changed it since; its revision. Raises LinkDown."""
+        with as_link_down():
+            bucket = await self._bucket(subjects.PROFILES_BUCKET)
+            try:
+                return await bucket.update(key, encode(record), last=revision)
+            except KeyWrongLastSequenceError:
+                return None
 
     async def stored_of(self, run_id: str, worker_id: str) -> Stored | None:
         """What the stream has of a worker in a run, None for nothing that can be read. Raises LinkDown."""

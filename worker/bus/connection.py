@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 from nats.aio.client import Client
@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 PING_SECONDS = 10
 CLOSE_SECONDS = 1
+RETRY_SECONDS = 1.0
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
 PENDING_BYTES = 16 * 1024 * 1024
 
@@ -34,6 +35,17 @@ def as_link_down() -> Iterator[None]:
         yield
     except (NatsError, TimeoutError, OSError) as error:
         raise LinkDown(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+async def until_done(step: Callable[[], Awaitable[None]]) -> None:
+    """Do something that needs NATS, as often as it takes."""
+    while True:
+        try:
+            await step()
+            return
+        except LinkDown as error:
+            log.warning("worker.waiting_for_nats", reason=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def on_error(error: Exception) -> None:

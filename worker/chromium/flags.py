@@ -39,8 +39,18 @@ QUIET = (
 WINDOW = "--window-size=1280,887"  # a page of 1280 × 800 under Chromium's own 87 pixels
 
 
+# Else Chromium drops the cookies that last for a session, and with them most logins. Tabs are not among what is kept.
+KEEPS_SESSION = "--restore-last-session"
+
+
 def command_line(
-    binary: Path, directory: Path, config: RuntimeConfig, *, sandbox: bool, dev_shm: bool = True
+    binary: Path,
+    directory: Path,
+    config: RuntimeConfig,
+    *,
+    sandbox: bool,
+    dev_shm: bool = True,
+    keeps_profile: bool = False,
 ) -> list[str]:
     """The arguments of one browser whose files live in `directory`."""
     arguments = [str(binary), "--remote-debugging-pipe", f"--user-data-dir={directory / 'profile'}"]
@@ -48,6 +58,8 @@ def command_line(
     arguments.append(WINDOW)
     if not sandbox:
         arguments.append("--no-sandbox")
+    if keeps_profile:
+        arguments.append(KEEPS_SESSION)
     if not dev_shm:
         arguments.append("--disable-dev-shm-usage")
     if config.user_agent:

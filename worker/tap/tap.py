@@ -309,18 +309,17 @@ class Tap:
         facts = translate("Page.javascriptDialogClosed", message, tapped)
         self._record_all(self._dialogs.closed(session, list(facts)))
 
-    def client_left(self, remaining: int) -> None:
+    def client_left(self, client_id: str) -> None:
         """A client is gone, who may have been the last that could answer, or whose settings went with it."""
         self._dialogs.dismiss_what_nobody_answers()
-        if not remaining:
-            self._overrides.clients_left()
+        self._overrides.client_left(client_id)
 
     def _dismiss(self, session: bytes) -> None:
         self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
 
     # what the configuration asks for
 
-    def calling(self, call: Call, place: Place | None) -> None:
+    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call: ours make room for its own settings, and what it brings to the front is there."""
         target_id = place.target_id if place is not None else ""
         if call.method == "Page.bringToFront":
@@ -328,7 +327,7 @@ class Tap:
         elif call.method == "Target.activateTarget":
             self.fronts.activated(_target_of(call))
         else:
-            self._overrides.calling(call.method, target_id)
+            self._overrides.calling(call.method, target_id, client_id)
 
     def _on_paused(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
         waited = self._gate.waits

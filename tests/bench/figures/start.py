@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import AsyncExitStack
 
 from tests.bench.browser import Setup, launched, prepare
 from tests.bench.cdp import over_websocket
 from tests.bench.figure import Bench, Figure, Row, at_most, spread
 from tests.bench.stack import Stack, stack
 
+AT_ONCE = 5
+
 
 async def measure(bench: Bench) -> list[Row]:
-    """One of ours, one bare, by turns; each cold."""
-    count = bench.count(20, 2)
+    """One of ours, one bare, by turns; then five of each at once. Each cold."""
+    count, rounds = bench.count(20, 2), bench.count(6, 1)
     setup = prepare(bench.directory)
     started: list[float] = []
     answered: list[float] = []
     bare: list[float] = []
+    five: list[float] = []
+    five_bare: list[float] = []
     async with stack(bench.directory) as whole:
         for turn in range(-1, count):  # the first of each only warms the disk's cache
             in_start, in_all = await _ours(whole)
@@ -25,7 +31,11 @@ async def measure(bench: Bench) -> list[Row]:
                 started.append(in_start)
                 answered.append(in_all)
                 bare.append(alone)
-            bench.progress(turn + 1, count)
+            bench.progress(turn + 1, count + rounds)
+        for turn in range(rounds):
+            five.append(await at_once(whole, AT_ONCE))
+            five_bare.append(await _bare_at_once(setup))
+            bench.progress(count + turn + 1, count + rounds)
     return [
         Row(
             label="start → first CDP answer",
@@ -37,7 +47,42 @@ async def measure(bench: Bench) -> list[Row]:
             targets=(at_most(1.25),),
         ),
         Row(label="  of it: POST …/start", unit="ms", n=count, ours=spread(started)),
+        Row(
+            label=f"{AT_ONCE} at once, until all have answered",
+            unit="ms",
+            n=rounds,
+            ours=spread(five),
+            baseline=spread(five_bare),
+            baseline_label=f"{AT_ONCE} bare launches",
+            targets=(at_most(1.1),),
+        ),
     ]
+
+
+async def at_once(whole: Stack, count: int) -> float:
+    """Milliseconds until so many runtimes that are started together have all answered a client."""
+    runtimes = [await whole.create() for _ in range(count)]
+    since = time.perf_counter()
+    await asyncio.gather(*(first_answer(whole, runtime) for runtime in runtimes))
+    took_ms = (time.perf_counter() - since) * 1000
+    await asyncio.gather(*(whole.stop(runtime) for runtime in runtimes))
+    return took_ms
+
+
+async def first_answer(whole: Stack, runtime_id: str) -> None:
+    """Start a runtime, attach to it, and hear its browser's first answer."""
+    run = await whole.start(runtime_id)
+    async with over_websocket(run.connect_url) as cdp:
+        await cdp.call("Browser.getVersion")
+
+
+async def _bare_at_once(setup: Setup) -> float:
+    since = time.perf_counter()
+    async with AsyncExitStack() as browsers:
+        await asyncio.gather(
+            *(browsers.enter_async_context(launched(setup, place=n)) for n in range(AT_ONCE))
+        )
+        return (time.perf_counter() - since) * 1000
 
 
 async def _ours(whole: Stack) -> tuple[float, float]:

@@ -91,6 +91,7 @@ class Worker:
             "worker_id": name,
             "state_dir": str(self.state_dir),
             "run_dir": str(run_dir / name),
+            "artifacts_url": str(directory / "artifacts"),
             "chromium_sandbox": "off" if rate else "auto",
         }
         self.process = Child(WORKER, variables(environment | settings), directory / f"{name}.log")

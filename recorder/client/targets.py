@@ -1,0 +1,70 @@
+"""Targets: the pages of an active runtime."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from schemas.resources import CreateTarget, Target
+
+from .pages import Listing
+from .transport import Transport
+
+
+class TargetHandle:
+    """One page. `resource` is what the recorder said of it last."""
+
+    def __init__(self, transport: Transport, resource: Target) -> None:
+        self._transport = transport
+        self.resource = resource
+
+    @property
+    def id(self) -> str:
+        """Its target id in CDP."""
+        return self.resource.id
+
+    @property
+    def uri(self) -> str:
+        """Its URL, without secrets."""
+        return self.resource.uri
+
+    @property
+    def active(self) -> bool:
+        """Whether it was in front."""
+        return self.resource.active
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/runtimes/{self.resource.runtime_id}/targets/{self.id}"
+
+    async def activate(self) -> None:
+        """Bring it to the front."""
+        self.resource = await self._transport.call("POST", f"{self._path}/activate", Target)
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._transport.call("DELETE", self._path, Any)
+
+
+class Targets:
+    """`runtime.targets`."""
+
+    def __init__(self, transport: Transport, runtime_id: str) -> None:
+        self._transport = transport
+        self._path = f"/v1/runtimes/{runtime_id}/targets"
+
+    async def create(self, uri: str | None = None) -> TargetHandle:
+        """A new page, in front. Raises Conflict where the runtime is not active."""
+        body = CreateTarget(uri=uri)
+        made = await self._transport.call("POST", self._path, Target, body=body)
+        return TargetHandle(self._transport, made)
+
+    async def get(self, target_id: str) -> TargetHandle:
+        """One page. Raises NotFound."""
+        found = await self._transport.call("GET", f"{self._path}/{target_id}", Target)
+        return TargetHandle(self._transport, found)
+
+    def list(self) -> Listing[TargetHandle]:
+        """In the order in which they were opened."""
+        handle = partial(TargetHandle, self._transport)
+        return Listing(self._transport, self._path, Target, {}, handle)

@@ -1,0 +1,158 @@
+"""A fleet as deploy/fleet.md sets it up: each process on a host of its own, by its unit and its environment file."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from deploy.processes import python
+from tests.support.eventually import eventually
+from tests.support.nats_server import find_nats_server
+from tests.support.network import Network, Process, started
+from tests.support.recorder_running import KEY, SECRET
+
+FILES = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
+READY_SECONDS = 60.0
+NATS, CLIENT = 2, 100
+NUMBERS = {"r1": 11, "r2": 12, "w1": 21, "w2": 22}
+PASSWORDS = {"RECORDER_PASSWORD": "recorder-0123456789", "WORKER_PASSWORD": "worker-0123456789"}
+# What a machine must not have in common with another one, and the paths of this test's own.
+CLIENT_HOST = "client"
+
+
+class FleetOfHosts:
+    """One NATS server, two recorders, two workers, and a host for clients."""
+
+    def __init__(self, network: Network, directory: Path, runs: Path) -> None:
+        self.network = network
+        self.processes: dict[str, Process] = {}
+        self._directory = directory
+        self._runs = runs
+        self._addresses = {"nats": network.add("nats", NATS)}
+        self._addresses |= {host: network.add(host, number) for host, number in NUMBERS.items()}
+        network.add(CLIENT_HOST, CLIENT)
+
+    def api(self, recorder: str) -> httpx.AsyncClient:
+        """A client of a recorder; to be used on the clients' host."""
+        return httpx.AsyncClient(
+            base_url=self.url(recorder),
+            headers={"authorization": f"Bearer {KEY}"},
+            timeout=60,
+            trust_env=False,
+        )
+
+    def url(self, recorder: str) -> str:
+        """Where it answers."""
+        return f"http://{self._addresses[recorder]}:8787"
+
+    async def start(self, host: str) -> None:
+        """Start what belongs on a host."""
+        kind = {"n": "nats", "r": "recorder", "w": "worker"}[host[0]]
+        environment = {**settings_of(kind), **self._of_this_host(kind, host)}
+        argv = [self._here(word) for word in command_of(kind)]
+        self.processes[host] = await started(
+            self.network,
+            host,
+            (*program_of(argv[0]), *argv[1:]),
+            environment,
+            self._directory / f"{host}.log",
+        )
+
+    def nats_url(self, user: str) -> str:
+        """As `/etc/runreel/nats-url` has it, on a recorder's or a worker's host."""
+        password = PASSWORDS[f"{user.upper()}_PASSWORD"]
+        return f"nats://{user}:{password}@{self._addresses['nats']}:4222"
+
+    def _of_this_host(self, kind: str, host: str) -> Mapping[str, str]:
+        address, state = self._addresses[host], self._directory / host
+        if kind == "nats":
+            listen = {"NATS_LISTEN": f"{address}:4222", "NATS_STORE": str(state)}
+            return {**PASSWORDS, **listen, "NATS_NAME": host}
+        state.mkdir(exist_ok=True)
+        (state / "nats-url").write_text(self.nats_url(kind))
+        (state / "secret").write_text(SECRET)
+        (state / "api-key").write_text(KEY)
+        shared = {
+            "RUNREEL_HOST": address,
+            "RUNREEL_NATS_URL_FILE": str(state / "nats-url"),
+            "RUNREEL_SECRET_FILE": str(state / "secret"),
+        }
+        if kind == "recorder":
+            return shared | {
+                "RUNREEL_RECORDER_ID": host,
+                "RUNREEL_API_KEY_FILE": str(state / "api-key"),
+                "RUNREEL_DATABASE": str(state / "runreel.db"),
+                "RUNREEL_PUBLIC_URL": self.url(host),
+                "RUNREEL_RUNS_MAX_BYTES": str(64 * 1024**2),
+                "RUNREEL_CONTROL_MAX_BYTES": str(16 * 1024**2),
+            }
+        return shared | {
+            "RUNREEL_WORKER_ID": host,
+            "RUNREEL_STATE_DIR": str(state),
+            "RUNREEL_RUN_DIR": str(self._runs / host),
+            "RUNREEL_PUBLIC_URL": f"ws://{address}:8788",
+            "RUNREEL_LABELS": f"host={host}",
+            "RUNREEL_ARTIFACTS_URL": str(self._directory / "artifacts"),
+        }
+
+    def _here(self, word: str) -> str:
+        return word.replace("/etc/runreel", str(FILES))
+
+
+def command_of(kind: str) -> list[str]:
+    """The words of a unit's ExecStart."""
+    lines = (FILES / f"runreel-{kind}.service").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("ExecStart=")]
+    return shlex.split(line.partition("=")[2])
+
+
+def program_of(path: str) -> tuple[str, ...]:
+    """What a path under /opt/runreel is here."""
+    name = Path(path).name
+    return (find_nats_server(),) if name == "nats-server" else python("deploy.cli")
+
+
+def settings_of(kind: str) -> dict[str, str]:
+    """What an environment file says."""
+    lines = (FILES / f"{kind}.env").read_text().splitlines()
+    pairs = (line.split("=", 1) for line in lines if line and line[0] != "#")
+    return dict(pairs)
+
+
+@asynccontextmanager
+async def fleet_of_hosts(directory: Path) -> AsyncIterator[FleetOfHosts]:
+    """All of it running, and this thread on the clients' host."""
+    async with AsyncExitStack() as stack:
+        network = Network()
+        stack.callback(network.remove)
+        # Other uids must reach it: not below pytest's directories.
+        runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
+        runs.chmod(0o711)
+        fleet = FleetOfHosts(network, directory, runs)
+        for host in ("nats", *NUMBERS):
+            await fleet.start(host)
+            stack.push_async_callback(fleet.processes[host].end)
+        stack.enter_context(network.inside(CLIENT_HOST))
+        for recorder in ("r1", "r2"):
+            async with fleet.api(recorder) as api:
+                await eventually(
+                    lambda: _knows_all(api), READY_SECONDS, explain=lambda: _said(fleet)
+                )
+        yield fleet
+
+
+async def _knows_all(api: httpx.AsyncClient) -> bool:
+    try:
+        checks = (await api.get("/readyz", params={"for": "start"})).json()["checks"]
+    except (httpx.TransportError, KeyError):
+        return False
+    return {each["workerId"] for each in checks["workers"]} == {"w1", "w2"}
+
+
+def _said(fleet: FleetOfHosts) -> str:
+    return "\n".join(f"== {host}\n{each.said()[-2000:]}" for host, each in fleet.processes.items())
