@@ -10,14 +10,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 from schemas.problems import CannotStart
-from schemas.streams import CLAIMS, WORKERS
+from schemas.streams import CLAIMS, IDEMPOTENCY, PROFILES, WORKERS
 
 MIB = 1024**2
 SHARE_OF_THE_DISK = 0.7
 LEAST_RUNS_BYTES = 256 * MIB
 LEAST_FREE_BYTES = 128 * MIB
-# The buckets there are, and room for as many again that later versions make.
-BUCKET_BYTES = 2 * (WORKERS.max_bytes + CLAIMS.max_bytes)
+# As much as in directories that were made when there were two of the buckets and room for two more.
+BUCKET_BYTES = sum(each.max_bytes for each in (WORKERS, CLAIMS, IDEMPOTENCY, PROFILES))
 
 
 class Store(Struct, frozen=True, kw_only=True):
