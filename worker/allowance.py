@@ -13,7 +13,7 @@ class Allowance:
     """Calls `stop` once either is used up. None: there is no such bound."""
 
     def __init__(
-        self, *, idle_seconds: int | None, most_seconds: int | None, stop: Callable[[End], object]
+        self, *, idle_seconds: float | None, most_seconds: float | None, stop: Callable[[End], object]
     ) -> None:
         self._idle_seconds = idle_seconds
         self._most_seconds = most_seconds
@@ -36,7 +36,7 @@ class Allowance:
         self._idle_since = asyncio.get_running_loop().time()
         self._count_idle()
 
-    def reconfigure(self, idle_seconds: int | None) -> None:
+    def reconfigure(self, idle_seconds: float | None) -> None:
         """Another bound, also for the time that nobody has been attached already."""
         self._idle_seconds = idle_seconds
         self._count_idle()
@@ -56,7 +56,7 @@ class Allowance:
             passed = asyncio.get_running_loop().time() - self._idle_since
             self._idle = self._at(passed, self._idle_seconds, ends.IDLE)
 
-    def _at(self, passed: float, seconds: int | None, end: End) -> asyncio.TimerHandle | None:
+    def _at(self, passed: float, seconds: float | None, end: End) -> asyncio.TimerHandle | None:
         if seconds is None:
             return None
         loop = asyncio.get_running_loop()

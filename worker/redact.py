@@ -76,11 +76,18 @@ _PROTOCOLS = (
 )
 
 
-def redact(data: S) -> S:
-    """The struct without its secrets."""
+def redact(data: S, *, keep_headers: bool = False) -> S:
+    """The struct without its secrets; headers that are secrets stay where that is wanted (`record.headers`)."""
     if isinstance(data, ConsoleMessage) and data.args:
         data = _without_named_arguments(data)
-    return changed(data, _redact_field)
+    return changed(data, _redact_but_secret_headers if keep_headers else _redact_field)
+
+
+def _redact_but_secret_headers(kind: str, limit_bytes: int, value: Any) -> Any:
+    if kind != "headers":
+        return _redact_field(kind, limit_bytes, value)
+    kept = {name: each for name, each in value.items() if is_secret_header(name)}
+    return redact_headers(value) | kept
 
 
 def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:

@@ -43,6 +43,7 @@ class RunLog:
         self.space_id = space_id
         self.last = last
         self.ended = False
+        self.keeps_headers = False
         self._outbox = outbox
         self._worker_id = worker_id
         self._source = worker_source(worker_id)
@@ -53,12 +54,11 @@ class RunLog:
         `last` ones, those that a run ends with, have room there that others do not have.
         """
         spec = type_of(fact.data)
-        event = self._event(spec.name, spec.version, fact, _clean(fact.data))
+        event = self._event(spec.name, spec.version, fact, self._clean(fact.data))
         message = encode_event(event)
         if len(message) > EVENT_LIMIT_BYTES:
-            event = self._event(
-                spec.name, spec.version, fact, _without_bulk(fact.data, len(message))
-            )
+            clean = self._clean(fact.data)
+            event = self._event(spec.name, spec.version, fact, _without_bulk(clean, len(message)))
             message = encode_event(event)
         subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, spec.name)
         entry = self._outbox.put(subject, event.id, message, last=last)
@@ -111,6 +111,12 @@ class RunLog:
         self.ended = True
         return entry
 
+    def _clean(self, data: D) -> D:
+        """Without secrets and within limits. Cut first, so that length costs no time; redacting may lengthen again."""
+        within = cut(data)
+        redacted = redact(within, keep_headers=self.keeps_headers)
+        return within if redacted is within else cut(redacted)
+
     def _event(self, event_type: str, version: int, fact: Fact, data: EventData) -> Event:
         return Event(
             id=str(uuid7()),
@@ -131,13 +137,6 @@ class RunLog:
         )
 
 
-def _clean(data: D) -> D:
-    """Without secrets and within limits. Cut first, so that length costs us no time; redacting may lengthen again."""
-    within = cut(data)
-    redacted = redact(within)
-    return within if redacted is within else cut(redacted)
-
-
 def _without_bulk(data: D, size_bytes: int) -> D:
     """A body whose parts fit and whose whole does not, without stacks, headers and timings; and that is said."""
     bulky = {
@@ -146,4 +145,4 @@ def _without_bulk(data: D, size_bytes: int) -> D:
         if field.name in ("stack", "args", "headers", "request_headers", "timing", "initiator")
     }
     truncated = dict(data.truncated or {}) | {"data": size_bytes}
-    return msgspec.structs.replace(_clean(data), **bulky, truncated=truncated)
+    return msgspec.structs.replace(data, **bulky, truncated=truncated)

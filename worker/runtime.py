@@ -26,7 +26,7 @@ from worker.outbox import Entry
 from worker.profiles.profile import Profile, ProfileUnreadable
 from worker.run_log import RunLog
 from worker.tap import Tap
-from worker.tap.gate import Gate, Login
+from worker.tap.proxy_login import Login
 from worker.targets import Targets
 
 log = structlog.get_logger(__name__)
@@ -73,6 +73,7 @@ class Runtime:
             told=config.record or Record(),
             on_change=self._on_attached,
         )
+        run_log.keeps_headers = bool(config.record and config.record.headers)
         self._allowance = Allowance(
             idle_seconds=config.idle_timeout_seconds or browser.setup.idle_timeout_seconds,
             most_seconds=config.max_duration_seconds or browser.setup.max_duration_seconds,
@@ -128,9 +129,10 @@ class Runtime:
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
+        login = self._login()
         if not self.browser.is_up:
             await self.browser.launch(self._open_profile)
-        self.attachments.pages = self._tap = self._new_tap()
+        self.attachments.pages = self._tap = self._new_tap(login)
         await self._tap.attach()
         if self.browser.has_ended:
             raise BrowserGone("the browser ended while it was being set up")
@@ -152,14 +154,14 @@ class Runtime:
             self._on_disk_refusal(error)
             raise
 
-    def _new_tap(self) -> Tap:
+    def _new_tap(self, login: Login | None) -> Tap:
         return Tap(
             self.browser.switchboard,
             self.record,
             downloads=self.browser.downloads,
             answerable=self.attachments.is_on,
             config=self._config,
-            gate=Gate(self._config.network_traffic or None, self._login()),
+            login=login,
         )
 
     def _login(self) -> Login | None:

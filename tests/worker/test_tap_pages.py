@@ -74,8 +74,8 @@ def test_a_dialog_is_dismissed_once_nobody_is_left_to_answer(bench: Bench) -> No
     bench.hear(opens())
     assert bench.line.sent[-1]["method"] != "Page.handleJavaScriptDialog"
     bench.answerable = False
-    bench.tap.client_left(1)
-    bench.tap.client_left(1)
+    bench.tap.client_left("c")
+    bench.tap.client_left("c")
     calls = [sent["method"] for sent in bench.line.sent]
     assert calls.count("Page.handleJavaScriptDialog") == 1
 

@@ -1,7 +1,8 @@
-"""What else a browser says of itself when its user agent is another: client hints and `navigator.platform`. Pure.
+"""What else a browser says of itself when its user agent is another: its client hints. Pure.
 
-Only the user agent is configured; the rest follows from it, so that no two of them disagree. A browser that is no
-Chromium sends no client hints, and none are sent for it.
+Only the user agent is configured; they follow from it, so that the two do not disagree. A browser that is no Chromium
+sends no client hints, and none are sent for it. `navigator.platform` stays the host's: Chromium (156) forgets that
+override when a page with two sessions moves to another process, and one that comes and goes is worse than none.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ _BRANDS = (
     (re.compile(r"\bChrome/(\d+)((?:\.\d+){0,3})"), "Google Chrome"),
 )
 _GREASE = ("Not:A-Brand", "8")
-# A mark in the user agent, with its version; the platform's name in client hints, and in `navigator.platform`.
+# A mark in the user agent, with its version; the platform's name in client hints.
 _PLATFORMS = (
-    (re.compile(r"Android(?: (\d[\d.]*))?"), "Android", "Linux armv8l"),
-    (re.compile(r"(?:iPhone|iPad).*? OS (\d[\d_]*)"), "iOS", "iPhone"),
-    (re.compile(r"Windows NT (\d[\d.]*)"), "Windows", "Win32"),
-    (re.compile(r"Mac OS X (\d[\d_.]*)"), "macOS", "MacIntel"),
-    (re.compile(r"CrOS \w+ (\d[\d.]*)"), "Chrome OS", "Linux x86_64"),
-    (re.compile(r"(?:X11|Linux)()"), "Linux", "Linux x86_64"),
+    (re.compile(r"Android(?: (\d[\d.]*))?"), "Android"),
+    (re.compile(r"(?:iPhone|iPad).*? OS (\d[\d_]*)"), "iOS"),
+    (re.compile(r"Windows NT (\d[\d.]*)"), "Windows"),
+    (re.compile(r"Mac OS X (\d[\d_.]*)"), "macOS"),
+    (re.compile(r"CrOS \w+ (\d[\d.]*)"), "Chrome OS"),
+    (re.compile(r"(?:X11|Linux)()"), "Linux"),
 )
 _MODEL = re.compile(r"Android [\d.]+; ([^;)]+?)(?: Build/[^;)]*)?\)")
 
@@ -33,16 +34,14 @@ _MODEL = re.compile(r"Android [\d.]+; ([^;)]+?)(?: Build/[^;)]*)?\)")
 def override_of(user_agent: str) -> dict[str, Any]:
     """The parameters of `Emulation.setUserAgentOverride`."""
     override: dict[str, Any] = {"userAgent": user_agent}
-    name, version, navigator = _platform(user_agent)
-    if navigator:
-        override["platform"] = navigator
     if _CHROMIUM.search(user_agent):
-        override["userAgentMetadata"] = _hints(user_agent, name, version)
+        override["userAgentMetadata"] = _hints(user_agent)
     return override
 
 
-def _hints(user_agent: str, platform: str, platform_version: str) -> dict[str, Any]:
+def _hints(user_agent: str) -> dict[str, Any]:
     """`Emulation.UserAgentMetadata`."""
+    platform, platform_version = _platform(user_agent)
     brands = _brands(user_agent)
     model = _MODEL.search(user_agent)
     is_mobile = "Mobile" in user_agent
@@ -76,9 +75,9 @@ def _full(found: re.Match[str]) -> str:
     return given + ".0" * (3 - given.count("."))
 
 
-def _platform(user_agent: str) -> tuple[str, str, str]:
-    for mark, name, navigator in _PLATFORMS:
+def _platform(user_agent: str) -> tuple[str, str]:
+    for mark, name in _PLATFORMS:
         found = mark.search(user_agent)
         if found is not None:
-            return name, (found[1] or "").replace("_", "."), navigator
-    return "", "", ""
+            return name, (found[1] or "").replace("_", ".")
+    return "", ""

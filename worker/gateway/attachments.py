@@ -31,10 +31,10 @@ class Pages(Protocol):
     def navigate(self, target_id: str | None, url: str) -> None:
         """Lead a page there, once it is listened to. None: the newest."""
 
-    def calling(self, call: Call, place: Place | None) -> None:
+    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call, which goes to the browser behind this."""
 
-    def client_left(self, remaining: int) -> None:
+    def client_left(self, client_id: str) -> None:
         """Somebody is gone who could have answered a dialog, or had set up pages for itself."""
 
 
@@ -90,7 +90,7 @@ class Attachments:
             return
         self._clients.discard(client)
         if self.pages is not None:
-            self.pages.client_left(len(self._clients))
+            self.pages.client_left(client.id)
         self._on_change(len(self._clients))
 
     def create_connection(self, ttl_seconds: int) -> Created | None:
@@ -122,10 +122,10 @@ class Attachments:
         if self.pages is not None:
             self.pages.navigate(target_id, url)
 
-    def calling(self, call: Call, place: Place | None) -> None:
+    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call, which goes to the browser behind this."""
         if self.pages is not None:
-            self.pages.calling(call, place)
+            self.pages.calling(call, place, client_id)
 
     def is_on(self, target_id: str) -> bool:
         """Whether a client is attached to that target."""

@@ -75,7 +75,7 @@ class Door(Protocol):
     def navigate(self, target_id: str | None, url: str) -> None:
         """Lead a page there, once it is listened to. None: the newest."""
 
-    def calling(self, call: Call, place: Place | None) -> None:
+    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call, which goes to the browser behind this."""
 
     def came(self, client: Client) -> None:
@@ -191,11 +191,13 @@ class Client(WSListener):
 
     def _leave(self) -> None:
         """Give the browser session back and tell that the connection is closed, once."""
+        if self._session and not self._left:
+            self._left = True
+            self._switchboard.detach(self, self._session)
+            self._tell_end()
         self._door.left(self)
-        if not self._session or self._left:
-            return
-        self._left = True
-        self._switchboard.detach(self, self._session)
+
+    def _tell_end(self) -> None:
         self._pending.end()
         closed = ConnectionClosed(
             reason=self._reason,
@@ -262,7 +264,7 @@ class Client(WSListener):
             self._answer(call, {"result": {}})
             self.close(WSCloseCode.OK, "Browser.close by client")
             return
-        self._door.calling(call, place)
+        self._door.calling(call, place, self.id)
         if isinstance(decision, Lead):
             self._leading[(session or self._session, call.id)] = decision
         if isinstance(decision, Rewrite | Lead):

@@ -7,31 +7,23 @@ messages. One `Fetch` on the browser's own session gets those of all pages, fram
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from schemas.runtime_config import NetworkTraffic, ResourceType
+from worker.cdp import frames
 from worker.tap.calls import Calls
+from worker.tap.proxy_login import Call, Login, ProxyLogin
 
 # Chromium calls both of these XHR where it intercepts, and EventSource too, which says of itself what it accepts.
 _AS_XHR = frozenset({"xhr", "fetch"})
 _CDP_NAMES = {"xhr": "XHR", "fetch": "XHR", "eventsource": "XHR", "texttrack": "TextTrack"}
 _EVENT_STREAM = "text/event-stream"
 _NETWORK = ("http:", "https:")
-MOST_REMEMBERED = 10_000
-
-
-class Login(Struct, frozen=True):
-    """User and password for the proxy. Never shown, never told."""
-
-    username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return "Login(…)"
+_LOCAL = re.compile(r"https?://(?:localhost|[^/:]+\.localhost|127\.[0-9.]+|\[::1\])(?:[:/]|\Z)")
 
 
 class _Request(Struct):
@@ -44,7 +36,15 @@ class Paused(Struct, rename="camel"):
 
     request_id: str
     request: _Request
+    frame_id: str = ""
     resource_type: str = ""
+    response_status_code: int | None = None
+    response_error_reason: str | None = None
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether it is paused with its answer, and not before it was sent."""
+        return self.response_status_code is not None or self.response_error_reason is not None
 
 
 class _Challenge(Struct):
@@ -56,6 +56,7 @@ class AuthRequired(Struct, rename="camel"):
 
     request_id: str
     auth_challenge: _Challenge
+    frame_id: str = ""
 
 
 class _PausedEvent(Struct):
@@ -71,22 +72,29 @@ _auth = msgspec.json.Decoder(_AuthEvent)
 
 
 class Gate:
-    """Decides over each request that Chromium asks about."""
+    """Decides over each request that Chromium asks about. `context_of` tells the browser context of a frame."""
 
-    def __init__(self, traffic: NetworkTraffic | None = None, login: Login | None = None) -> None:
+    def __init__(
+        self,
+        traffic: NetworkTraffic | None = None,
+        login: Login | None = None,
+        *,
+        context_of: Callable[[str], str] = lambda _frame_id: "",
+    ) -> None:
         self._traffic = traffic or NetworkTraffic()
-        self._login = login
+        self._login = ProxyLogin(login) if login is not None else None
+        self._context_of = context_of
         self._blocked_types = frozenset(self._traffic.block_resource_types)
         self._allowed = _fitting(tuple(self._traffic.url_allowlist))
         self._blocked = _fitting(tuple(self._traffic.url_blocklist))
-        self._answered: dict[str, None] = {}
+        self._takes_challenges = False
 
     def calls(self) -> Calls:
         """What to ask of the browser's own session; nothing where there is nothing to decide."""
         patterns = self._patterns()
         if not patterns:
             return ()
-        enable = {"patterns": patterns, "handleAuthRequests": self._login is not None}
+        enable = {"patterns": patterns, "handleAuthRequests": self._takes_challenges}
         return (("Fetch.enable", enable),)
 
     def _patterns(self) -> list[dict[str, str]]:
@@ -96,15 +104,47 @@ class Gate:
         by_type = [{"resourceType": name} for name in sorted(names - {"Websocket"})]
         return by_type + [{"urlPattern": each} for each in self._traffic.url_blocklist]
 
-    def on_paused(self, message: bytes) -> tuple[str, dict[str, Any]]:
-        """The call that answers a request."""
-        paused = _paused.decode(message).params
+    def on_paused(self, message: bytes) -> list[Call]:
+        """The calls that answer a request."""
+        paused = frames.decode(_paused, message).params
         if self.refuses(paused):
-            return "Fetch.failRequest", {
-                "requestId": paused.request_id,
-                "errorReason": "BlockedByClient",
-            }
-        return "Fetch.continueRequest", {"requestId": paused.request_id}
+            refusal = {"requestId": paused.request_id, "errorReason": "BlockedByClient"}
+            return [("Fetch.failRequest", refusal)]
+        if self._login is None or _is_local(paused.request.url):
+            return [("Fetch.continueRequest", {"requestId": paused.request_id})]
+        context = self._context_of(paused.frame_id)
+        if paused.has_answer:
+            return self._with_challenges(self._login.answered(paused.request_id, context))
+        return self._with_challenges(self._login.go_on(paused.request_id, context))
+
+    def on_auth(self, message: bytes) -> list[Call]:
+        """The calls that answer a challenge."""
+        required = frames.decode(_auth, message).params
+        if self._login is None:
+            return []
+        by_proxy = required.auth_challenge.source == "Proxy"
+        context = self._context_of(required.frame_id)
+        return self._with_challenges(
+            self._login.challenged(required.request_id, context, by_proxy=by_proxy)
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether requests wait for the login to the proxy."""
+        return self._login is not None and self._login.waits
+
+    def release(self) -> list[Call]:
+        """What lets them go on, once they have waited for long enough."""
+        return self._login.release() if self._login is not None else []
+
+    def _with_challenges(self, calls: list[Call]) -> list[Call]:
+        """The calls, and one that says whether challenges are ours now where that has changed: before they go on,
+        and when the last is answered."""
+        wanted = self._login is not None and self._login.takes_challenges
+        if wanted == self._takes_challenges:
+            return calls
+        self._takes_challenges = wanted
+        return [*self.calls(), *calls] if wanted else [calls[0], *self.calls(), *calls[1:]]
 
     def refuses(self, paused: Paused) -> bool:
         """Whether this must not be loaded."""
@@ -117,27 +157,10 @@ class Gate:
             return True
         return bool(_kinds(paused) & self._blocked_types)
 
-    def on_auth(self, message: bytes) -> tuple[str, dict[str, Any]]:
-        """The call that answers a challenge: our login to the proxy once; a site's own is not our business."""
-        required = _auth.decode(message).params
-        answer: dict[str, str] = {"response": "Default"}
-        if required.auth_challenge.source == "Proxy" and self._login is not None:
-            if required.request_id in self._answered:
-                answer = {"response": "CancelAuth"}  # it was refused
-            else:
-                self._remember(required.request_id)
-                answer = {
-                    "response": "ProvideCredentials",
-                    "username": self._login.username,
-                    "password": self._login.password,
-                }
-        params = {"requestId": required.request_id, "authChallengeResponse": answer}
-        return "Fetch.continueWithAuth", params
 
-    def _remember(self, request_id: str) -> None:
-        self._answered[request_id] = None
-        if len(self._answered) > MOST_REMEMBERED:
-            del self._answered[next(iter(self._answered))]
+def _is_local(url: str) -> bool:
+    """Whether Chromium asks no proxy for it."""
+    return _LOCAL.match(url) is not None
 
 
 def _kinds(paused: Paused) -> frozenset[ResourceType]:

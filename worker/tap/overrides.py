@@ -51,7 +51,7 @@ class Overrides:
         self._overrides = (*_locale(config), *_user_agent(config), *_viewport(config))
         self._send = send
         self._spots: dict[bytes, Spot] = {}
-        self._taken_back: set[tuple[str, str]] = set()
+        self._taken_back: dict[tuple[str, str], set[str]] = {}  # by which clients
 
     def attached(self, session: bytes, spot: Spot) -> None:
         """A target is listened to by that session."""
@@ -64,26 +64,33 @@ class Overrides:
         if self._spots.pop(session, None) is not None:
             self._set_everywhere()
 
-    def calling(self, method: str, target_id: str) -> None:
+    def calling(self, method: str, target_id: str, client_id: str) -> None:
         """A client is about to make that call there: ours are taken back before it, if it wants that."""
         for each in self._overrides:
             if method in each.wanted_back_by:
-                self._take_back(each, target_id)
+                self._take_back(each, target_id, client_id)
 
-    def clients_left(self) -> None:
-        """Nobody is attached any more, and what they had set is gone with them."""
-        self._taken_back.clear()
-        self._set_everywhere()
+    def client_left(self, client_id: str) -> None:
+        """What it had set is gone with it; where no other has set its own, ours is set again."""
+        held = [key for key, clients in self._taken_back.items() if client_id in clients]
+        for key in held:
+            self._taken_back[key].discard(client_id)
+            if not self._taken_back[key]:
+                del self._taken_back[key]
+        if held:
+            self._set_everywhere()
 
-    def _take_back(self, override: Override, target_id: str) -> None:
+    def _take_back(self, override: Override, target_id: str, client_id: str) -> None:
         spot = next((each for each in self._spots.values() if each.target_id == target_id), None)
-        if spot is None or self._is_taken_back(override, spot):
+        if spot is None:
             return
         scope = _scope(override, spot)
-        self._taken_back.add((override.set[0], scope))
-        for session, each in self._spots.items():
-            if _scope(override, each) == scope:
-                self._send(session, *override.reset)
+        clients = self._taken_back.setdefault((override.set[0], scope), set())
+        if not clients:
+            for session, each in self._spots.items():
+                if _scope(override, each) == scope:
+                    self._send(session, *override.reset)
+        clients.add(client_id)
 
     def _set_everywhere(self) -> None:
         for session, spot in self._spots.items():

@@ -28,6 +28,7 @@ from worker.tap.dialogs import Dialogs
 from worker.tap.fronts import Fronts
 from worker.tap.gate import Gate
 from worker.tap.overrides import Overrides, Spot
+from worker.tap.proxy_login import Login
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
 from worker.translate.navigations import Frame
 from worker.translate.requests import document_found
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 # How long a response waits for what the network process says of it: between one and two of these.
 SWEEP_SECONDS = 0.5
+# How long requests wait for the one that logs in to the proxy.
+LOGIN_SECONDS = 2.0
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -94,7 +97,7 @@ class Tap:
         downloads: Path,
         answerable: Callable[[str], bool],
         config: RuntimeConfig | None = None,
-        gate: Gate | None = None,
+        login: Login | None = None,
         later: Later = in_the_loop,
     ) -> None:
         self._switchboard = switchboard
@@ -102,7 +105,8 @@ class Tap:
         self._downloads = downloads
         self.fronts = Fronts()
         self._overrides = Overrides(config or RuntimeConfig(), self._send)
-        self._gate = gate or Gate()
+        traffic = config.network_traffic if config is not None else None
+        self._gate = Gate(traffic or None, login, context_of=self._context_of)
         self._later = later
         self._sweeping = False
         self._session = b""
@@ -305,18 +309,17 @@ class Tap:
         facts = translate("Page.javascriptDialogClosed", message, tapped)
         self._record_all(self._dialogs.closed(session, list(facts)))
 
-    def client_left(self, remaining: int) -> None:
+    def client_left(self, client_id: str) -> None:
         """A client is gone, who may have been the last that could answer, or whose settings went with it."""
         self._dialogs.dismiss_what_nobody_answers()
-        if not remaining:
-            self._overrides.clients_left()
+        self._overrides.client_left(client_id)
 
     def _dismiss(self, session: bytes) -> None:
         self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
 
     # what the configuration asks for
 
-    def calling(self, call: Call, place: Place | None) -> None:
+    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call: ours make room for its own settings, and what it brings to the front is there."""
         target_id = place.target_id if place is not None else ""
         if call.method == "Page.bringToFront":
@@ -324,17 +327,25 @@ class Tap:
         elif call.method == "Target.activateTarget":
             self.fronts.activated(_target_of(call))
         else:
-            self._overrides.calling(call.method, target_id)
+            self._overrides.calling(call.method, target_id, client_id)
 
     def _on_paused(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
-        self._send(session, *self._gate.on_paused(message))
+        waited = self._gate.waits
+        self._send_all(session, self._gate.on_paused(message))
+        if self._gate.waits and not waited:
+            self._later(LOGIN_SECONDS, lambda: self._send_all(session, self._gate.release()))
 
     def _on_auth(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
-        self._send(session, *self._gate.on_auth(message))
+        self._send_all(session, self._gate.on_auth(message))
+
+    def _context_of(self, frame_id: str) -> str:
+        browser = self._browser
+        tapped = browser.targets.get(frame_id) or browser.frames.get(frame_id)
+        return (tapped.context_id or "") if tapped is not None else ""
 
     # messages
 
-    def _send_all(self, session: bytes, calls: Calls) -> None:
+    def _send_all(self, session: bytes, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
         for method, params in calls:
             self._send(session, method, params)
 
