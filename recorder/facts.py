@@ -75,14 +75,14 @@ class Facts:
         with suppress(FactConflict):  # it is there, and more was written about it since
             await self._write(event, "space", DEFAULT_SPACE_ID, shown_seconds=FIRST_SHOWN_SECONDS)
 
-    async def create_runtime(self, runtime_id: str, space_id: str, decide: Decide) -> None:
-        """Make a runtime in a space that `decide` finds there. Doing it again changes nothing.
+    async def create_runtime(self, runtime_id: str, space_id: str, decide: Decide) -> int:
+        """Make a runtime in a space that `decide` finds there; its position. Doing it again changes nothing.
 
         Raises what `decide` does, StorageUnavailable, RequestInvalid (too large).
         """
         about = About("runtime", runtime_id, space_id)
         event_id = fact_id("runtime", runtime_id, "created")
-        await self._write_decided(about, _about_space(space_id).fence, decide, event_id)
+        return await self._write_decided(about, _about_space(space_id).fence, decide, event_id)
 
     async def change_runtime(self, runtime_id: str, space_id: str, decide: Decide) -> None:
         """Change or delete a runtime, as `decide` says. Raises as `create_runtime` does."""
@@ -139,8 +139,8 @@ class Facts:
 
     async def _write_decided(
         self, about: About, fence: str, decide: Decide, event_id: str | None = None
-    ) -> None:
-        """Write what is decided while the tables show all that is under the fence.
+    ) -> int:
+        """Write what is decided while the tables show all that is under the fence; the newest position there.
 
         When somebody has written under it meanwhile, it is decided anew.
         """
@@ -148,12 +148,11 @@ class Facts:
             last, _ = await self._bus.find_newest_fact(fence)
             await self._news.wait_until_shown(subjects.CONTROL, last, SHOWN_SECONDS)
             if (data := await decide()) is None:
-                return
+                return last
             given = event_id or str(uuid_utils.uuid7())
             event = self._event(data, space_id=about.space_id, event_id=given)
             with suppress(FactConflict):
-                await self._write(event, about.kind, about.id, fence=fence, last=last)
-                return
+                return await self._write(event, about.kind, about.id, fence=fence, last=last)
         raise StorageUnavailable(
             f"Others change this {about.kind} all the time.", hint="Try again in a moment."
         )
@@ -167,8 +166,8 @@ class Facts:
         fence: str | None = None,
         last: int = 0,
         shown_seconds: float = SHOWN_SECONDS,
-    ) -> None:
-        """Write a fact, fenced by its resource's own history unless another fence is given."""
+    ) -> int:
+        """Write a fact, fenced by its resource's own history unless another fence is given; its position."""
         if len(event.data) > EVENT_LIMIT_BYTES:
             raise RequestInvalid(f"The {resource} is too large to be stored (256 KiB).")
         happening = event.type.rpartition(".")[2]
@@ -179,6 +178,7 @@ class Facts:
             last=last,
         )
         await self._news.wait_until_shown(subjects.CONTROL, position, shown_seconds)
+        return position
 
 
 def _about_space(space_id: str) -> About:

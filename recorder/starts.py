@@ -15,7 +15,7 @@ from recorder.line import Queue, Turn
 from recorder.news import News
 from recorder.placement import candidates, why_none
 from recorder.queries.runs import Course, find_course
-from recorder.queries.runtimes import find_config
+from recorder.queries.runtimes import get_setup
 from recorder.roster import Roster
 from recorder.store import Store
 from recorder.workers import Workers
@@ -69,28 +69,32 @@ class Starts:
         """Have a worker start this runtime; the run it has already if it is active.
 
         Raises RuntimeHostUnavailable, RuntimeStartFailed, ConcurrentQuotaExceeded, ProfileInUse,
-        StorageUnavailable.
+        RuntimeNotFound, StorageUnavailable.
         """
-        request = StartRun(
+        if patience.seconds <= 0:
+            return await self._start(await self._request(runtime), lambda: None)
+        with self.queue.joined(runtime.space_id) as turn:
+            return await self._start_in_turn(runtime, patience, turn)
+
+    async def _request(self, runtime: Runtime) -> StartRun:
+        """What a worker is asked: the runtime as it is set up now, which may change while one waits."""
+        setup = await get_setup(self._store, runtime.id)
+        return StartRun(
             runtime_id=runtime.id,
             space_id=runtime.space_id,
-            config=await find_config(self._store, runtime.id),
-            profile=runtime.profile,
+            config=setup.config,
+            profile=setup.profile,
             space_limit=self._most_active,
         )
-        if patience.seconds <= 0:
-            return await self._start(request, lambda: None)
-        with self.queue.joined(request.space_id) as turn:
-            return await self._start_in_turn(request, patience, turn)
 
-    async def _start_in_turn(self, request: StartRun, patience: Patience, turn: Turn) -> RunStarted:
+    async def _start_in_turn(self, runtime: Runtime, patience: Patience, turn: Turn) -> RunStarted:
         """Try whenever it is our turn, until the time is up; then why it did not work is raised."""
         until = time.monotonic() + patience.seconds
-        problem: Problem = why_none(self._roster.hosts(), request)
+        problem: Problem = why_none(self._roster.hosts(), await self._request(runtime))
         self.queue.changed()
         while await turn.wait(until - time.monotonic(), patience.gone) and not self._news.closed:
             try:
-                return await self._start(request, turn.placed)
+                return await self._start(await self._request(runtime), turn.placed)
             except Problem as raised:
                 if not _may_pass(raised):
                     raise

@@ -219,6 +219,9 @@ class ProblemBody(Resource, frozen=True, kw_only=True):
     hint: str | UnsetType = UNSET
 
 
+MOST_METADATA = 100  # fields; each is a row to be found by
+
+
 class Request(Struct, frozen=True, kw_only=True, rename="camel"):
     """Anything a request's body holds."""
 
@@ -237,7 +240,7 @@ class CreateRuntime(Request, frozen=True, kw_only=True):
     type: Literal["browser"] = "browser"
     profile: Annotated[str, Meta(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"))] | None = None
     config: WantedConfig = field(default_factory=WantedConfig)
-    metadata: Metadata = field(default_factory=dict)
+    metadata: Annotated[Metadata, Meta(max_length=MOST_METADATA)] = field(default_factory=dict)
     start: bool = False
 
 

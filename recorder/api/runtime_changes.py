@@ -13,7 +13,7 @@ from recorder.api.endpoint import Call, Endpoint
 from recorder.api.parse import invalid
 from recorder.parts import Recorder
 from recorder.queries import spaces
-from recorder.queries.runtimes import find_config, get_runtime
+from recorder.queries.runtimes import get_runtime, get_setup
 from schemas.events.runtime import RuntimeCreated, RuntimeDeleted, RuntimeUpdated
 from schemas.problems import (
     RuntimeHostUnavailable,
@@ -22,7 +22,7 @@ from schemas.problems import (
     RuntimeNotStopped,
     StorageUnavailable,
 )
-from schemas.resources import CreateRuntime, Deleted, Runtime, UpdateRuntime
+from schemas.resources import MOST_METADATA, CreateRuntime, Deleted, Runtime, UpdateRuntime
 from schemas.runtime_config import RuntimeConfig
 from schemas.types import Metadata
 
@@ -54,8 +54,7 @@ async def update_runtime(call: Call[object, UpdateRuntime]) -> Runtime:
     decide = partial(_updated, recorder, runtime.id, change)
     await recorder.facts.change_runtime(runtime.id, runtime.space_id, decide)
     if _is_about_idling(change):  # also if nothing was written: the worker may not know it yet
-        stands = await find_config(recorder.store, runtime.id)
-        idle = stands.idle_timeout_seconds
+        idle = (await get_setup(recorder.store, runtime.id)).config.idle_timeout_seconds
         await recorder.fleet.reconfigure(runtime.id, None if idle is UNSET else idle)
     return await _get(recorder, runtime.id)
 
@@ -74,7 +73,7 @@ async def _updated(
     recorder: Recorder, runtime_id: str, change: UpdateRuntime
 ) -> RuntimeUpdated | None:
     runtime = await _get(recorder, runtime_id)
-    before = await find_config(recorder.store, runtime_id)
+    before = (await get_setup(recorder.store, runtime_id)).config
     config = before
     if change.config is not UNSET:
         config = configs.changed(before, change.config, runtime_id, recorder.settings.secret)
@@ -112,7 +111,10 @@ async def _get(recorder: Recorder, runtime_id: str) -> Runtime:
 def _metadata(before: Metadata, change: UpdateRuntime) -> Metadata:
     if change.metadata is UNSET:
         return before
-    return {} if change.metadata is None else configs.merge(before, change.metadata)
+    after = {} if change.metadata is None else configs.merge(before, change.metadata)
+    if len(after) > max(MOST_METADATA, len(before)):
+        raise invalid("$.metadata", f"$.metadata: more than {MOST_METADATA} fields")
+    return after
 
 
 def _is_about_idling(change: UpdateRuntime) -> bool:

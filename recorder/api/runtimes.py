@@ -18,6 +18,7 @@ from recorder.queries import runs, spaces
 from recorder.queries import runtimes as queries
 from recorder.queries.runtimes import RuntimeFilter
 from recorder.starts import Patience
+from schemas import subjects
 from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import (
     ConcurrentQuotaExceeded,
@@ -41,6 +42,7 @@ from schemas.resources import (
 from schemas.tokens import connect_url
 
 RUNTIME_ID = "runtimeId"
+SHOWN_SECONDS = 2.0
 START_PROBLEMS = (
     ConcurrentQuotaExceeded,
     ProfileInUse,
@@ -64,10 +66,11 @@ class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class MadeRuntime(Struct, frozen=True):
-    """What the answer of a create is made of: all of it but the URL with its token."""
+    """What the answer of a create is made of: all of it but the URL with its token. `position` is that on CONTROL."""
 
     runtime: Runtime
     gateway_url: str | None
+    position: int
 
 
 async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
@@ -84,6 +87,7 @@ async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
     made = await recorder.idempotency.once(
         asked(call, "runtimes-create"), MadeRuntime, _new_id, partial(_make_runtime, call)
     )
+    await _shown_here(call, subjects.CONTROL, made.position)
     runtime = made.runtime
     if not (made.gateway_url and runtime.active_run_id):
         return runtime
@@ -99,10 +103,10 @@ async def _make_runtime(call: Call[StartQuery, CreateRuntime], ids: Ids) -> Made
     recorder, runtime_id = call.recorder, ids[RUNTIME_ID]
     space = await spaces.get_space(recorder.store, call.body.space_id or DEFAULT_SPACE_ID)
     decide = partial(created, recorder, call.body, space.id, runtime_id)
-    await recorder.facts.create_runtime(runtime_id, space.id, decide)
+    position = await recorder.facts.create_runtime(runtime_id, space.id, decide)
     gateway_url = await _start_new(call, runtime_id) if call.body.start else None
     runtime = await _get(call, runtime_id)
-    return MadeRuntime(structs.replace(runtime, connect_url=UNSET), gateway_url)
+    return MadeRuntime(structs.replace(runtime, connect_url=UNSET), gateway_url, position)
 
 
 async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> str:
@@ -130,6 +134,7 @@ async def start_runtime(call: Call[StartQuery, StartRuntime]) -> StartedRuntime:
     started = await call.recorder.idempotency.once(
         asked(call, "runtimes-start"), RunStarted, dict, start
     )
+    await _shown_here(call, subjects.RUNS, started.position)
     secret = call.recorder.settings.secret
     return StartedRuntime(
         runtime_id=call.path["runtimeId"],
@@ -147,6 +152,11 @@ async def stop_runtime(call: Call[object, None]) -> StoppedRuntime:
     run_id = await call.recorder.fleet.stop(runtime.id)
     run = await runs.get_summary(call.recorder.store, run_id)
     return StoppedRuntime(runtime_id=runtime.id, run_id=run_id, status=run.status, stopped=True)
+
+
+async def _shown_here(call: Call[object, object], stream: str, position: int) -> None:
+    """An answer that another recorder gave first: who reads next, reads here. What is done is not undone by lag."""
+    await call.recorder.news.wait_for_position(stream, position, SHOWN_SECONDS)
 
 
 def _patience(call: Call[StartQuery, object]) -> Patience:
@@ -181,7 +191,7 @@ ENDPOINTS = (
         answer=Runtime,
         status=201,
         idempotent=True,
-        problems=(SpaceNotFound, *START_PROBLEMS),
+        problems=(SpaceNotFound, RuntimeNotFound, *START_PROBLEMS),
     ),
     Endpoint(
         method="GET",

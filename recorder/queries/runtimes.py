@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, field
 
 from recorder.queries.cursors import TimeKey, cursor, time_key
 from recorder.queries.pages import Conditions, page
-from recorder.queries.runs import DIGEST_SHOWN, RUN_SHOWN
+from recorder.queries.runs import DIGEST_SHOWN, OPEN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
 from recorder.store import Query, Store
 from schemas.problems import RuntimeNotFound
@@ -44,10 +44,9 @@ _HAS = """
 EXISTS (SELECT 1 FROM runtime_metadata AS other
         WHERE other.runtime_id = runtimes.id AND other.field = ? AND other.value = ?)
 """
-DELETED_BUT_ACTIVE = """
-SELECT runtime_id FROM runs INDEXED BY runs_open
-CROSS JOIN runtimes ON runtimes.id = runs.runtime_id AND runtimes.deleted_at IS NOT NULL
-WHERE finished_at IS NULL
+DELETED_BUT_ACTIVE = f"""
+SELECT open.runtime_id FROM ({OPEN}) AS open
+CROSS JOIN runtimes ON runtimes.id = open.runtime_id AND runtimes.deleted_at IS NOT NULL
 """
 
 
@@ -58,6 +57,13 @@ class RuntimeFilter(Struct, frozen=True):
     status: Sequence[str] = ()
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Setup(Struct, frozen=True):
+    """`config` as CONTROL keeps it; `profile` is the name of what is kept, None: nothing."""
+
+    config: RuntimeConfig
+    profile: str | None
 
 
 async def get_runtime(store: Store, runtime_id: str, secret: str) -> Runtime:
@@ -73,13 +79,14 @@ def one_runtime(runtime_id: str) -> Query:
     return f"{_SELECT} FROM runtimes {_RUNS} WHERE runtimes.id = ? AND {_THERE}", (runtime_id,)
 
 
-async def find_config(store: Store, runtime_id: str) -> RuntimeConfig:
+async def get_setup(store: Store, runtime_id: str) -> Setup:
     """How a runtime is set up, as its worker must know it. Raises RuntimeNotFound."""
-    sql = f"SELECT config FROM runtimes WHERE id = ? AND {_THERE}"
+    sql = f"SELECT profile, config FROM runtimes WHERE id = ? AND {_THERE}"
     row = await store.find_row(sql, (runtime_id,))
     if row is None:
         raise RuntimeNotFound
-    return msgspec.json.decode(row["config"], type=RuntimeConfig)
+    config = msgspec.json.decode(row["config"], type=RuntimeConfig)
+    return Setup(config, profile_of(runtime_id, row["profile"], config))
 
 
 async def is_space_empty(store: Store, space_id: str) -> bool:

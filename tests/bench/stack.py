@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
+import msgspec
+import nats
 from msgspec import Struct
+from nats.js.kv import KeyValue
 
+from schemas import subjects
+from schemas.requests import Heartbeat
 from schemas.settings import variable
 from tests.bench.nats_server import nats_server
 from tests.bench.processes import module, running, until
 from tests.support.nats_server import free_port
 
+WORKER = "bench"
 KEY = "key-for-benchmarks"
 SECRET = "secret-for-benchmarks"
 MIB = 1024 * 1024
@@ -57,15 +62,20 @@ class Stack:
         (await self.http.post(f"/v1/runtimes/{runtime_id}/stop")).raise_for_status()
 
     async def has_warm(self, count: int) -> None:
-        """Wait until so many browsers wait, and rest for a moment."""
+        """Wait for a beat of the worker, sent from now on, that says so many browsers wait; and rest for a moment."""
+        client = await nats.connect(self.nats_url)
+        try:
+            bucket = await client.jetstream().key_value(subjects.WORKERS_BUCKET)
+            before = await _beat(bucket)
 
-        async def there() -> bool:
-            return len(psutil.Process(self.worker_pid).children()) == count
+            async def there() -> bool:
+                now = await _beat(bucket)
+                return now.beat > before.beat + 1 and now.warm == count
 
-        await until(there, "warm browsers")
-        await asyncio.sleep(
-            SETTLE_SECONDS
-        )  # the last one's first answer, and what it does after it
+            await until(there, "warm browsers")
+        finally:
+            await client.close()
+        await asyncio.sleep(SETTLE_SECONDS)  # what a browser does after its first answer
 
     @asynccontextmanager
     async def active(self) -> AsyncIterator[Run]:
@@ -141,7 +151,7 @@ def _environment(directory: Path, nats_url: str, port: int) -> Mapping[str, str]
     settings = {
         "nats_url": nats_url,
         "secret": SECRET,
-        "worker_id": "bench",
+        "worker_id": WORKER,
         "recorder_id": "bench",
         "state_dir": str(directory / "worker"),
         "artifacts_url": str(directory / "artifacts"),
@@ -162,6 +172,11 @@ def _api(port: int) -> httpx.AsyncClient:
         timeout=45,
         trust_env=False,
     )
+
+
+async def _beat(bucket: KeyValue) -> Heartbeat:
+    entry = await bucket.get(WORKER)
+    return msgspec.json.decode(entry.value or b"", type=Heartbeat)
 
 
 async def _ready(http: httpx.AsyncClient, purpose: str) -> bool:

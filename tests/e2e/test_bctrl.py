@@ -60,6 +60,20 @@ def test_there_is_a_default_space(client: Bctrl) -> None:
     assert default["id"] == client.auth.whoami()["defaultSpaceId"]
 
 
+def test_a_space_is_renamed_and_deleted(client: Bctrl) -> None:
+    space = client.spaces.create(name="before")
+    assert client.spaces.update(space["id"], name="after")["name"] == "after"
+    assert client.spaces.get(space["id"])["name"] == "after"
+    runtime = client.spaces.runtimes.create(space["id"], type="browser")
+    with pytest.raises(BctrlConflictError) as refused:
+        client.spaces.delete(space["id"])
+    assert refused.value.code == "space.not_empty"
+    client.runtimes.delete(runtime["id"])
+    assert client.spaces.delete(space["id"])["id"] == space["id"]
+    with pytest.raises(BctrlNotFoundError):
+        client.spaces.get(space["id"])
+
+
 def test_a_runtime_is_made_in_a_space(client: Bctrl) -> None:
     space = client.spaces.create(name="with a runtime")
     runtime = client.spaces.runtimes.create(space["id"], name="inside", type="browser")
@@ -100,6 +114,57 @@ def test_a_runtime_can_be_made_and_started_at_once(client: Bctrl) -> None:
     client.runtimes.stop(runtime["id"])
 
 
+def test_a_runtime_is_found_by_its_metadata(client: Bctrl) -> None:
+    made = client.runtimes.create(metadata={"customerJobId": "job_123", "n": 1})
+    client.runtimes.create(metadata={"customerJobId": "job_124"})
+    found = client.runtimes.list(**{"metadata.customerJobId": "job_123"})
+    assert found["data"] == [made]
+    several = {"metadata.customerJobId": "job_123", "metadata.n": 2}
+    assert list(client.runtimes.iter(**several)) == []
+
+
+def test_a_runtime_is_changed(client: Bctrl) -> None:
+    made = client.runtimes.create(name="before", config={"locale": "de-DE"})
+    changed = client.runtimes.update(
+        made["id"], name="after", metadata={"a": 1}, config={"viewport": {"width": 900}}
+    )
+    assert (changed["name"], changed["metadata"]) == ("after", {"a": 1})
+    assert changed["config"] == {"locale": "de-DE", "viewport": {"width": 900, "height": 800}}
+    assert client.runtimes.get(made["id"]) == changed
+
+
+def test_an_active_runtime_is_not_deleted(client: Bctrl, started: StartedRuntime) -> None:
+    with pytest.raises(BctrlConflictError) as refused:
+        client.runtimes.delete(started.id)
+    assert refused.value.code == "runtime.not_stopped"
+    with pytest.raises(BctrlConflictError) as refused:
+        client.runtimes.update(started.id, config={"locale": "de-DE"})
+    assert refused.value.code == "runtime.not_stopped"
+    changed = client.runtimes.update(started.id, config={"idleTimeoutSeconds": 600})
+    assert (changed["status"], changed["config"]) == ("active", {"idleTimeoutSeconds": 600})
+
+
+def test_a_deleted_runtime_is_gone_and_its_runs_are_not(client: Bctrl) -> None:
+    runtime = client.runtimes.create(name="short-lived", start=True)
+    client.runtimes.stop(runtime["id"])
+    client.runtimes.delete(runtime["id"])
+    with pytest.raises(BctrlNotFoundError) as refused:
+        client.runtimes.get(runtime["id"])
+    assert refused.value.code == "runtime.not_found"
+    runs = client.runs.list(runtimeId=runtime["id"])["data"]
+    assert [run["id"] for run in runs] == [runtime["activeRunId"]]
+
+
+def test_a_start_that_is_sent_again_is_answered_again(client: Bctrl) -> None:
+    runtime = client.runtimes.create(name="once")
+    key = f"key-of-{runtime['id']}"
+    first = client.runtimes.start(runtime["id"], idempotency_key=key)
+    assert client.runtimes.start(runtime["id"], idempotency_key=key) == first
+    client.runtimes.stop(runtime["id"])
+    assert client.runtimes.start(runtime["id"], idempotency_key=key) == first
+    assert client.runtimes.get(runtime["id"])["status"] == "stopped"
+
+
 def test_a_started_browser_can_be_attached_to(started: StartedRuntime) -> None:
     assert started.protocol == "cdp"
     with sync_playwright() as playwright:
@@ -108,6 +173,22 @@ def test_a_started_browser_can_be_attached_to(started: StartedRuntime) -> None:
         page.goto("data:text/html,<title>judged</title>")
         assert page.title() == "judged"
         browser.close()
+
+
+def test_pages_are_listed_opened_and_closed(client: Bctrl, started: StartedRuntime) -> None:
+    targets = client.runtimes.targets
+    before = [page["id"] for page in targets.list(started.id)["data"]]
+    made = targets.create(started.id, uri="data:text/html,<title>opened</title>")
+    assert (made["runtimeId"], made["type"], made["active"]) == (started.id, "browser_page", True)
+    assert [page["id"] for page in targets.list(started.id)["data"]] == [*before, made["id"]]
+    assert targets.get(started.id, made["id"])["id"] == made["id"]
+    if before:
+        assert targets.activate(started.id, before[0])["active"] is True
+        assert targets.get(started.id, made["id"])["active"] is False
+    targets.delete(started.id, made["id"])
+    with pytest.raises(BctrlNotFoundError) as refused:
+        targets.get(started.id, made["id"])
+    assert refused.value.code == "target.not_found"
 
 
 def test_runs_of_a_runtime_come_newest_first(client: Bctrl) -> None:

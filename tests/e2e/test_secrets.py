@@ -34,6 +34,25 @@ async def test_a_connect_url_is_written_down_nowhere(
     assert not list(_files_with(stack.data, token))
 
 
+async def test_a_proxy_password_is_written_down_nowhere(stack: Stack) -> None:
+    """Nor is a URL with a token, where an answer is kept to be given again."""
+    password = "correct-horse-battery-staple"
+    proxy = {"server": "http://127.0.0.1:9", "username": "me", "password": password}
+    body = {"name": "behind a proxy", "start": True, "config": {"proxy": proxy}}
+    headers = {"idempotency-key": "secrets"}
+    first, again = [
+        await stack.http.post("/v1/runtimes", json=body, headers=headers) for _ in range(2)
+    ]
+    assert first.status_code == 201, first.text
+    assert again.json() == first.json()
+    runtime = first.json()
+    await stack.http.post(f"/v1/runtimes/{runtime['id']}/stop")
+    token = runtime["connectUrl"].rpartition("/")[2]
+    assert list(_files_with(stack.data, runtime["id"]))
+    for secret in (password, token):
+        assert not list(_files_with(stack.data, secret))
+
+
 def _files_with(directory: Path, text: str) -> Iterator[Path]:
     """Spool, stream, tables with their write-ahead log, and logs: whatever there is."""
     for path in sorted(directory.rglob("*")):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -82,6 +83,19 @@ async def test_across_hosts(tmp_path: Any) -> None:
         assert (stopped["runId"], stopped["status"]) == (both[0]["runId"], "stopped")
         await shown(r1, both[0]["runId"], "stopped")
 
+        # A login goes with its profile, from one host to the other.
+        async with site() as url:
+            bot = await created(r1, profile="bot", config={"hostLabels": {"host": "w1"}})
+            first = await began(r1, bot)
+            assert await cookie_at(first["connectUrl"], url, "document.cookie = 'a=b; max-age=999'")
+            await good(await r1.post(f"/v1/runtimes/{bot}/stop"))
+            elsewhere = {"config": {"hostLabels": {"host": "w2"}}}
+            await good(await r1.patch(f"/v1/runtimes/{bot}", json=elsewhere))
+            moved = await began(r1, bot)
+            assert (worker_of(first["connectUrl"]), worker_of(moved["connectUrl"])) == ("w1", "w2")
+            assert await cookie_at(moved["connectUrl"], url) == "a=b"
+            await good(await r2.post(f"/v1/runtimes/{bot}/stop"))
+
         # Drained from elsewhere: its run ends, it leaves, and what comes next goes to the host that is left.
         host = worker_of(second["connectUrl"])
         drained = await drain(fleet, host, tmp_path)
@@ -113,6 +127,33 @@ async def drive(connect_url: str) -> None:
         await page.evaluate("console.log('said on a host')")
         assert await page.title() == "here"
         await browser.close()
+
+
+@asynccontextmanager
+async def site() -> AsyncIterator[str]:
+    """A page on the clients' host."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 4\r\n"
+        writer.write(head + b"connection: close\r\n\r\nhere")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "10.0.0.100", 8000):
+        yield "http://10.0.0.100:8000/"
+
+
+async def cookie_at(connect_url: str, url: str, script: str = "") -> str:
+    """The cookies of a page, once a script has run in it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(connect_url)
+        page = await browser.contexts[0].new_page()
+        await page.goto(url)
+        await page.evaluate(script)
+        found = str(await page.evaluate("document.cookie"))
+        await browser.close()
+        return found
 
 
 async def said(api: httpx.AsyncClient, run_id: str) -> list[str]:

@@ -64,6 +64,17 @@ async def test_name_and_metadata(recorder: Running, run: FakeRun) -> None:
     assert (await recorder.patch(path, {"metadata": None}))["metadata"] == {}
 
 
+async def test_metadata_has_a_limit(recorder: Running) -> None:
+    """One row each: not only what is asked for at once counts."""
+    most = {f"f{number}": number for number in range(100)}
+    await recorder.post("/v1/runtimes", {"metadata": {**most, "more": 1}}, status=400)
+    made = await create(recorder, metadata=most)
+    problem = await recorder.patch(path_of(made), {"metadata": {"more": 1}}, 400)
+    assert problem["details"]["path"] == "$.metadata"
+    swapped = await recorder.patch(path_of(made), {"metadata": {"more": 1, "f0": None}})
+    assert len(swapped["metadata"]) == 100
+
+
 async def test_what_changes_nothing_writes_nothing(recorder: Running) -> None:
     made = await create(recorder, name="one", metadata={"a": 1}, config={"locale": "de-DE"})
     before = (await recorder.http.get("/v1/runtimes")).headers["x-runreel-position"]

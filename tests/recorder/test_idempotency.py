@@ -60,6 +60,8 @@ async def test_create(recorder: Running, other: Running, key: str) -> None:
     first = await post(recorder, "/v1/runtimes", key, body)
     assert first.status_code == 201
     again = {"metadata": {"b": 2, "a": 1}, "name": key}
+    assert same(first, await post(other, "/v1/runtimes", key, again))
+    assert await other.get(f"/v1/runtimes/{first.json()['id']}") == first.json()
     for each in (recorder, other, recorder):
         assert same(first, await post(each, "/v1/runtimes", key, again))
     assert await runtimes_named(recorder, key) == [first.json()]
@@ -218,6 +220,11 @@ async def test_tokens_are_not_kept(own_nats: NatsServer, tmp_path: Path, key: st
     assert any(run_id.encode() in each for each in files)
     assert not any(token.encode() in each for each in files)
     assert not any(key.encode() in each for each in files)
+
+
+async def test_kept_for_a_day(bus: Bus) -> None:
+    info = await bus._js.stream_info("KV_idempotency")
+    assert info.config.max_age == 24 * 3600
 
 
 @pytest.mark.parametrize("given", ["", "x" * 256, "a\tb"])

@@ -203,10 +203,10 @@ async def test_runtimes_that_are_looked_for(store: Store) -> None:
     assert first == "SEARCH runtimes USING PRIMARY KEY (id=?)"
     [only] = await plan(store, *runtimes.any_in_space("s"))
     assert only == "SEARCH runtimes USING INDEX runtimes_by_space (space_id=?)"
-    assert await plan(store, runtimes.DELETED_BUT_ACTIVE, ()) == [
-        "SCAN runs USING INDEX runs_open",
-        "SEARCH runtimes USING PRIMARY KEY (id=?)",
-    ]
+    steps = await plan(store, runtimes.DELETED_BUT_ACTIVE, ())
+    assert steps[0] == "SCAN runs USING INDEX runs_open"
+    assert "SEARCH runtimes USING PRIMARY KEY (id=?)" in steps
+    assert not [step for step in steps[1:] if step.startswith(("SCAN", "USE TEMP"))]
 
 
 async def test_connections(store: Store) -> None:

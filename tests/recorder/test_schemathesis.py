@@ -5,8 +5,9 @@ answer is as documented, and none is an error of ours.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from recorder.api.openapi import document
 from tests.support.recorder_running import KEY, Running
 from tests.support.recorder_worker import FakeRun, FakeWorker
 
-EXAMPLES = 15
+EXAMPLES = 10
 
 
 def _without_keys(described: Any) -> Any:
@@ -45,6 +46,7 @@ WANTED = CHECKS.get_by_names(
         "negative_data_rejection",
     ]
 )
+OF_A_RUN = {"targets": "targetId", "connections": "connectionId"}
 LONGEST = {"timeoutMs": 120_000, "timeoutSeconds": 120}
 
 
@@ -78,25 +80,31 @@ def _ask(endpoint: Endpoint, url: str, run_id: str) -> None:
         @given(case=cases, real=st.sampled_from([True, True, True, False]))
         def once(case: Any, real: bool) -> None:
             if real:
-                case.path_parameters.update(_real_ids(http, case.path_parameters, run_id))
-            _stop_what_runs(http, _ask_once(case, url))
+                case.path_parameters.update(_real_ids(http, endpoint.path, run_id))
+            _stop_what_runs(http, _ask_once(case, url), case.path_parameters)
 
         once()
 
 
-def _real_ids(http: httpx.Client, names: Collection[str], run_id: str) -> dict[str, str]:
-    """Of things that are there, as far as they are asked for."""
+def _real_ids(http: httpx.Client, path: str, run_id: str) -> dict[str, str]:
+    """Of things that are there, as far as they are asked for. What only a run has, an active runtime has."""
     made = {"runId": run_id}
-    if "spaceId" in names:
+    if "{spaceId}" in path:
         made["spaceId"] = http.post("/v1/spaces", json={"name": "asked"}).json()["id"]
-    if "runtimeId" in names:
-        made["runtimeId"] = http.post("/v1/runtimes", json={}).json()["id"]
-    return {name: each for name, each in made.items() if name in names}
+    if "{runtimeId}" in path:
+        active = any(kind in path for kind in OF_A_RUN)
+        runtime = http.post("/v1/runtimes", json={"start": active}).json()["id"]
+        made["runtimeId"] = runtime
+        for kind, name in OF_A_RUN.items():
+            if f"{{{name}}}" in path:
+                made[name] = http.post(f"/v1/runtimes/{runtime}/{kind}", json={}).json()["id"]
+    return {name: each for name, each in made.items() if f"{{{name}}}" in path}
 
 
-def _stop_what_runs(http: httpx.Client, answer: Any) -> None:
-    if isinstance(answer, dict) and (answer.get("activeRunId") or answer.get("started")):
-        http.post(f"/v1/runtimes/{answer.get('runtimeId') or answer['id']}/stop")
+def _stop_what_runs(http: httpx.Client, answer: Any, asked: Mapping[str, str]) -> None:
+    made = answer.get("id") if isinstance(answer, dict) and answer.get("activeRunId") else None
+    if runtime_id := made or asked.get("runtimeId"):
+        http.post(f"/v1/runtimes/{quote(runtime_id, safe='')}/stop")
 
 
 def _ask_once(case: Any, url: str) -> Any:

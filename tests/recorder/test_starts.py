@@ -203,6 +203,23 @@ async def test_places_go_round_the_spaces(fleet: Fleet) -> None:
     assert not worker.runs
 
 
+async def test_runtime_that_changes_while_it_waits(fleet: Fleet) -> None:
+    """It starts as it is then; one that is deleted does not start."""
+    runtime_id, gone = await fleet.runtime(), await fleet.runtime()
+    waiting = asyncio.create_task(fleet.start(runtime_id, "20s"))
+    await eventually(partial(fleet.has_waiting, 1))
+    in_vain = asyncio.create_task(fleet.start(gone, "20s"))
+    await eventually(partial(fleet.has_waiting, 2))
+    change = {"config": {"locale": "de-DE", "profile": True}}
+    await fleet.recorder.patch(f"/v1/runtimes/{runtime_id}", change)
+    await fleet.recorder.delete(f"/v1/runtimes/{gone}")
+    worker = await fleet.worker(capacity=2)
+    assert (await waiting).is_success
+    [request] = worker.starts
+    assert (request.config.locale, request.profile) == ("de-DE", runtime_id)
+    assert problem(await in_vain) == (404, "runtime.not_found")
+
+
 async def test_client_that_hangs_up_leaves_the_line(fleet: Fleet) -> None:
     runtime_id = await fleet.runtime()
     with pytest.raises(httpx.ReadTimeout):

@@ -52,6 +52,22 @@ async def shown(recorder: Running, worker: FakeWorker) -> None:
     await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"RUNS={last}"})
 
 
+async def test_equal_after_changes(recorder: Running) -> None:
+    """What was changed, found again, and deleted."""
+    space = await recorder.post("/v1/spaces", {"name": "one"}, status=201)
+    await recorder.patch(f"/v1/spaces/{space['id']}", {"name": "two"})
+    kept, gone = [
+        await recorder.post("/v1/runtimes", {"metadata": {"a": 1}, "spaceId": space["id"]}, 201)
+        for _ in range(2)
+    ]
+    change = {"metadata": {"a": None, "b": 1.5}, "config": {"idleTimeoutSeconds": 9}}
+    changed = await recorder.patch(f"/v1/runtimes/{kept['id']}", change)
+    await recorder.delete(f"/v1/runtimes/{gone['id']}")
+    found = await verified(recorder)
+    assert found.equal
+    assert (await recorder.get("/v1/runtimes", **{"metadata.b": "1.5"}))["data"] == [changed]
+
+
 async def test_equal_beside_a_recorder_that_goes_on(recorder: Running, worker: FakeWorker) -> None:
     await recorder.post("/v1/runtimes", {"name": "one"}, status=201)
     [run, *_] = await some_runs(worker)

@@ -13,7 +13,7 @@ AT_ONCE = 5
 
 async def measure(bench: Bench) -> list[Row]:
     """One, then five, by turns; each time all are warm again."""
-    count = bench.count(20, 2)
+    count = bench.count(12, 2)
     one: list[float] = []
     five: list[float] = []
     async with stack(bench.directory, warm_browsers=str(AT_ONCE)) as whole:
@@ -55,4 +55,6 @@ async def _one(whole: Stack) -> float:
     return took_ms
 
 
-FIGURE = Figure(name="warm", title="Start with a warm browser", measure=measure)
+FIGURE = Figure(
+    name="warm", title="Start with a warm browser", measure=measure, deadline_seconds=300
+)
