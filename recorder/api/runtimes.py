@@ -112,8 +112,7 @@ async def _make_runtime(call: Call[StartQuery, CreateRuntime], ids: Ids) -> Made
 async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> str:
     """Its gateway. A runtime that does not start is there all the same, so the problem names it."""
     try:
-        runtime = await _get(call, runtime_id)
-        return (await call.recorder.fleet.start(runtime, _patience(call))).gateway_url
+        return (await _start(call, runtime_id)).gateway_url
     except Problem as problem:
         problem.details = {**(problem.details or {}), "runtimeId": runtime_id}
         raise
@@ -126,24 +125,32 @@ async def get_runtime(call: Call[object, None]) -> Runtime:
 
 async def start_runtime(call: Call[StartQuery, StartRuntime]) -> StartedRuntime:
     """Start it; the run that it has already if it is active."""
-
-    async def start(_: Ids) -> RunStarted:
-        runtime = await _get(call, call.path["runtimeId"])
-        return await call.recorder.fleet.start(runtime, _patience(call))
-
+    runtime_id = call.path["runtimeId"]
     started = await call.recorder.idempotency.once(
-        asked(call, "runtimes-start"), RunStarted, dict, start
+        asked(call, "runtimes-start"), RunStarted, dict, lambda _: _start(call, runtime_id)
     )
     await _shown_here(call, subjects.RUNS, started.position)
     secret = call.recorder.settings.secret
     return StartedRuntime(
-        runtime_id=call.path["runtimeId"],
+        runtime_id=runtime_id,
         run_id=started.run_id,
         connect_url=connect_url(started.gateway_url, secret, started.run_id),
         protocol="cdp",
         started=started.started,
         status="active",
     )
+
+
+async def _start(call: Call[StartQuery, object], runtime_id: str) -> RunStarted:
+    """Start it; and what was changed while its browser was launched, and so reached no run, is told again."""
+    fleet, store = call.recorder.fleet, call.recorder.store
+    runtime = await _get(call, runtime_id)
+    before = (await queries.get_setup(store, runtime_id)).config.idle_timeout_seconds
+    started = await fleet.start(runtime, _patience(call))
+    after = (await queries.get_setup(store, runtime_id)).config.idle_timeout_seconds
+    if after != before:
+        await fleet.reconfigure(runtime_id, None if after is UNSET else after)
+    return started
 
 
 async def stop_runtime(call: Call[object, None]) -> StoppedRuntime:

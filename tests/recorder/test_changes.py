@@ -161,6 +161,32 @@ async def test_config_of_an_active_runtime(
     assert changed["config"] == {"locale": "de-DE"}
 
 
+async def test_idle_timeout_that_changes_during_a_launch(
+    recorder: Running, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker takes it then; so it is told again once the run is there."""
+    made = await create(recorder)
+    run = FakeRun(worker.worker_id, made["spaceId"], made["id"])
+    await worker.claim(run)
+    await worker.publish(run, run.launching())
+    start, begun = Fleet.start, asyncio.Event()
+
+    async def seen(fleet: Fleet, *asked: Any) -> RunStarted:
+        begun.set()
+        return await start(fleet, *asked)
+
+    monkeypatch.setattr(Fleet, "start", seen)
+    starting = asyncio.create_task(recorder.post(f"{path_of(made)}/start"))
+    await begun.wait()
+    await recorder.patch(path_of(made), {"config": {"idleTimeoutSeconds": 7}})
+    told = ReconfigureRun(run_id=run.run_id, idle_timeout_seconds=7)
+    assert told not in worker.asked
+    worker.runs[run.run_id] = run
+    await worker.publish(run, run.ready())
+    assert (await starting)["runId"] == run.run_id
+    assert worker.asked.count(told) == 1
+
+
 async def test_delete(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
     path = f"/v1/runtimes/{run.runtime_id}"
     assert (await recorder.delete(path, 409))["code"] == "runtime.not_stopped"
