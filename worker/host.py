@@ -383,3 +383,5 @@ class Host:
             await self._pulse.send(heartbeat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError  # which nats-py swallows when it comes while it publishes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ import pytest
 from recorder.placement import Host, can_be_warm, candidates, why_none
 from schemas.requests import Heartbeat, StartRun
 from schemas.runtime_config import RuntimeConfig
+from worker.browser import BrowserSetup
+from worker.chromium.sandbox import Sandbox
+from worker.warm import needs_no_flags
 
 
 def host(worker_id: str, *, sent: int = 0, age_seconds: float = 0.0, **beat: Any) -> Host:
@@ -77,18 +81,49 @@ def test_warm_browsers_first() -> None:
     assert chosen(cold, warm, request=wanted(locale="de-DE")) == ["cold", "warm"]
 
 
-@pytest.mark.parametrize(
-    ("config", "warm"),
-    [
-        ({}, True),
-        ({"viewport": {"width": 800, "height": 600}, "idleTimeoutSeconds": 5}, True),
-        ({"proxy": {"server": "http://p.example:1"}}, False),
-        ({"userAgent": "x"}, False),
-        ({"timezone": "Europe/Berlin"}, False),
-    ],
-)
-def test_needs_flags(config: dict[str, Any], warm: bool) -> None:
-    assert can_be_warm(wanted(**config)) is warm
+CONFIGS: dict[str, Any] = {
+    "profile": True,
+    "idleTimeoutSeconds": 5,
+    "maxDurationSeconds": 5,
+    "viewport": {"width": 800, "height": 600},
+    "locale": "de-DE",
+    "timezone": "Europe/Berlin",
+    "userAgent": "x",
+    "networkTraffic": {"urlBlocklist": ["*"]},
+    "recording": True,
+    "record": {"inputText": True},
+    "hostLabels": {"gpu": "yes"},
+    "proxy": {"server": "http://p.example:1"},
+}
+
+
+def test_every_setting_is_asked_about() -> None:
+    assert set(CONFIGS) == {field.encode_name for field in msgspec.structs.fields(RuntimeConfig)}
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    *({name: value} for name, value in CONFIGS.items() if name != "profile"),
+    {"networkTraffic": {"blockResourceTypes": ["image"]}},
+    {"networkTraffic": {"blockResourceTypes": ["websocket"]}},
+    {"networkTraffic": {"urlAllowlist": ["*"]}},
+]
+
+
+@pytest.mark.parametrize("config", SETTINGS, ids=str)
+def test_needs_flags_of_its_own_or_not(config: dict[str, Any]) -> None:
+    """As the worker has it, which makes them."""
+    setup = BrowserSetup(binary=Path("/b"), root=Path("/r"), sandbox=Sandbox(on=False, note=""))
+    request = wanted(**config)
+    assert can_be_warm(request) == needs_no_flags(setup, request.config)
+
+
+def test_a_profile_has_a_browser_of_its_own() -> None:
+    assert can_be_warm(wanted())
+    assert not can_be_warm(wanted("p"))
+    assert not can_be_warm(
+        StartRun(runtime_id="r", space_id="s", config=RuntimeConfig(profile=True))
+    )
 
 
 @pytest.mark.parametrize(

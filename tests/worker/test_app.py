@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import psutil
@@ -74,8 +75,9 @@ async def test_what_fails_in_the_background_ends_the_process(
         started = await fleet.start("rt-1")
         assert isinstance(started, RunStarted)
         told.touch()
-        await fleet.stop("rt-1", started.run_id)
+        stopping = asyncio.create_task(fleet.stop("rt-1", started.run_id))  # may not be answered
         await eventually(lambda: worker.process.returncode is not None, 40, explain=worker.said)
+        stopping.cancel()
         assert "background.failed" in worker.said()
         assert "worker.part_died" in worker.said()
 
