@@ -13,7 +13,11 @@ class Allowance:
     """Calls `stop` once either is used up. None: there is no such bound."""
 
     def __init__(
-        self, *, idle_seconds: float | None, most_seconds: float | None, stop: Callable[[End], object]
+        self,
+        *,
+        idle_seconds: float | None,
+        most_seconds: float | None,
+        stop: Callable[[End], object],
     ) -> None:
         self._idle_seconds = idle_seconds
         self._most_seconds = most_seconds

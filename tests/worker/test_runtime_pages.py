@@ -138,7 +138,6 @@ async def test_a_download_belongs_to_its_page(
     await client.call("Target.closeTarget", targetId=target)
 
 
-@pytest.mark.xfail(reason="the tap allows downloads in the first context only", strict=True)
 async def test_a_download_in_a_context_whose_client_said_nothing_of_downloads(
     real: RealRuntime, client: CdpClient, site: Pages
 ) -> None:

@@ -18,7 +18,7 @@ _BRANDS = (
     (re.compile(r"\bHeadlessChrome/(\d+)((?:\.\d+){0,3})"), "HeadlessChrome"),
     (re.compile(r"\bChrome/(\d+)((?:\.\d+){0,3})"), "Google Chrome"),
 )
-_GREASE = ("Not:A-Brand", "8")
+_GREASE = ("Not:A-Brand", "8.0.0.0")
 # A mark in the user agent, with its version; the platform's name in client hints.
 _PLATFORMS = (
     (re.compile(r"Android(?: (\d[\d.]*))?"), "Android"),

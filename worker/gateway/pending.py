@@ -30,6 +30,9 @@ class Place(Struct, frozen=True):
     context_id: str | UnsetType = UNSET
 
 
+_NOWHERE = Place(target_id="")
+
+
 class _Failure(Struct):
     code: int | UnsetType = UNSET
     message: str = ""
@@ -40,9 +43,10 @@ class _Failed(Struct):
 
 
 class _Made(Struct, frozen=True):
-    """A call on its way, and when it was made."""
+    """A call on its way, and when it was made. What it is told as is worked out once it is answered."""
 
-    fact: Fact
+    call: Call
+    place: Place | None
     since: float
 
 
@@ -68,22 +72,8 @@ class Pending:
 
     def add(self, session: bytes, call: Call, place: Place | None) -> None:
         """A client makes a call; one that nobody wants to know of is forgotten at once."""
-        if not is_told(call.method, self._told):
-            return
-        params = summary(call.params, self._told)
-        command = ConnectionCommand(
-            method=call.method,
-            params=params or UNSET,
-            target_id=place.target_id if place else UNSET,
-            attachment_id=self._attachment_id,
-        )
-        fact = Fact(
-            data=command,
-            page_id=place.page_id if place else UNSET,
-            context_id=place.context_id if place else UNSET,
-            connection_id=self._connection_id,
-        )
-        self._made[session, call.id] = _Made(fact, time.monotonic())
+        if is_told(call.method, self._told):
+            self._made[session, call.id] = _Made(call, place, time.monotonic())
 
     def settle(self, session: bytes, message: bytes) -> None:
         """An answer of Chromium's, as it writes them: the id first, and then the result or the error."""
@@ -118,11 +108,21 @@ class Pending:
             self._tell(each, "stopped", _LEFT)
 
     def _tell(self, made: _Made, status: str, error: CommandError | UnsetType = UNSET) -> None:
-        fact = msgspec.structs.replace(
-            made.fact,
+        place = made.place or _NOWHERE
+        command = ConnectionCommand(
+            method=made.call.method,
+            params=summary(made.call.params, self._told) or UNSET,
+            target_id=place.target_id or UNSET,
+            error=error,
+            attachment_id=self._attachment_id,
+        )
+        fact = Fact(
+            data=command,
             status=status,
+            page_id=place.page_id,
+            context_id=place.context_id,
+            connection_id=self._connection_id,
             duration_ms=round((time.monotonic() - made.since) * 1000),
-            data=msgspec.structs.replace(made.fact.data, error=error) if error else made.fact.data,
         )
         self._record(fact)
 

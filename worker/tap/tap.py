@@ -25,6 +25,7 @@ from worker.gateway.policy import Call
 from worker.tap import calls
 from worker.tap.calls import Calls
 from worker.tap.dialogs import Dialogs
+from worker.tap.downloads import Downloads
 from worker.tap.fronts import Fronts
 from worker.tap.gate import Gate
 from worker.tap.overrides import Overrides, Spot
@@ -102,7 +103,8 @@ class Tap:
     ) -> None:
         self._switchboard = switchboard
         self._record = record
-        self._downloads = downloads
+        self._directory = downloads
+        self._downloads = Downloads(downloads)
         self.fronts = Fronts()
         self._overrides = Overrides(config or RuntimeConfig(), self._send)
         traffic = config.network_traffic if config is not None else None
@@ -140,7 +142,7 @@ class Tap:
     async def attach(self) -> None:
         """Take a browser session and attach to all there is and will be. Raises CdpError, BrowserGone."""
         self.listen_on(await self._switchboard.attach(self))
-        self._send_all(self._session, self._gate.calls() + calls.on_browser(self._downloads))
+        self._send_all(self._session, self._gate.calls() + calls.on_browser(self._directory))
 
     def listen_on(self, session: bytes) -> None:
         """This is our browser session."""
@@ -225,6 +227,7 @@ class Tap:
         self._browser.targets[tapped.target_id] = tapped
         if tapped.is_page:
             self.fronts.opened(tapped.target_id)
+            self._send_all(self._session, self._downloads.calls_for(tapped.context_id or ""))
         self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
         self._send_all(session, self._calls_for(tapped))
         self._overrides.attached(session, _spot(tapped))
@@ -327,6 +330,7 @@ class Tap:
         elif call.method == "Target.activateTarget":
             self.fronts.activated(_target_of(call))
         else:
+            self._downloads.calling(call)
             self._overrides.calling(call.method, target_id, client_id)
 
     def _on_paused(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
