@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ IN = ["kept=for-a-day; session=for-this-session", "stored", "indexed"]
 OUT = ["", None, None]
 NAME = "shop.v2"
 KEY = subjects.profile_key(SPACE, NAME)
+SHARED = (Path("/dev/shm"), Path("/tmp"), Path("/var/tmp"))
 
 
 @asynccontextmanager
@@ -380,6 +381,7 @@ async def test_without_a_profile_nothing_stays_on_disk(
         answer = await fleet.start("rt-1")
         assert isinstance(answer, RunStarted)
         directory = run_of(worker, answer.run_id).browser.directory
+        uid = directory.stat().st_uid
         async with page_of(worker, answer.run_id, site) as page:
             await page.evaluate(LOG_IN.replace("stored", "n3edle").replace("for-a-day", "n3edle"))
             await eventually(lambda: holding("n3edle", directory))  # so the search does find it
@@ -388,7 +390,16 @@ async def test_without_a_profile_nothing_stays_on_disk(
         assert list(worker.setup.root.iterdir()) == []
         assert holding("n3edle", tmp_path) == []
         assert objects(tmp_path / "store") == []
+        if os.geteuid() == 0:  # then nobody else has the browser's uid
+            assert [path for place in SHARED for path in place.glob("*") if owner(path) == uid] == []
         assert await record_of(worker) == ProfileRecord()
+
+
+def owner(path: Path) -> int | None:
+    """Whose it is, if it is still there."""
+    with suppress(FileNotFoundError):
+        return path.lstat().st_uid
+    return None
 
 
 def holding(text: str, place: Path) -> list[Path]:
