@@ -66,5 +66,6 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 def secrets_in(environment: Mapping[str, str]) -> Iterable[str]:
     """The values that must never be shown."""
-    names = [variable(field) for field in SECRETS]
-    return [environment[name] for name in names if environment.get(name)]
+    found = [environment.get(variable(field), "") for field in SECRETS]
+    servers = environment.get(variable("nats_url"), "").split(",")
+    return dict.fromkeys(filter(None, (*found, *servers)))

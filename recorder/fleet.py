@@ -47,8 +47,8 @@ class Fleet:
 
     def __init__(self, bus: Bus, store: Store, news: News, most_active: int | None = None) -> None:
         self._bus = bus
-        self._workers = Workers(bus, store, news)
         self.roster = Roster()
+        self._workers = Workers(bus, store, news, self.roster)
         self.liveness = Liveness()
         self._starts = Starts(self._workers, store, news, self.roster, most_active)
 
@@ -137,7 +137,7 @@ class Fleet:
     ) -> Answer:
         """Its answer, once the tables show what it did."""
         try:
-            answer = await self._workers.ask(subject, request, seconds)
+            answer = await self._workers.ask(claim.worker_id, subject, request, seconds)
         except (NobodyAnswered, AnswerTimedOut) as error:
             raise RuntimeHostUnavailable(
                 f"The worker {claim.worker_id}, which runs this runtime, does not answer.",

@@ -40,6 +40,11 @@ class Line:
         if row := self._spaces.pop(space_id, None):
             self._spaces[space_id] = row
 
+    def refused(self, space_id: str) -> None:
+        """It was none after all: this space comes first again."""
+        if row := self._spaces.pop(space_id, None):
+            self._spaces = {space_id: row, **self._spaces}
+
     def order(self) -> list[int]:
         """Every ticket: the first of each space, then the second of each, …"""
         rounds = zip_longest(*self._spaces.values())
@@ -55,6 +60,7 @@ class Turn:
         self.bell = asyncio.Event()
         self.waiting = True
         self.missed = False
+        self.served = False
 
     async def wait(self, seconds: float, gone: Callable[[], Awaitable[None]]) -> bool:
         """Wait for one's turn; False when that takes longer, or who asked for it is gone."""
@@ -67,6 +73,7 @@ class Turn:
 
     def placed(self) -> None:
         """A place was found, and takes its time: the others' turn."""
+        self.served = True
         self._queue.served(self)
 
     def over(self) -> None:
@@ -123,8 +130,10 @@ class Queue:
 
     def over(self, turn: Turn) -> None:
         """It waits again, and tries again if there was a round in the meantime."""
+        if turn.served:
+            self._line.refused(turn.space_id)
         self._again = self._again or turn.missed
-        turn.missed = False
+        turn.missed = turn.served = False
         self._pass_on(turn)
 
     def _pass_on(self, turn: Turn) -> None:

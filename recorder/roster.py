@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 
 from msgspec import Struct, structs
 
@@ -74,6 +75,11 @@ class Roster:
     def free(self) -> int:
         """How many places they all have."""
         return sum(host.free for host in self.hosts())
+
+    def silence(self, worker_id: str) -> float:
+        """For how many seconds it has given no sign of life; without end where it is not there."""
+        seen = self._seen.get(worker_id)
+        return inf if seen is None else self._clock() - seen.at
 
     def live(self) -> list[Heartbeat]:
         """The newest beat of each of them."""

@@ -141,7 +141,7 @@ class Starts:
         """The run, or why another worker should be asked."""
         try:
             answer = await self._workers.ask(
-                subjects.start_request(worker_id), request, START_SECONDS
+                worker_id, subjects.start_request(worker_id), request, START_SECONDS
             )
         except NobodyAnswered:
             log.warning("fleet.nobody_answered", worker=worker_id)

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from recorder.bus import Bus, StreamUnreachable
+import asyncio
+
+from recorder import cancelling
+from recorder.bus import AnswerTimedOut, Bus, StreamUnreachable
 from recorder.news import News
 from recorder.queries.runs import find_course
+from recorder.roster import Roster
 from recorder.store import Store
 from schemas import codec, subjects
 from schemas.problems import StorageUnavailable
 from schemas.requests import Answer, Claim, RunRequest, StartRun, StopRun
 
 SHOWN_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+SILENT_SECONDS = 3.0  # workers beat every two
 
 
 class Workers:
     """Asks them, and waits until this recorder's tables show what they did."""
 
-    def __init__(self, bus: Bus, store: Store, news: News) -> None:
+    def __init__(self, bus: Bus, store: Store, news: News, roster: Roster) -> None:
         self._bus = bus
         self._store = store
         self._news = news
+        self._roster = roster
 
     async def ask(
-        self, subject: str, request: StartRun | StopRun | RunRequest, seconds: float
+        self, worker_id: str, subject: str, request: StartRun | StopRun | RunRequest, seconds: float
     ) -> Answer:
-        """A worker's answer. Raises NobodyAnswered, AnswerTimedOut."""
-        return await self._bus.request(subject, codec.encode(request), seconds)
+        """A worker's answer. Raises NobodyAnswered, AnswerTimedOut.
+
+        One whose beats stay away meanwhile is not waited for any longer: its host was cut off, for else NATS would
+        know that nobody is there.
+        """
+        asking = asyncio.create_task(self._bus.request(subject, codec.encode(request), seconds))
+        try:
+            while not asking.done():
+                await asyncio.wait({asking}, timeout=LOOK_SECONDS)
+                if not asking.done() and self._roster.silence(worker_id) > SILENT_SECONDS:
+                    raise AnswerTimedOut(f"{worker_id} is silent")
+            return asking.result()
+        finally:
+            await cancelling.end([asking])
 
     async def show(self, position: int) -> None:
         """Wait until the tables show RUNS up to `position`. Raises StorageUnavailable."""

@@ -33,9 +33,9 @@ SPOOL_MAX_BYTES = 1024**3
 class Settings(Struct, frozen=True, kw_only=True):
     """What worker and recorder share."""
 
-    nats_url: Annotated[str, Meta(description="The NATS server, with user and password in it.")] = (
-        "nats://127.0.0.1:4222"
-    )
+    nats_url: Annotated[
+        str, Meta(description="The NATS server, with user and password in it; several with commas.")
+    ] = "nats://127.0.0.1:4222"
     secret: Annotated[
         str,
         Meta(min_length=16, description="The fleet's signing secret: the same for every process."),

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 LAUNCH_SECONDS = 30
 CLOSE_SECONDS = 5.0
+SESSIONS = 2  # for the tap, and for whoever attaches first
 
 
 class Launch(Struct, frozen=True):
@@ -142,7 +143,9 @@ class Browser:
             self.process.kill()
         pipe = await Pipe.open(self.process.channel, self.switchboard.dispatch, self._on_pipe_full)
         self.switchboard.connect(pipe)
-        version = await self.switchboard.call("Browser.getVersion")
+        version, _ = await asyncio.gather(
+            self.switchboard.call("Browser.getVersion"), self.switchboard.prepare(SESSIONS)
+        )
         self.product = msgspec.json.decode(version)["product"]
 
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:

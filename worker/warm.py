@@ -81,8 +81,8 @@ class Browsers:
 
     async def clear_away(self, browser: Browser) -> None:
         """End it if it lives, remove its files and give its place away. What cannot be removed keeps its place."""
-        browser.kill()
-        if browser.process is not None:
+        if browser.process is not None and not browser.has_ended:
+            browser.kill()
             await browser.process.ended
         if await browser.remove():
             self._places.discard(browser.place)

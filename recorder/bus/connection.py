@@ -81,7 +81,7 @@ async def _connect(
     try:
         async with asyncio.timeout(seconds):
             return await nats.connect(
-                url,
+                url.split(","),
                 name=name,
                 allow_reconnect=comes_back,
                 max_reconnect_attempts=-1,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Error, Playwright
 
+from tests.support.files import files_with
 from tests.support.run import Run
 from tests.support.stack import Stack
 
@@ -18,7 +16,7 @@ async def test_our_own_secrets_stand_in_their_own_files_only(stack: Stack, run: 
     homes["nats/password"] = {"nats/password", "nats/url", "nats/nats.conf"}
     for home, allowed in homes.items():
         secret = (stack.data / home).read_text().strip()
-        found = {str(path.relative_to(stack.data)) for path in _files_with(stack.data, secret)}
+        found = {str(path.relative_to(stack.data)) for path in files_with(stack.data, secret)}
         assert found == allowed
         assert {(stack.data / each).stat().st_mode & 0o777 for each in allowed} == {0o600}
 
@@ -31,7 +29,7 @@ async def test_a_connect_url_is_written_down_nowhere(
     await run.stop()
     with pytest.raises(Error):
         await playwright.chromium.connect_over_cdp(run.connect_url)
-    assert not list(_files_with(stack.data, token))
+    assert not list(files_with(stack.data, token))
 
 
 async def test_a_proxy_password_is_written_down_nowhere(stack: Stack) -> None:
@@ -48,13 +46,6 @@ async def test_a_proxy_password_is_written_down_nowhere(stack: Stack) -> None:
     runtime = first.json()
     await stack.http.post(f"/v1/runtimes/{runtime['id']}/stop")
     token = runtime["connectUrl"].rpartition("/")[2]
-    assert list(_files_with(stack.data, runtime["id"]))
+    assert list(files_with(stack.data, runtime["id"]))
     for secret in (password, token):
-        assert not list(_files_with(stack.data, secret))
-
-
-def _files_with(directory: Path, text: str) -> Iterator[Path]:
-    """Spool, stream, tables with their write-ahead log, and logs: whatever there is."""
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and text.encode() in path.read_bytes():
-            yield path
+        assert not list(files_with(stack.data, secret))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -109,6 +110,13 @@ async def test_across_hosts(tmp_path: Any) -> None:
         refused = await r2.post(f"/v1/runtimes/{missing}/start")
         assert (refused.status_code, refused.json()["code"]) == (503, "runtime.host_unavailable")
         await good(await r1.post(f"/v1/runtimes/{other}/stop"))
+
+        # The last one's cable is pulled: nobody waits for it for long.
+        fleet.network.unplug(worker_of(again["connectUrl"]))
+        since = time.monotonic()
+        refused = await r2.post(f"/v1/runtimes/{other}/start")
+        assert (refused.status_code, refused.json()["code"]) == (503, "runtime.host_unavailable")
+        assert time.monotonic() - since < 6
 
 
 async def is_there(api: httpx.AsyncClient, runtime_id: str) -> bool:

@@ -241,8 +241,8 @@ async def test_start_that_nobody_saw(
     await worker.publish(run, run.launching(), run.ready())
 
     async def look() -> bool:
-        found = await recorder.get(f"/v1/runs/{run.run_id}")
-        return bool(found["status"] == "stopped")
+        found = await recorder.get("/v1/runs", runtimeId=made["id"])
+        return [each["status"] for each in found["data"]] == ["stopped"]
 
     await eventually(look, leftovers.ROUND_SECONDS + 20)
 

@@ -20,6 +20,7 @@ from schemas.requests import Answer, Refused, StartRun
 from schemas.streams import IDEMPOTENCY
 from schemas.tokens import connect_token
 from tests.support.eventually import eventually
+from tests.support.files import files_with
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import SECRET, Running, running, settings_for
 from tests.support.recorder_worker import FakeWorker, fake_worker, new_id
@@ -216,10 +217,9 @@ async def test_tokens_are_not_kept(own_nats: NatsServer, tmp_path: Path, key: st
         await recorder.post(f"/v1/runtimes/{answer.json()['id']}/stop")
     token = connect_token(SECRET, run_id)
     assert token in started.json()["connectUrl"]
-    files = [each.read_bytes() for each in own_nats.directory.rglob("*") if each.is_file()]
-    assert any(run_id.encode() in each for each in files)
-    assert not any(token.encode() in each for each in files)
-    assert not any(key.encode() in each for each in files)
+    assert list(files_with(own_nats.directory, run_id))
+    assert not list(files_with(own_nats.directory, token))
+    assert not list(files_with(own_nats.directory, key))
 
 
 async def test_kept_for_a_day(bus: Bus) -> None:

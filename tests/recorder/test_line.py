@@ -33,6 +33,11 @@ def test_spaces_take_turns() -> None:
     line.leave("b", b1)
     line.served("b")
     assert line.order() == [c1, a2, c2, a3]
+    line.served("c")
+    assert line.order() == [a2, c1, a3, c2]
+    line.refused("c")
+    line.refused("b")  # of which nobody waits any more
+    assert line.order() == [c1, a2, c2, a3]
 
 
 @given(SPACES)

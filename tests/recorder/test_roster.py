@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from recorder.bus import Beat
 from recorder.roster import FORGET_SECONDS, LIVE_SECONDS, Roster
 from schemas.requests import Heartbeat
@@ -74,6 +76,15 @@ def test_silent_worker_is_not_there() -> None:
     assert roster.live() == []
     roster.read(beat(heartbeat("a", 2)))
     assert names(roster.live()) == ["a"]
+
+
+def test_silence() -> None:
+    clock = Clock()
+    roster = Roster(clock)
+    assert roster.silence("a") == inf
+    roster.read(beat(heartbeat("a", 1)))
+    clock.now += 4
+    assert roster.silence("a") == 4
 
 
 def test_worker_that_took_itself_off() -> None:

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from schemas.runtime_config import SealedProxy
 from schemas.sealing import CannotUnseal, sealing_key, unseal
+from tests.support.files import files_with
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import SECRET, Running
 from tests.support.recorder_worker import FakeWorker, new_id
@@ -50,13 +51,8 @@ async def test_password_is_for_the_worker_only(
     with pytest.raises(CannotUnseal):
         unsealed(proxy, {"id": new_id()})
     for directory in (Path(recorder.settings.database).parent, nats_server.directory):
-        assert is_somewhere_in(directory, made["id"])
-        assert not is_somewhere_in(directory, PASSWORD)
-
-
-def is_somewhere_in(directory: Path, text: str) -> bool:
-    files = [each for each in directory.rglob("*") if each.is_file()]
-    return any(text.encode() in each.read_bytes() for each in files)
+        assert list(files_with(directory, made["id"]))
+        assert not list(files_with(directory, PASSWORD))
 
 
 async def test_proxy_without_a_password(recorder: Running, worker: FakeWorker) -> None:

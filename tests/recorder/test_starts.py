@@ -270,3 +270,24 @@ async def test_what_the_worker_refuses_with_is_the_answer(
     answer = await fleet.start(await fleet.runtime())
     assert problem(answer) == (kind.status, kind.code)
     assert answer.json()["error"] == "Said by the worker."
+
+
+async def test_host_that_was_cut_off_is_not_waited_for(fleet: Fleet) -> None:
+    """Its subscriptions are still there, so NATS does not say that nobody answers."""
+    cut_off = await fleet.worker("cut-off", 10)
+    cut_off.silent = True
+
+    async def never(request: object) -> Refused:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    cut_off.start = never  # type: ignore[method-assign]
+    began = time.monotonic()
+    answer = await fleet.start(await fleet.runtime())
+    assert problem(answer) == UNAVAILABLE
+    assert "cut-off: it does not answer in time" in answer.json()["error"]
+    assert time.monotonic() - began < 6
+
+    other = await fleet.worker("other", 1)
+    assert (await fleet.start(await fleet.runtime())).is_success
+    assert len(other.runs) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -9,16 +10,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
+import nats.errors
 
 from deploy.processes import python
 from tests.support.eventually import eventually
+from tests.support.faults.stream import nats_client
 from tests.support.nats_server import find_nats_server
 from tests.support.network import Network, Process, started
 from tests.support.recorder_running import KEY, SECRET
 
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
 READY_SECONDS = 60.0
-NATS, CLIENT = 2, 100
+CLIENT = 100
 NUMBERS = {"r1": 11, "r2": 12, "w1": 21, "w2": 22}
 PASSWORDS = {"RECORDER_PASSWORD": "recorder-0123456789", "WORKER_PASSWORD": "worker-0123456789"}
 # What a machine must not have in common with another one, and the paths of this test's own.
@@ -26,16 +29,22 @@ CLIENT_HOST = "client"
 
 
 class FleetOfHosts:
-    """One NATS server, two recorders, two workers, and a host for clients."""
+    """NATS servers, two recorders, two workers, and a host for clients."""
 
-    def __init__(self, network: Network, directory: Path, runs: Path) -> None:
+    def __init__(self, network: Network, directory: Path, runs: Path, nats: int) -> None:
         self.network = network
         self.processes: dict[str, Process] = {}
         self._directory = directory
         self._runs = runs
-        self._addresses = {"nats": network.add("nats", NATS)}
-        self._addresses |= {host: network.add(host, number) for host, number in NUMBERS.items()}
+        self._servers = {f"n{number}": number + 1 for number in range(1, nats + 1)}
+        hosts = self._servers | NUMBERS
+        self._addresses = {host: network.add(host, number) for host, number in hosts.items()}
         network.add(CLIENT_HOST, CLIENT)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All but that of the clients, in the order in which they are started."""
+        return (*self._servers, *NUMBERS)
 
     def api(self, recorder: str) -> httpx.AsyncClient:
         """A client of a recorder; to be used on the clients' host."""
@@ -55,6 +64,8 @@ class FleetOfHosts:
         kind = {"n": "nats", "r": "recorder", "w": "worker"}[host[0]]
         environment = {**settings_of(kind), **self._of_this_host(kind, host)}
         argv = [self._here(word) for word in command_of(kind)]
+        if len(self._servers) > 1:
+            argv = [word.replace("nats.conf", "nats.cluster.conf") for word in argv]
         self.processes[host] = await started(
             self.network,
             host,
@@ -63,16 +74,34 @@ class FleetOfHosts:
             self._directory / f"{host}.log",
         )
 
+    async def has_leader(self) -> bool:
+        """Whether streams can be made."""
+        with self.network.inside(CLIENT_HOST):
+            try:
+                async with nats_client(self.nats_url("recorder").split(",")[0]) as client:
+                    await client.jetstream(timeout=1).account_info()
+            except (nats.errors.Error, OSError):
+                return False
+        return True
+
     def nats_url(self, user: str) -> str:
         """As `/etc/runreel/nats-url` has it, on a recorder's or a worker's host."""
         password = PASSWORDS[f"{user.upper()}_PASSWORD"]
-        return f"nats://{user}:{password}@{self._addresses['nats']}:4222"
+        return ",".join(
+            f"nats://{user}:{password}@{self._addresses[server]}:4222" for server in self._servers
+        )
 
     def _of_this_host(self, kind: str, host: str) -> Mapping[str, str]:
         address, state = self._addresses[host], self._directory / host
         if kind == "nats":
-            listen = {"NATS_LISTEN": f"{address}:4222", "NATS_STORE": str(state)}
-            return {**PASSWORDS, **listen, "NATS_NAME": host}
+            others = [self._addresses[each] for each in self._servers if each != host]
+            return PASSWORDS | {
+                "NATS_NAME": host,
+                "NATS_LISTEN": f"{address}:4222",
+                "NATS_STORE": str(state),
+                "NATS_CLUSTER_LISTEN": f"{address}:6222",
+                "NATS_ROUTES": json.dumps([f"nats-route://{each}:6222" for each in others]),
+            }
         state.mkdir(exist_ok=True)
         (state / "nats-url").write_text(self.nats_url(kind))
         (state / "secret").write_text(SECRET)
@@ -88,6 +117,7 @@ class FleetOfHosts:
                 "RUNREEL_API_KEY_FILE": str(state / "api-key"),
                 "RUNREEL_DATABASE": str(state / "runreel.db"),
                 "RUNREEL_PUBLIC_URL": self.url(host),
+                "RUNREEL_STREAM_REPLICAS": str(len(self._servers)),
                 "RUNREEL_RUNS_MAX_BYTES": str(64 * 1024**2),
                 "RUNREEL_CONTROL_MAX_BYTES": str(16 * 1024**2),
             }
@@ -125,7 +155,7 @@ def settings_of(kind: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def fleet_of_hosts(directory: Path) -> AsyncIterator[FleetOfHosts]:
+async def fleet_of_hosts(directory: Path, nats: int = 1) -> AsyncIterator[FleetOfHosts]:
     """All of it running, and this thread on the clients' host."""
     async with AsyncExitStack() as stack:
         network = Network()
@@ -133,8 +163,11 @@ async def fleet_of_hosts(directory: Path) -> AsyncIterator[FleetOfHosts]:
         # Other uids must reach it: not below pytest's directories.
         runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
         runs.chmod(0o711)
-        fleet = FleetOfHosts(network, directory, runs)
-        for host in ("nats", *NUMBERS):
+        fleet = FleetOfHosts(network, directory, runs, nats)
+        for host in fleet.hosts:
+            if host == "r1":
+                # What is started before NATS has a leader refuses, and is started again by systemd.
+                await eventually(fleet.has_leader, READY_SECONDS, explain=lambda: _said(fleet))
             await fleet.start(host)
             stack.push_async_callback(fleet.processes[host].end)
         stack.enter_context(network.inside(CLIENT_HOST))

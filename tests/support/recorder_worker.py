@@ -164,6 +164,7 @@ class FakeWorker:
         return run
 
     async def beat(self) -> None:
+        bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
         self._beats += 1
         heartbeat = Heartbeat(
             worker_id=self.worker_id,
@@ -178,7 +179,6 @@ class FakeWorker:
             labels=self.labels,
             draining=self.draining,
         )
-        bucket = await self._js.key_value(subjects.WORKERS_BUCKET)
         await bucket.put(self.worker_id, codec.encode(heartbeat))
 
     async def leave(self) -> None:

@@ -29,6 +29,7 @@ from worker.artifacts import Artifacts, ArtifactsUnreachable
 from worker.gateway.server import Gateway
 from worker.profiles import files
 from worker.profiles.profile import Profile, Wanted
+from worker.publisher import LinkDown
 from worker.runtime import Runtime
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
@@ -202,23 +203,34 @@ async def _nothing(_: object) -> None:
     return None
 
 
-async def test_one_at_a_time(server: NatsServer, fleet: Fleet, tmp_path: Path) -> None:
-    async with serving(fleet, server.url, tmp_path) as worker:
+async def test_two_starts_at_once_on_two_workers(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    """One gets it; the other opens no run, gives its claim back, and may have another profile."""
+    artifacts = tmp_path / "artifacts"
+    one = serving(fleet, server.url, tmp_path / "1", artifacts=artifacts, worker_id="w1")
+    two = serving(fleet, server.url, tmp_path / "2", artifacts=artifacts, worker_id="w2")
+    async with one as first, two as second:
         answers = await asyncio.gather(
-            fleet.start("rt-1", profile=NAME), fleet.start("rt-2", profile=NAME)
+            fleet.start("rt-1", profile=NAME, worker_id="w1"),
+            fleet.start("rt-2", profile=NAME, worker_id="w2"),
         )
         (refused,) = [each for each in answers if isinstance(each, Refused)]
         (started,) = [each for each in answers if isinstance(each, RunStarted)]
         assert refused.code == "profile.in_use"
-        loser, winner = ("rt-1", "rt-2") if isinstance(answers[0], Refused) else ("rt-2", "rt-1")
+        assert started.run_id in refused.message
+        number = answers.index(refused)
+        loser, there, winner, elsewhere = (
+            ("rt-1", "w1", "rt-2", "w2") if number == 0 else ("rt-2", "w2", "rt-1", "w1")
+        )
         await eventually(lambda: is_free(fleet, loser))
-        assert worker.host._active == 1
+        assert (first, second)[number].host._active == 0
         assert {event.runid for event in await fleet.events()} == {started.run_id}
-        other = await fleet.start(loser, profile="another")
+        other = await fleet.start(loser, profile="another", worker_id=there)
         assert isinstance(other, RunStarted)
-        await stop(fleet, started.run_id, winner)
-        await stop(fleet, other.run_id, loser)
-        await start(fleet, loser)
+        await stop(fleet, started.run_id, winner, worker_id=elsewhere)
+        await stop(fleet, other.run_id, loser, worker_id=there)
+        await start(fleet, loser, worker_id=there)
 
 
 async def test_one_whose_claim_is_gone_is_shut_out(
@@ -293,7 +305,7 @@ async def test_an_answer_that_was_lost(
             done = await put(key, record, revision)
             if not lost:
                 lost.append(1)
-                raise worker_link_down()
+                raise LinkDown("the answer was lost")
             return done
 
         monkeypatch.setattr(worker.bus, "put_profile", put_and_lose)
@@ -301,12 +313,6 @@ async def test_an_answer_that_was_lost(
         await worker.profiles.finished()
         assert (await record_of(worker)).path.endswith("/run-1")
         assert len(objects(tmp_path / "artifacts")) == 1
-
-
-def worker_link_down() -> Exception:
-    from worker.publisher import LinkDown
-
-    return LinkDown("the answer was lost")
 
 
 async def test_one_that_cannot_be_opened_ends_the_run(

@@ -81,5 +81,14 @@ async def test_a_page_sees_its_configuration(tmp_path: Path) -> None:
         }
 
 
+async def test_a_new_browser_has_no_pages_of_chromiums_own(tmp_path: Path) -> None:
+    """Suggestions under an address bar that nobody sees were two of them, and cost more than the rest of a start."""
+    async with real_runtime(tmp_path) as real, cdp_client(real.connect_url) as client:
+        page = await client.new_page()
+        await page.evaluate("1")  # by now they would be there
+        targets = (await client.call("Target.getTargets"))["targetInfos"]
+        assert [each["url"] for each in targets] == ["about:blank"] * 2
+
+
 async def test_a_page_has_the_usual_size_when_none_is_asked_for(page: CdpPage) -> None:
     assert await page.evaluate("[innerWidth, innerHeight]") == [1280, 800]

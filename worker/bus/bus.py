@@ -87,7 +87,7 @@ class Bus:
             self.reconnected.set()
 
         await self._client.connect(
-            url,
+            url.split(","),
             name=name,
             # The first connection too is tried for ever; how long is for the caller to say.
             max_reconnect_attempts=-1,

@@ -47,7 +47,7 @@ class PublishLink:
             async with asyncio.timeout(LINK_SECONDS):
                 self._client = Client()  # known before it is connected, so that `close` finds it
                 await self._client.connect(
-                    self._url,
+                    self._url.split(","),
                     name=self._name,
                     allow_reconnect=False,
                     ping_interval=PING_SECONDS,

@@ -69,6 +69,7 @@ class Switchboard:
         self._pipe: Pipe | None = None
         self._owners: dict[bytes, Owner] = {}
         self._calls: dict[int, asyncio.Future[bytes]] = {}
+        self._ready: list[bytes] = []
         # What Chromium cannot read it answers at the root; no client's id shall look like one of ours there.
         self._last_id = secrets.randbelow(2**30)
         self._hung_up = False
@@ -117,12 +118,19 @@ class Switchboard:
         """Who holds a session."""
         return self._owners.get(session)
 
+    async def prepare(self, count: int) -> None:
+        """Have so many browser sessions ready, so that who attaches need not wait. Raises CdpError, BrowserGone."""
+        self._ready += await asyncio.gather(*(self._new_session() for _ in range(count)))
+
     async def attach(self, owner: Owner) -> bytes:
-        """A new browser session for an owner."""
-        result = await self.call("Target.attachToBrowserTarget")
-        session = msgspec.json.decode(result, type=_Child).session_id.encode()
+        """A browser session of its own for an owner. Raises CdpError, BrowserGone."""
+        session = self._ready.pop() if self._ready else await self._new_session()
         self._owners[session] = owner
         return session
+
+    async def _new_session(self) -> bytes:
+        result = await self.call("Target.attachToBrowserTarget")
+        return msgspec.json.decode(result, type=_Child).session_id.encode()
 
     def detach(self, owner: Owner, session: bytes) -> None:
         """End an owner's browser session, and with it all that hangs on it."""
@@ -163,6 +171,7 @@ class Switchboard:
         if self._pipe is not None:
             self._pipe.take_the_rest()
         self._hung_up = True
+        self._ready.clear()
         for waiting in self._calls.values():
             if not waiting.done():
                 waiting.set_exception(BrowserGone("the browser ended before it answered"))

@@ -29,7 +29,10 @@ QUIET = (
     "--disable-background-timer-throttling",  # every page of a run is in use
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
-    "--disable-features=Translate,MediaRouter,OptimizationHints,AcceptCHFrame",
+    # The last two: suggestions under an address bar that nobody sees, two pages of Chromium's own; without them a start
+    # costs 0.8 s of processor and not 2.1 s, and a browser 60 MB less (Chromium 156).
+    "--disable-features=Translate,MediaRouter,OptimizationHints,AcceptCHFrame"
+    ",WebUIOmniboxPopup,WebUIOmniboxAimPopup",
     "--metrics-recording-only",
     "--password-store=basic",
     "--use-mock-keychain",

@@ -15,6 +15,7 @@ from tests.support.nats_server import NatsServer
 from tests.support.ops.commands import runreel
 from tests.support.recorder_running import running, settings_for
 from tests.support.recorder_worker import fake_worker
+from tests.support.stack import Stack
 from tests.support.worker_host import WORKER, Fleet
 from tests.support.worker_process import worker_process
 
@@ -40,6 +41,20 @@ async def test_worker_leaves(own_nats: NatsServer, tmp_path: Path) -> None:
     [(_, _, status, code)] = await fleet.ends()
     assert (status, code) == ("stopped", "runtime.host_drained")
     await fleet.client.close()
+
+
+@pytest.mark.browser
+async def test_worker_of_up_stays_down(tmp_path: Path) -> None:
+    async with Stack(tmp_path) as stack:
+        run = await stack.run()
+        done = await runreel("worker", "drain", "--data", stack.data, "--deadline", "0")
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith("✓ local has left after ")
+        assert (await run.get())["status"] == "stopped"
+        said = tmp_path / "up.out"
+        await eventually(lambda: "worker has left: it was drained" in said.read_text())
+        refused = await stack.http.post(f"/v1/runtimes/{run.runtime_id}/start")
+        assert (refused.status_code, refused.json()["error"]) == (503, "No worker is there.")
 
 
 async def test_worker_that_is_not_there(own_nats: NatsServer) -> None:
