@@ -109,6 +109,8 @@ async def test_with_an_allow_list_nothing_else_is_loaded(tmp_path: Path) -> None
         assert await page.evaluate(FETCHED.format(f"{server.other_url}/api")) == "failed"
         await page.call("Page.navigate", url=f"{server.other_url}/blank")
         assert await page.evaluate("location.href") == "chrome-error://chromewebdata/"
+        await page.call("Page.navigate", url="file:///etc/passwd")
+        assert "root" not in await page.evaluate("document.body.innerText")
         assert server.paths == ["GET /all", "GET /a.css", "GET /a.js", "GET /api"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,15 @@ class _Made(Struct, frozen=True):
     since: float
 
 
+class _Answered(Struct, frozen=True):
+    """What became of it."""
+
+    made: _Made
+    status: str
+    error: CommandError | UnsetType
+    duration_ms: int
+
+
 _failed = msgspec.json.Decoder(_Failed)
 
 
@@ -69,6 +79,7 @@ class Pending:
         self._connection_id = connection_id
         self._attachment_id = attachment_id
         self._made: dict[tuple[bytes, int], _Made] = {}
+        self._answered: list[_Answered] = []
 
     def add(self, session: bytes, call: Call, place: Place | None) -> None:
         """A client makes a call; one that nobody wants to know of is forgotten at once."""
@@ -84,9 +95,9 @@ class Pending:
         if made is None:
             return
         if message.startswith(_ERROR, comma):
-            self._tell(made, "failed", _error_in(message))
+            self._tell_soon(made, "failed", _error_in(message))
         else:
-            self._tell(made, "finished")
+            self._tell_soon(made, "finished")
 
     def answered_here(
         self, session: bytes, call_id: int, error: CommandError | UnsetType = UNSET
@@ -94,37 +105,49 @@ class Pending:
         """A call that never went to the browser."""
         made = self._made.pop((session, call_id), None)
         if made is not None:
-            self._tell(made, "failed" if error else "finished", error)
+            self._tell_soon(made, "failed" if error else "finished", error)
 
     def leave(self, session: bytes) -> None:
         """That session is over, and what was asked there is not answered any more."""
         for key in [key for key in self._made if key[0] == session]:
-            self._tell(self._made.pop(key), "stopped", _DETACHED)
+            self._tell_soon(self._made.pop(key), "stopped", _DETACHED)
 
     def end(self) -> None:
-        """The client is gone, or the browser."""
+        """The client is gone, or the browser: all is told."""
         made, self._made = self._made, {}
         for each in made.values():
-            self._tell(each, "stopped", _LEFT)
+            self._tell_soon(each, "stopped", _LEFT)
+        self._tell_all()
 
-    def _tell(self, made: _Made, status: str, error: CommandError | UnsetType = UNSET) -> None:
-        place = made.place or _NOWHERE
+    def _tell_soon(self, made: _Made, status: str, error: CommandError | UnsetType = UNSET) -> None:
+        """In the next turn of the loop: what was sent in this one, the answer too, goes at its end."""
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._tell_all)
+        duration_ms = round((time.monotonic() - made.since) * 1000)
+        self._answered.append(_Answered(made, status, error, duration_ms))
+
+    def _tell_all(self) -> None:
+        answered, self._answered = self._answered, []
+        for each in answered:
+            self._record(self._fact(each))
+
+    def _fact(self, answered: _Answered) -> Fact:
+        call, place = answered.made.call, answered.made.place or _NOWHERE
         command = ConnectionCommand(
-            method=made.call.method,
-            params=summary(made.call.params, self._told) or UNSET,
+            method=call.method,
+            params=summary(call.params, self._told) or UNSET,
             target_id=place.target_id or UNSET,
-            error=error,
+            error=answered.error,
             attachment_id=self._attachment_id,
         )
-        fact = Fact(
+        return Fact(
             data=command,
-            status=status,
+            status=answered.status,
             page_id=place.page_id,
             context_id=place.context_id,
             connection_id=self._connection_id,
-            duration_ms=round((time.monotonic() - made.since) * 1000),
+            duration_ms=answered.duration_ms,
         )
-        self._record(fact)
 
 
 def _error_in(message: bytes) -> CommandError:

@@ -22,7 +22,7 @@ from worker.tap.proxy_login import Call, Login, ProxyLogin
 _AS_XHR = frozenset({"xhr", "fetch"})
 _CDP_NAMES = {"xhr": "XHR", "fetch": "XHR", "eventsource": "XHR", "texttrack": "TextTrack"}
 _EVENT_STREAM = "text/event-stream"
-_NETWORK = ("http:", "https:")
+_NEVER_SENT = ("about:", "blob:", "chrome", "data:", "devtools:")
 _LOCAL = re.compile(r"https?://(?:localhost|[^/:]+\.localhost|127\.[0-9.]+|\[::1\])(?:[:/]|\Z)")
 
 
@@ -149,7 +149,7 @@ class Gate:
     def refuses(self, paused: Paused) -> bool:
         """Whether this must not be loaded."""
         url = paused.request.url
-        if not url.startswith(_NETWORK):
+        if url.startswith(_NEVER_SENT):
             return False
         if self._blocked is not None and self._blocked.match(url):
             return True
