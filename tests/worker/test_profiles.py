@@ -391,7 +391,9 @@ async def test_without_a_profile_nothing_stays_on_disk(
         assert holding("n3edle", tmp_path) == []
         assert objects(tmp_path / "store") == []
         if os.geteuid() == 0:  # then nobody else has the browser's uid
-            assert [path for place in SHARED for path in place.glob("*") if owner(path) == uid] == []
+            assert [
+                path for place in SHARED for path in place.glob("*") if owner(path) == uid
+            ] == []
         assert await record_of(worker) == ProfileRecord()
 
 
