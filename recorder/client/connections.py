@@ -7,21 +7,13 @@ from typing import Any, Literal
 
 from schemas.resources import Connection, CreateConnection
 
+from .handle import Handle
 from .pages import Listing
 from .transport import Transport
 
 
-class ConnectionHandle:
-    """One connection. `resource` is what the recorder said of it last."""
-
-    def __init__(self, transport: Transport, resource: Connection) -> None:
-        self._transport = transport
-        self.resource = resource
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.resource.id
+class ConnectionHandle(Handle[Connection]):
+    """One connection."""
 
     @property
     def status(self) -> str:

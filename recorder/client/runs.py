@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from schemas.resources import Run, RunSummary, WaitedRun, WaitForRun
 
 from .events import RunEvents
+from .handle import Handle
 from .pages import Listing
 from .transport import Transport
 
-S_co = TypeVar("S_co", bound=RunSummary, covariant=True)
+S = TypeVar("S", bound=RunSummary)
 
 
-class RunHandle(Generic[S_co]):
-    """One run. `resource` is what the recorder said of it when it was asked."""
+class RunHandle(Handle[S]):
+    """One run."""
 
-    def __init__(self, transport: Transport, resource: S_co) -> None:
-        self._transport = transport
-        self.resource = resource
+    def __init__(self, transport: Transport, resource: S) -> None:
+        super().__init__(transport, resource)
         self.events = RunEvents(transport, resource.id)
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.resource.id
 
     @property
     def status(self) -> str:

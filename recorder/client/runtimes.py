@@ -11,6 +11,7 @@ from schemas.runtime_config import WantedConfig
 
 from .connections import Connections
 from .errors import Conflict
+from .handle import Handle
 from .pages import Listing
 from .runs import RunHandle, get_run
 from .targets import Targets
@@ -19,19 +20,13 @@ from .transport import Transport
 Config = WantedConfig | dict[str, Any]
 
 
-class RuntimeHandle:
-    """One runtime. `resource` is what the recorder said of it last; `async with` stops it in the end."""
+class RuntimeHandle(Handle[Runtime]):
+    """One runtime; `async with` stops it in the end."""
 
     def __init__(self, transport: Transport, resource: Runtime) -> None:
-        self._transport = transport
-        self.resource = resource
+        super().__init__(transport, resource)
         self.connections = Connections(transport, resource.id)
         self.targets = Targets(transport, resource.id)
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.resource.id
 
     @property
     def name(self) -> str:

@@ -7,23 +7,18 @@ from typing import Any, Self
 
 from schemas.resources import Space
 
+from .handle import Handle
 from .pages import Listing
 from .runtimes import Runtimes
 from .transport import Transport
 
 
-class SpaceHandle:
-    """One space. `resource` is what the recorder said of it last."""
+class SpaceHandle(Handle[Space]):
+    """One space."""
 
     def __init__(self, transport: Transport, resource: Space) -> None:
-        self._transport = transport
-        self.resource = resource
+        super().__init__(transport, resource)
         self.runtimes = Runtimes(transport, resource.id)
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.resource.id
 
     @property
     def name(self) -> str:

@@ -7,21 +7,13 @@ from typing import Any
 
 from schemas.resources import CreateTarget, Target
 
+from .handle import Handle
 from .pages import Listing
 from .transport import Transport
 
 
-class TargetHandle:
-    """One page. `resource` is what the recorder said of it last."""
-
-    def __init__(self, transport: Transport, resource: Target) -> None:
-        self._transport = transport
-        self.resource = resource
-
-    @property
-    def id(self) -> str:
-        """Its target id in CDP."""
-        return self.resource.id
+class TargetHandle(Handle[Target]):
+    """One page; its id is its target id in CDP."""
 
     @property
     def uri(self) -> str:
