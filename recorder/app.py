@@ -39,6 +39,8 @@ from schemas.settings import RecorderSettings
 
 log = structlog.get_logger()
 
+PAUSES_SECONDS = (0.5, 1.0)  # between tries to make the streams
+
 Ready = Callable[[str], None]
 Died = Callable[[BaseException], None]
 
@@ -157,18 +159,28 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
 
 
 async def _prepare(bus: Bus, settings: RecorderSettings) -> None:
-    """Streams and buckets; whoever comes first makes them."""
-    replicas = settings.stream_replicas
+    """Streams and buckets; whoever comes first makes them. Of one that another recorder of the fleet is just making, a
+    cluster says nothing until it has a leader: so it is tried again.
+    """
+    for pause in PAUSES_SECONDS:
+        with suppress(StreamUnreachable):
+            return await _prepare_once(bus, settings)
+        await asyncio.sleep(pause)
     try:
-        for stream in _streams(settings):
-            await bus.ensure_stream(stream, replicas)
-        for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY, streams.PROFILES):
-            await bus.ensure_bucket(bucket, replicas)
+        await _prepare_once(bus, settings)
     except StreamUnreachable as error:
         raise CannotStart(
             f"The streams cannot be made or checked ({error}).",
             "Is JetStream on, and is there room for RUNREEL_RUNS_MAX_BYTES on its disk?",
         ) from error
+
+
+async def _prepare_once(bus: Bus, settings: RecorderSettings) -> None:
+    replicas = settings.stream_replicas
+    for stream in _streams(settings):
+        await bus.ensure_stream(stream, replicas)
+    for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY, streams.PROFILES):
+        await bus.ensure_bucket(bucket, replicas)
 
 
 def _streams(settings: RecorderSettings) -> tuple[streams.Stream, ...]:
