@@ -10,10 +10,8 @@ from msgspec import UNSET, structs
 
 from recorder.api import parse
 from schemas.runtime_config import ConfigChange, RuntimeConfig, SealedProxy, WantedConfig
-from schemas.sealing import seal, sealing_key
+from schemas.sealing import PROXY_PASSWORD, seal, sealing_key
 from schemas.types import JsonObject
-
-PURPOSE = "proxy-password"
 
 
 def sealed(wanted: WantedConfig, runtime_id: str, secret: str) -> RuntimeConfig:
@@ -71,4 +69,4 @@ def _proxy(before: JsonObject, merged: JsonObject, wish: JsonObject) -> JsonObje
 
 
 def _seal(password: str, runtime_id: str, secret: str) -> str:
-    return seal(password, sealing_key(secret, PURPOSE), runtime_id)
+    return seal(password, sealing_key(secret, PROXY_PASSWORD), runtime_id)

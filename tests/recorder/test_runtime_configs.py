@@ -9,14 +9,14 @@ import pytest
 from msgspec import UNSET
 
 from schemas.runtime_config import SealedProxy
-from schemas.sealing import CannotUnseal, sealing_key, unseal
+from schemas.sealing import PROXY_PASSWORD, CannotUnseal, sealing_key, unseal
 from tests.support.files import files_with
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import SECRET, Running
 from tests.support.recorder_worker import FakeWorker, new_id
 
 PASSWORD = "correct-horse-battery-staple"
-KEY = sealing_key(SECRET, "proxy-password")
+KEY = sealing_key(SECRET, PROXY_PASSWORD)
 SHOWN = {"server": "http://proxy.example:3128", "username": "me"}
 PROXY = {**SHOWN, "password": PASSWORD}
 
@@ -65,6 +65,7 @@ async def test_proxy_without_a_password(recorder: Running, worker: FakeWorker) -
     [
         ({"viewprot": {}}, "$.config"),
         ({"proxy": {"server": "http://me:secret@proxy.example:1"}}, "$.config.proxy.server"),
+        ({"proxy": {"server": "socks5://proxy.example:1", "username": "u"}}, "$.config.proxy"),
         ({"idleTimeoutSeconds": 0}, "$.config.idleTimeoutSeconds"),
         ({"networkTraffic": {"blockResourceTypes": ["images"]}}, "$.config.networkTraffic"),
     ],
