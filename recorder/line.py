@@ -61,6 +61,7 @@ class Turn:
         self.waiting = True
         self.missed = False
         self.served = False
+        self.superseded = False
 
     async def wait(self, seconds: float, gone: Callable[[], Awaitable[None]]) -> bool:
         """Wait for one's turn; False when that takes longer, or who asked for it is gone."""
@@ -71,10 +72,15 @@ class Turn:
         finally:
             await cancelling.end(ways)
 
-    def placed(self) -> None:
-        """A place was found, and takes its time: the others' turn."""
+    def placed(self) -> bool:
+        """A place was found, and takes its time: the others' turn. False: it came up during this turn, and whoever
+        stands first is asked first.
+        """
+        if self.superseded:
+            return False
         self.served = True
         self._queue.served(self)
+        return True
 
     def over(self) -> None:
         """Nothing came of it: the next one's turn."""
@@ -119,6 +125,8 @@ class Queue:
         self._again = True
         if more_room:
             self._round.clear()
+            if self._holder is not None:
+                self._holder.superseded = True
         if self._holder is None:
             self._next()
 
@@ -156,6 +164,6 @@ class Queue:
         if not turn.waiting:
             turn.missed = True
             return False
-        self._holder, turn.waiting = turn, False
+        self._holder, turn.waiting, turn.superseded = turn, False, False
         turn.bell.set()
         return True

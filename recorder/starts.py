@@ -72,7 +72,7 @@ class Starts:
         RuntimeNotFound, StorageUnavailable.
         """
         if patience.seconds <= 0:
-            return await self._start(await self._request(runtime), lambda: None)
+            return await self._start(await self._request(runtime), lambda: True)
         with self.queue.joined(runtime.space_id) as turn:
             return await self._start_in_turn(runtime, patience, turn)
 
@@ -102,15 +102,16 @@ class Starts:
             turn.over()
         raise problem
 
-    async def _start(self, request: StartRun, placed: Callable[[], None]) -> RunStarted:
-        """`placed` is called once a worker was found, before it is asked."""
+    async def _start(self, request: StartRun, placed: Callable[[], bool]) -> RunStarted:
+        """`placed` is called once a worker was found, before it is asked; it may say no."""
         if claim := await self._workers.find_live_claim(request.runtime_id):
             return await self._joined(claim)
         await self._check_quota(request)
         refused: dict[str, str] = {}
         while worker_id := self._find_worker(request, refused):
+            if not placed():
+                break
             self._roster.sent(worker_id)
-            placed()
             answer = await self._start_on(worker_id, request)
             if isinstance(answer, RunStarted):
                 if not answer.started:
