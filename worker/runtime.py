@@ -165,12 +165,10 @@ class Runtime:
         )
 
     def _login(self) -> Login | None:
-        """To the proxy, where it wants one. Raises CannotUnseal, ValueError."""
+        """To the proxy, where it wants one. Raises CannotUnseal."""
         proxy = self._config.proxy
         if not proxy or not proxy.username:
             return None
-        if proxy.server.startswith("socks"):
-            raise ValueError("Chromium cannot log in to a SOCKS proxy; only to an HTTP(S) one")
         key = self.browser.setup.proxy_key
         sealed = proxy.sealed_password
         password = unseal(sealed, key, self.log.runtime_id) if sealed else ""

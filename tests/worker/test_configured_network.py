@@ -307,17 +307,10 @@ async def test_a_first_request_that_its_page_gives_up_holds_up_nothing(tmp_path:
         given_up.cancel()
 
 
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ({"sealed_password": "v1.00000000.AAAA"}, "sealed under another secret"),
-        ({"server": "socks5://127.0.0.1:1"}, "cannot log in to a SOCKS proxy"),
-    ],
-)
-async def test_a_login_that_cannot_be_had_fails_the_start(
-    tmp_path: Path, config: dict[str, str], reason: str
-) -> None:
-    proxy = SealedProxy(**({"server": "http://127.0.0.1:1", "username": "user"} | config))
-    with pytest.raises(LaunchFailed, match=reason):
+async def test_a_login_that_cannot_be_had_fails_the_start(tmp_path: Path) -> None:
+    proxy = SealedProxy(
+        server="http://127.0.0.1:1", username="user", sealed_password="v1.00000000.AAAA"
+    )
+    with pytest.raises(LaunchFailed, match="sealed under another secret"):
         async with real_runtime(tmp_path, RuntimeConfig(proxy=proxy)):
             pass

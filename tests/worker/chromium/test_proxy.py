@@ -11,7 +11,7 @@ from worker.chromium.proxy import arguments
 
 
 def config(server: str = "", **traffic: Any) -> RuntimeConfig:
-    proxy = SealedProxy(server=server, username="u") if server else UNSET
+    proxy = SealedProxy(server=server) if server else UNSET
     return RuntimeConfig(network_traffic=NetworkTraffic(**traffic), proxy=proxy)
 
 
