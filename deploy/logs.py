@@ -19,9 +19,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "***"
-# Secrets that are made while running: the token of a connectUrl, a key in a header.
+# Secrets that are made while running: the token of a connectUrl or of a connection, a key in a header.
 _PATTERNS = (
-    re.compile(r"(/cdp/[0-9a-f-]{36}/)[0-9a-f]{40}"),
+    re.compile(r"(/cdp/[0-9a-f-]{36}/(?:[0-9a-f-]{36}/)?)[0-9a-f]{40}"),
     re.compile(r"((?i:bearer)\s+)[A-Za-z0-9._~+/=-]{8,}"),
 )
 # Libraries that tell of each connection and frame at a level where we want to hear of trouble only.

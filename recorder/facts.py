@@ -146,7 +146,7 @@ class Facts:
         """
         for _ in range(MOST_TRIES):
             last, _ = await self._bus.find_newest_fact(fence)
-            await self._news.wait_until_shown(subjects.CONTROL, last, SHOWN_SECONDS)
+            await self._wait_for(last)
             if (data := await decide()) is None:
                 return last
             given = event_id or str(uuid_utils.uuid7())
@@ -156,6 +156,16 @@ class Facts:
         raise StorageUnavailable(
             f"Others change this {about.kind} all the time.", hint="Try again in a moment."
         )
+
+    async def _wait_for(self, position: int) -> None:
+        """Until the tables show what is to be decided by."""
+        try:
+            await self._news.wait_until_shown(subjects.CONTROL, position, SHOWN_SECONDS)
+        except StorageUnavailable as problem:
+            raise StorageUnavailable(
+                "This recorder has not read yet what others have set up; nothing was changed.",
+                hint="Try again in a moment, or at another recorder.",
+            ) from problem
 
     async def _write(
         self,

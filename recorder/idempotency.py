@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Literal, TypeVar
 
 import msgspec
@@ -106,8 +106,9 @@ class Idempotency:
         mine = Entry(request=request, state="running", owner=owner, ids=new_ids())
         revision = 0
         for _ in range(MOST_TRIES):
-            if written := await self._put(key, mine, after=revision):
-                return _Taken(key, mine, written)
+            with suppress(StorageUnavailable):  # it may be there all the same: `_find` tells
+                if written := await self._put(key, mine, after=revision):
+                    return _Taken(key, mine, written)
             found, revision, age_seconds = await self._find(key)
             if found is None:
                 continue
@@ -135,15 +136,20 @@ class Idempotency:
             await cancelling.end([touching])
 
     async def _touch(self, taken: _Taken) -> None:
-        while True:
+        is_ours = True
+        while is_ours:
             await asyncio.sleep(TOUCH_SECONDS)
-            try:
-                written = await self._put(taken.key, taken.entry, after=taken.revision)
-            except StorageUnavailable:
-                continue
-            if written is None:  # another one does it now
-                return
+            with suppress(StorageUnavailable):
+                is_ours = await self._write_again(taken)
+
+    async def _write_again(self, taken: _Taken) -> bool:
+        """Whether it is still ours, so that its age begins anew."""
+        if written := await self._put(taken.key, taken.entry, after=taken.revision):
             taken.revision = written
+            return True
+        # Another one does it now, or our last one was stored though its answer was lost.
+        found, taken.revision, _ = await self._find(taken.key)
+        return found is not None and found.owner == taken.entry.owner
 
     async def _leave(self, taken: _Taken, entry: Entry) -> None:
         """Say what it came to, unless another has taken it over. If it cannot be said, it is done again."""

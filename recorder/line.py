@@ -51,7 +51,18 @@ class Line:
         return [ticket for tickets in rounds for ticket in tickets if ticket is not None]
 
 
-class Turn:
+class NoTurn:
+    """One who does not wait: every turn is its own."""
+
+    def placed(self) -> bool:
+        """Always."""
+        return True
+
+    def joins(self) -> None:
+        """Nobody waits behind it."""
+
+
+class Turn(NoTurn):
     """One who waits. It has its turn from the end of `wait` until it says `placed` or `over`, or is gone."""
 
     def __init__(self, queue: Queue, space_id: str) -> None:
@@ -81,6 +92,10 @@ class Turn:
         self.served = True
         self._queue.served(self)
         return True
+
+    def joins(self) -> None:
+        """It waits for a start that is under way already, which takes no place of anybody: the others' turn."""
+        self._queue.pass_on(self)
 
     def over(self) -> None:
         """Nothing came of it: the next one's turn."""
@@ -116,7 +131,7 @@ class Queue:
         finally:
             del self._turns[ticket]
             self._line.leave(space_id, ticket)
-            self._pass_on(turn)
+            self.pass_on(turn)
 
     def changed(self, *, more_room: bool = False) -> None:
         """There may be a place. Where there surely is one more, a round that is under way begins anew: else whoever
@@ -134,7 +149,7 @@ class Queue:
         """A space got a place: who comes next is another question now."""
         self._line.served(turn.space_id)
         self._again = True
-        self._pass_on(turn)
+        self.pass_on(turn)
 
     def over(self, turn: Turn) -> None:
         """It waits again, and tries again if there was a round in the meantime."""
@@ -142,9 +157,10 @@ class Queue:
             self._line.refused(turn.space_id)
         self._again = self._again or turn.missed
         turn.missed = turn.served = False
-        self._pass_on(turn)
+        self.pass_on(turn)
 
-    def _pass_on(self, turn: Turn) -> None:
+    def pass_on(self, turn: Turn) -> None:
+        """The next one's turn, if it was this one's."""
         if self._holder in (turn, None):
             self._next()
 

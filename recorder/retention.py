@@ -27,6 +27,7 @@ from schemas.times import rfc3339
 log = structlog.get_logger()
 
 ROUND_SECONDS = 10.0
+MARKS_SECONDS = 3600.0
 FULL = 0.9
 ENOUGH = 0.8
 MUCH = 0.6
@@ -141,6 +142,7 @@ class Retention:
         self._runs = runs
         self._half_gone_known = False
         self._stays = False
+        self._marks_at = time.monotonic()
         self.alarm: str | None = None
 
     async def run(self) -> None:
@@ -156,6 +158,7 @@ class Retention:
 
     async def _round(self) -> None:
         """Only beside the stream that the tables are made of: of another one this may be the last copy."""
+        await self._purge_marks()
         if self._runs.state != "following":
             return
         checkpoint = await self._store.find_checkpoint(subjects.RUNS)
@@ -165,6 +168,13 @@ class Retention:
         await self._purge(room, find_purge(room, checkpoint.position))
         first = min(room.first, checkpoint.position + 1)
         await self._remove_what_has_left(room.epoch, first, ended_before(room, time.time_ns()))
+
+    async def _purge_marks(self) -> None:
+        if time.monotonic() - self._marks_at < MARKS_SECONDS:
+            return
+        self._marks_at = time.monotonic()
+        if purged := await self._bus.keys.purge_marks(MARKS_SECONDS):
+            log.info("retention.marks_purged", bucket=subjects.CLAIMS_BUCKET, marks=purged)
 
     async def _purge(self, room: Room, purge: Purge | None) -> None:
         before, self.alarm = self.alarm, None

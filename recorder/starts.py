@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct
 
 from recorder.bus import AnswerTimedOut, NobodyAnswered
-from recorder.line import Queue, Turn
+from recorder.line import NoTurn, Queue, Turn
 from recorder.news import News
 from recorder.placement import candidates, why_none
 from recorder.queries.runs import Course, find_course
@@ -35,6 +35,7 @@ from schemas.resources import Runtime
 log = structlog.get_logger()
 
 START_SECONDS = 35.0
+LOOK_SECONDS = 0.5  # whether a claim still stands, while one waits for its run
 
 
 async def never() -> None:
@@ -72,7 +73,7 @@ class Starts:
         RuntimeNotFound, StorageUnavailable.
         """
         if patience.seconds <= 0:
-            return await self._start(await self._request(runtime), lambda: True)
+            return await self._start(await self._request(runtime), NoTurn())
         with self.queue.joined(runtime.space_id) as turn:
             return await self._start_in_turn(runtime, patience, turn)
 
@@ -94,7 +95,7 @@ class Starts:
         self.queue.changed()
         while await turn.wait(until - time.monotonic(), patience.gone) and not self._news.closed:
             try:
-                return await self._start(await self._request(runtime), turn.placed)
+                return await self._start(await self._request(runtime), turn)
             except Problem as raised:
                 if not _may_pass(raised):
                     raise
@@ -102,14 +103,16 @@ class Starts:
             turn.over()
         raise problem
 
-    async def _start(self, request: StartRun, placed: Callable[[], bool]) -> RunStarted:
-        """`placed` is called once a worker was found, before it is asked; it may say no."""
+    async def _start(self, request: StartRun, turn: NoTurn) -> RunStarted:
+        """`turn` is told once a worker was found, before it is asked; it may say no."""
         if claim := await self._workers.find_live_claim(request.runtime_id):
-            return await self._joined(claim)
+            turn.joins()
+            if joined := await self._joined(claim, request.runtime_id):
+                return joined
         await self._check_quota(request)
         refused: dict[str, str] = {}
         while worker_id := self._find_worker(request, refused):
-            if not placed():
+            if not turn.placed():
                 break
             self._roster.sent(worker_id)
             answer = await self._start_on(worker_id, request)
@@ -117,7 +120,8 @@ class Starts:
                 if not answer.started:
                     self._roster.not_taken(worker_id)
                 return answer
-            refused[worker_id] = answer
+            if answer is not None:
+                refused[worker_id] = answer
         raise _why_refused_by_all(refused) if refused else why_none(self._roster.hosts(), request)
 
     async def _check_quota(self, request: StartRun) -> None:
@@ -132,14 +136,15 @@ class Starts:
                 return host.heartbeat.worker_id
         return None
 
-    async def _joined(self, claim: Claim) -> RunStarted:
-        await self._check_opened(claim.run_id)
+    async def _joined(self, claim: Claim, runtime_id: str) -> RunStarted | None:
+        if not await self._is_opened(claim.run_id, runtime_id):
+            return None
         return RunStarted(
             run_id=claim.run_id, gateway_url=claim.gateway_url, position=0, started=False
         )
 
-    async def _start_on(self, worker_id: str, request: StartRun) -> RunStarted | str:
-        """The run, or why another worker should be asked."""
+    async def _start_on(self, worker_id: str, request: StartRun) -> RunStarted | str | None:
+        """The run, or why another worker should be asked. None: somebody else's start came to nothing meanwhile."""
         try:
             answer = await self._workers.ask(
                 worker_id, subjects.start_request(worker_id), request, START_SECONDS
@@ -153,8 +158,7 @@ class Starts:
             return "it does not answer in time"
         if isinstance(answer, RunStarted):
             await self._workers.show(answer.position)
-            await self._check_opened(answer.run_id)
-            return answer
+            return answer if await self._is_opened(answer.run_id, request.runtime_id) else None
         if isinstance(answer, Refused) and answer.position:
             with suppress(StorageUnavailable):  # why it refused matters more
                 await self._workers.show(answer.position)
@@ -168,25 +172,32 @@ class Starts:
         if await self._workers.is_claimed(runtime_id):
             raise _not_in_time()
 
-    async def _check_opened(self, run_id: str) -> None:
-        """Wait until a run is ready. Raises RuntimeStartFailed when it ends or takes too long."""
+    async def _is_opened(self, run_id: str, runtime_id: str) -> bool:
+        """Wait until a run is ready; False where its claim was given back before it began.
+
+        Raises RuntimeStartFailed when it ends or takes too long.
+        """
         try:
             async with asyncio.timeout(START_SECONDS):
-                course = await self._opened(run_id)
+                course = await self._opened(run_id, runtime_id)
         except TimeoutError:
             raise _not_in_time() from None
-        if course.ended:
+        if course is not None and course.ended:
             raise RuntimeStartFailed(course.end_message, details={"code": course.end_code})
+        return course is not None
 
-    async def _opened(self, run_id: str) -> Course:
-        """How far a run is, once it is no longer only being launched."""
+    async def _opened(self, run_id: str, runtime_id: str) -> Course | None:
+        """How far a run is, once it is no longer only being launched. None: it never began, and nobody claims it."""
         with self._news.bell(run_id) as bell:
             while not self._news.closed:
                 bell.clear()
                 course = await find_course(self._store, run_id)
                 if course is not None and (course.ready or course.ended):
                     return course
-                await bell.wait()
+                if course is None and await self._workers.is_given_back(runtime_id, run_id):
+                    return None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), LOOK_SECONDS)
         raise _not_in_time()
 
 

@@ -54,6 +54,14 @@ class Workers:
         """Whether anybody has a runtime, or had it a moment ago. Raises StorageUnavailable."""
         return await self._bus.find_claim(runtime_id) is not None
 
+    async def is_given_back(self, runtime_id: str, run_id: str) -> bool:
+        """Whether that run has its runtime no more; where that cannot be read, it counts as having it."""
+        try:
+            claim = await self._bus.find_claim(runtime_id)
+        except StorageUnavailable:
+            return False
+        return claim is None or claim.run_id != run_id
+
     async def find_live_claim(self, runtime_id: str) -> Claim | None:
         """The claim on a runtime. One whose run has ended means nothing any more, and is taken back.
 

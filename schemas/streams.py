@@ -63,7 +63,9 @@ def control_stream(*, max_bytes: int) -> Stream:
 WORKERS = Bucket(name=subjects.WORKERS_BUCKET, ttl_seconds=30)
 CLAIMS = Bucket(name=subjects.CLAIMS_BUCKET)
 # What was asked with an Idempotency-Key, and what it came to.
-IDEMPOTENCY = Bucket(name=subjects.IDEMPOTENCY_BUCKET, ttl_seconds=DAY_SECONDS)
+IDEMPOTENCY = Bucket(
+    name=subjects.IDEMPOTENCY_BUCKET, ttl_seconds=DAY_SECONDS, max_bytes=256 * 1024**2
+)
 PROFILES = Bucket(name=subjects.PROFILES_BUCKET)
 
 

@@ -5,6 +5,7 @@ The worker that has the run lets in and keeps out; the events it writes make the
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -24,6 +25,7 @@ from schemas.problems import (
 )
 from schemas.requests import ConnectionStands, RevokeConnection
 from schemas.resources import Connection, ConnectionEndpoint, CreateConnection, Page, Runtime
+from schemas.times import rfc3339
 from schemas.tokens import connection_url
 
 
@@ -52,10 +54,26 @@ async def create_connection(call: Call[object, CreateConnection]) -> Connection:
     if not isinstance(answer, ConnectionStands):
         raise RuntimeHostUnavailable("The worker gave an answer that belongs to something else.")
     connection_id = answer.connection_id
-    made = await queries.get_connection(recorder.store, runtime.id, connection_id)
+    try:
+        made = await queries.get_connection(recorder.store, runtime.id, connection_id)
+    except ConnectionNotFound:  # its run is parked: no table shows what is new of it
+        made = _not_shown(runtime.id, run_id, answer)
     secret = recorder.settings.secret
     url = connection_url(answer.gateway_url, secret, run_id, connection_id)
     return structs.replace(made, endpoint=ConnectionEndpoint(url=url))
+
+
+def _not_shown(runtime_id: str, run_id: str, answer: ConnectionStands) -> Connection:
+    return Connection(
+        id=answer.connection_id,
+        runtime_id=runtime_id,
+        run_id=run_id,
+        protocol="cdp",
+        status="active",
+        created_at=rfc3339(time.time_ns()),
+        expires_at=answer.expires_at,
+        revoked_at=None,
+    )
 
 
 def _wanted(run_id: str, ttl_seconds: int) -> requests.CreateConnection:

@@ -32,6 +32,7 @@ from schemas.problems import (
 )
 from schemas.requests import RunStarted
 from schemas.resources import (
+    MOST_METADATA,
     CreateRuntime,
     Page,
     Runtime,
@@ -60,7 +61,8 @@ class RuntimesQuery(PageQuery, frozen=True, kw_only=True):
     metadata: Annotated[
         dict[str, str],
         Meta(
-            description="Runtimes with these values: `metadata[job]=1` or `metadata.job=1`; several: all of them."
+            max_length=MOST_METADATA,
+            description="Runtimes with these values: `metadata[job]=1` or `metadata.job=1`; several: all of them.",
         ),
     ] = field(default_factory=dict)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
+from nats.js.kv import KV_DEL, KeyValue
 
 from recorder.bus.arrivals import Beat, claim
 from recorder.bus.errors import DOWN, WRONG_LAST_SEQUENCE, StreamUnreachable, reaching
@@ -141,6 +143,41 @@ class Keys:
                 if error.err_code not in WRONG_LAST_SEQUENCE:
                     raise
                 # Its worker was faster, or the runtime has its next run by now.
+
+    async def purge_marks(self, older_than_seconds: float) -> int:
+        """Remove the marks that claims leave when given back, for else one stays for each runtime that ever ran.
+
+        How many were that old. A claim that comes meanwhile stays: only what is as old as the mark is removed. Raises
+        StreamUnreachable.
+        """
+        before = datetime.now(tz=UTC) - timedelta(seconds=older_than_seconds)
+        with reaching():
+            bucket = await self._js.key_value(CLAIMS.name)
+            marks = [each async for each in _all_of(bucket) if each.operation == KV_DEL]
+            old = [each for each in marks if _created(each) < before]
+            for mark in old:
+                await self._js.purge_stream(
+                    f"KV_{CLAIMS.name}",
+                    subject=f"$KV.{CLAIMS.name}.{mark.key}",
+                    seq=int(mark.revision or 0) + 1,
+                )
+        return len(old)
+
+
+def _created(entry: KeyValue.Entry) -> datetime:
+    return cast(datetime, entry.created)  # the library calls it a number
+
+
+async def _all_of(bucket: KeyValue) -> AsyncIterator[KeyValue.Entry]:
+    """The newest value or mark of every key."""
+    watcher = await bucket.watchall(meta_only=True)
+    try:
+        async for entry in watcher:
+            if entry is None:
+                return
+            yield entry
+    finally:
+        await watcher.stop()  # type: ignore[no-untyped-call]
 
 
 class Value(Struct, frozen=True, kw_only=True):

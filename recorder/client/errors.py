@@ -4,7 +4,7 @@ RunreelError
 ├── CannotConnect: no recorder answers, or it breaks off
 └── ApiError: it answers, and says no (`status`, `code`, `hint`, `details`, `request_id`)
     ├── InvalidRequest 400, Unauthorized 401, Forbidden 403, NotFound 404
-    └── Conflict 409, Gone 410, QuotaExceeded 402, RateLimited 429, Unavailable 503
+    └── Conflict 409, Gone 410, QuotaExceeded 402, RateLimited 429, Unavailable 502, 503, 504
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RateLimited(ApiError):
 
 
 class Unavailable(ApiError):
-    """503: not now; what can be read can be read all the same."""
+    """503: not now; what can be read can be read all the same. 502, 504: a proxy says that the recorder is away."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -83,7 +83,9 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     409: Conflict,
     410: Gone,
     429: RateLimited,
+    502: Unavailable,
     503: Unavailable,
+    504: Unavailable,
 }
 
 

@@ -176,6 +176,9 @@ class Runtimes:
     ) -> Listing[RuntimeHandle]:
         """Newest first; by `metadata` those that have all of these values."""
         query = {"spaceId": self._space_id, "name": name, "status": status, "limit": limit}
-        query |= {f"metadata.{key}": value for key, value in (metadata or {}).items()}
+        query |= {
+            f"metadata.{key}": "null" if value is None else value
+            for key, value in (metadata or {}).items()
+        }
         handle = partial(RuntimeHandle, self._transport)
         return Listing(self._transport, "/v1/runtimes", Runtime, query, handle)

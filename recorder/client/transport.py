@@ -14,8 +14,8 @@ from .errors import ApiError, CannotConnect, error_of
 
 T = TypeVar("T")
 
-# A wait is at most 120 s long, a stream is silent for at most 15 s.
-TIMEOUT_SECONDS = 150.0
+# A start may wait for a place for 120 s, and take 35 s then; a stream is silent for at most 15 s.
+TIMEOUT_SECONDS = 180.0
 STREAM_SILENCE_SECONDS = 45.0
 
 Query = Mapping[str, Any]
@@ -26,7 +26,7 @@ class Transport:
 
     def __init__(self, base_url: str, api_key: str, http: httpx.AsyncClient | None = None) -> None:
         self._owned = http is None
-        self._http = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+        self._http = http or httpx.AsyncClient()
         self._base_url = base_url.rstrip("/")
         self._key = {"authorization": f"Bearer {api_key}"}
         self._positions: dict[str, int] = {}
@@ -60,10 +60,11 @@ class Transport:
                 params=_parameters(query),
                 content=content,
                 headers=headers,
+                timeout=TIMEOUT_SECONDS,
             )
         except httpx.TransportError as error:
             raise CannotConnect(f"No answer from {self._base_url}: {error!r}") from error
-        self._take_positions(response.headers.get("x-runreel-position", ""))
+        self._take_positions(response.headers)
         if response.is_error:
             raise _error(response)
         return msgspec.json.decode(response.content or b"null", type=answer)
@@ -87,6 +88,7 @@ class Transport:
                 if response.is_error:
                     await response.aread()
                     raise _error(response)
+                self._take_positions(response.headers)
                 yield EventSource(response)
         except httpx.TransportError as error:
             raise CannotConnect(f"The stream from {self._base_url} broke: {error!r}") from error
@@ -95,11 +97,16 @@ class Transport:
         seen = ",".join(f"{stream}={position}" for stream, position in self._positions.items())
         return {**self._key, "x-runreel-min-position": seen} if seen else dict(self._key)
 
-    def _take_positions(self, header: str) -> None:
-        for part in filter(None, header.split(",")):
-            stream, _, position = part.partition("=")
-            if position.isdecimal():
-                self._positions[stream] = max(self._positions.get(stream, 0), int(position))
+    def _take_positions(self, headers: httpx.Headers) -> None:
+        """The newest of each stream. One that is not reached in time is given up: streams can be made anew, and then
+        begin at 1.
+        """
+        behind = "x-runreel-lag" in headers
+        for part in filter(None, headers.get("x-runreel-position", "").split(",")):
+            stream, _, text = part.partition("=")
+            if text.isdecimal():
+                known = 0 if behind else self._positions.get(stream, 0)
+                self._positions[stream] = max(known, int(text))
 
 
 def _parameters(query: Query | None) -> httpx.QueryParams:

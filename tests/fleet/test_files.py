@@ -80,6 +80,11 @@ def test_dockerfile() -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_secrets_are_in_no_image() -> None:
+    """`COPY deploy` would take them along."""
+    assert "deploy/fleet/secrets" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
 @pytest.mark.parametrize("name", ["nats.conf", "nats.cluster.conf"])
 def test_nats_configurations(name: str, tmp_path: Path) -> None:
     given = settings_of("nats") | {

@@ -179,7 +179,7 @@ async def drain(fleet: FleetOfHosts, worker_id: str, directory: Any) -> int:
         fleet.network,
         CLIENT_HOST,
         python("deploy.cli", "worker", "drain", "--worker", worker_id, "--deadline", "1"),
-        {"RUNREEL_NATS_URL": fleet.nats_url("recorder")},
+        {"RUNREEL_NATS_URL": fleet.nats_url("worker")},
         directory / "drain.log",
     )
     code = await command.ended()

@@ -52,6 +52,20 @@ async def test_claims_are_read_as_they_change(
     assert await held(bus, afresh=True) == expected
 
 
+async def test_marks_of_claims_that_were_given_back_are_removed(bus: Bus) -> None:
+    for number in range(3):
+        await bus.keys.release(f"r{number}", await put(bus, f"r{number}", "one"))
+    await put(bus, "r0", "two")
+    await put(bus, "r9", "one")
+    assert await bus.keys.purge_marks(60) == 0
+    assert await bus.keys.purge_marks(-60) == 2
+    info = await bus._js.stream_info(f"KV_{subjects.CLAIMS_BUCKET}")
+    assert info.state.messages == 2
+    assert await held(bus, afresh=True) == {"r0": "two", "r9": "one"}
+    await put(bus, "r1", "again")
+    assert await held(bus) == {"r0": "two", "r1": "again", "r9": "one"}
+
+
 async def test_bucket_that_was_made_anew(bus: Bus) -> None:
     for number in range(5):
         await put(bus, f"r{number}", "one")

@@ -211,10 +211,10 @@ async def test_an_answer_that_is_none_of_ours() -> None:
     """A proxy's page, say."""
 
     def proxy(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(502, text="<h1>Bad gateway</h1>")
+        return httpx.Response(418, text="<h1>I am a teapot</h1>")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(proxy)) as http:
-        with pytest.raises(ApiError, match="status 502"):
+        with pytest.raises(ApiError, match="status 418"):
             await Runreel("http://recorder.example", KEY, http=http).spaces.get()
 
 

@@ -14,12 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas import subjects
+from schemas.ids import DEFAULT_SPACE_ID
 from schemas.problems import ConcurrentQuotaExceeded, ProfileInUse
 from schemas.requests import Refused
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
-from tests.support.recorder_worker import FakeWorker, fake_worker
+from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker
 
 
 @dataclass
@@ -291,3 +293,21 @@ async def test_host_that_was_cut_off_is_not_waited_for(fleet: Fleet) -> None:
     other = await fleet.worker("other", 1)
     assert (await fleet.start(await fleet.runtime())).is_success
     assert len(other.runs) == 1
+
+
+@pytest.mark.timeout(20)
+async def test_start_that_joins_one_which_comes_to_nothing_goes_on_by_itself(fleet: Fleet) -> None:
+    """Somebody has claimed the runtime, and gives it back without a run."""
+    worker = await fleet.worker(capacity=2)
+    runtime_id = await fleet.runtime()
+    await worker.claim(FakeRun("w1", DEFAULT_SPACE_ID, runtime_id))
+    starting = asyncio.create_task(fleet.start(runtime_id))
+    waiting = asyncio.create_task(fleet.start(runtime_id, wait="15s"))
+    await eventually(lambda: fleet.has_waiting(1))
+    other = await fleet.start(await fleet.runtime(), wait="5s")
+    assert other.is_success, "it stands behind one that takes no place"
+    claims = await worker._js.key_value(subjects.CLAIMS_BUCKET)
+    await claims.delete(runtime_id)
+    answers = [(await each).json() for each in (starting, waiting)]
+    assert sorted(answer["started"] for answer in answers) == [False, True]
+    assert answers[0]["runId"] == answers[1]["runId"]
