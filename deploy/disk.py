@@ -16,7 +16,6 @@ MIB = 1024**2
 SHARE_OF_THE_DISK = 0.7
 LEAST_RUNS_BYTES = 256 * MIB
 LEAST_FREE_BYTES = 128 * MIB
-# As much as in directories that were made when there were two of the buckets and room for two more.
 BUCKET_BYTES = sum(each.max_bytes for each in (WORKERS, CLAIMS, IDEMPOTENCY, PROFILES))
 
 
