@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 # A client whose machine is gone without a word is attached for ever, unless the kernel asks: after 30 s it is gone
-# here, too. No TCP_USER_TIMEOUT: that ends a client as well that lives and reads nothing, as at a debugger's breakpoint.
+# here, too. No TCP_USER_TIMEOUT: that ends a client too that lives and reads nothing, as at a debugger's breakpoint.
 _KEEP_ALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),  # seconds
