@@ -86,8 +86,13 @@ def redact(data: S, *, keep_headers: bool = False) -> S:
 def _redact_but_secret_headers(kind: str, limit_bytes: int, value: Any) -> Any:
     if kind != "headers":
         return _redact_field(kind, limit_bytes, value)
-    kept = {name: each for name, each in value.items() if is_secret_header(name)}
+    kept = {name: each for name, each in value.items() if _may_be_kept(name)}
     return redact_headers(value) | kept
+
+
+def _may_be_kept(header: str) -> bool:
+    """The login to a proxy is the operator's, and none of the site's: it goes whatever a runtime asks for."""
+    return is_secret_header(header) and not header.strip().lower().startswith("proxy-")
 
 
 def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:

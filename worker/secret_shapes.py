@@ -41,7 +41,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("GOCSPX-", rf"GOCSPX-{_JWT_CHARS}{{16,}}+"),
         ("SG.", rf"{_START}SG\.{_JWT_CHARS}{{16,}}+\.{_JWT_CHARS}{{16,}}+"),
         ("rr_", rf"{_START}rr_{_JWT_CHARS}{{32}}"),  # our own API key
-        ("/cdp/", r"(?<=/cdp/)[0-9a-f-]{36}/[0-9a-f]{40}"),  # our own connectUrl
+        ("/cdp/", r"(?<=/cdp/)[0-9a-f-]{36}(?:/[0-9a-f-]{36})?/[0-9a-f]{40}"),  # our own ways in
         ("-----BEGIN", r"(?s:-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}KEY-----|\Z))"),
     )
 )  # fmt: skip

@@ -156,6 +156,13 @@ def test_every_part_of_an_event_is_redacted() -> None:
     assert said.text == f"password: {REDACTED}"
 
 
+def test_the_login_to_a_proxy_goes_where_the_headers_of_sites_are_kept() -> None:
+    headers = {"Cookie": "a=b", "proxy-authorization": "Basic dTpw", "Authorization": "x"}
+    request = NetworkRequest(request_id="1", method="GET", url="https://a.test/", headers=headers)
+    kept = redact(request, keep_headers=True)
+    assert kept.headers == headers | {"proxy-authorization": REDACTED}
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -180,6 +187,8 @@ def test_every_part_of_an_event_is_redacted() -> None:
         ("?token=", None),
         ("?token", None),
         ("/cdp/01890b5e-0000-7000-8000-000000000000/" + "0" * 40, f"/cdp/{REDACTED}"),
+        ("/cdp/01890b5e-0000-7000-8000-000000000000/01890b5e-0000-7000-8000-00000000000a/" + "0" * 40,
+         f"/cdp/{REDACTED}"),
     ],
 )  # fmt: skip
 def test_parameters(before: str, after: str | None) -> None:

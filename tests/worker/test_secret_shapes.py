@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from uuid_utils import uuid7
 
+from schemas.tokens import connect_url, connection_url
 from worker.redact import redact_headers, redact_text, redact_url
 from worker.secret_shapes import REDACTED
 
@@ -35,6 +37,16 @@ def test_a_secret_of_a_known_shape_goes_wherever_it_stands(shape: str) -> None:
         assert redact_url(f"https://a.test/b/{secret}/c") == f"https://a.test/b/{REDACTED}/c"
         assert redact_url(f"https://a.test/?x={secret}") == f"https://a.test/?x={REDACTED}"
         assert redact_url(f"https://a.test/?x=y%3D{secret}") == f"https://a.test/?x=y%3D{REDACTED}"
+
+
+def test_every_way_in_that_we_make_goes() -> None:
+    run_id, connection_id = str(uuid7()), str(uuid7())
+    for url in (
+        connect_url("ws://h:1", "a secret", run_id),
+        connection_url("ws://h:1", "a secret", run_id, connection_id),
+    ):
+        assert redact_url(url) == f"ws://h:1/cdp/{REDACTED}"
+        assert redact_text(f"connect to {url}.") == f"connect to ws://h:1/cdp/{REDACTED}."
 
 
 def test_a_json_web_token_that_was_cut_goes_too() -> None:

@@ -31,7 +31,9 @@ MAX_MESSAGE_BYTES = (
     1024 * 1024 * 1024
 )  # Chromium's own limit is of this order; picows' default is 10 MiB
 CLOSE_REASON_BYTES = 123  # RFC 6455, section 5.5
-DROP_SECONDS = 0.5  # what a client that is dropped has to read the reason
+# What a client has to read what waits for it, once its connection ends; one that is dropped has less.
+CLOSE_SECONDS = 5.0
+DROP_SECONDS = 0.5
 
 CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
@@ -139,6 +141,9 @@ class Client(WSListener):
         except (CdpError, BrowserGone) as error:
             self.close(WSCloseCode.TRY_AGAIN_LATER, f"the browser gave no session: {error}")
             return
+        if self._left:  # it was sent away meanwhile, and nobody shall read that it came after that
+            self._switchboard.detach(self, self._session)
+            return
         opened = ConnectionOpened(
             client_address=self._address,
             user_agent=self._user_agent,
@@ -159,7 +164,7 @@ class Client(WSListener):
             self._reason = "closed by client"
             self._code = int(frame.get_close_code().value) or UNSET  # 0: it gave none
             transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
+            self._hang_up(CLOSE_SECONDS)
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
             self._take_fragment(frame.get_payload_as_bytes(), last=frame.fin)
 
@@ -221,19 +226,29 @@ class Client(WSListener):
         self._code = int(code.value)
         if self._transport is not None:
             self._transport.send_close(code, cut_text(reason, CLOSE_REASON_BYTES).encode())
+            self._hang_up(CLOSE_SECONDS)
+
+    def _hang_up(self, seconds: float) -> None:
+        """No more is sent; what it has not read by then is thrown away, because it may never read."""
+        if self._transport is not None:
             self._transport.disconnect()
+            asyncio.get_running_loop().call_later(seconds, self._transport.disconnect, False)
 
     def go_away(self, reason: str) -> None:
         """End the connection because the run is over."""
         self.close(WSCloseCode.GOING_AWAY, reason)
-        self._leave()  # now: what comes after the run's end is not recorded
+        self._leave_for_good()  # now: what comes after the run's end is not recorded
 
     def drop(self, reason: str) -> None:
         """End the connection because this client may not be here any more, whether it reads that or not."""
         self.close(WSCloseCode.POLICY_VIOLATION, reason)
+        self._leave_for_good()
+        self._hang_up(DROP_SECONDS)
+
+    def _leave_for_good(self) -> None:
+        """Leave; a browser session that is still to come (`open`) is given back unused."""
         self._leave()
-        if self._transport is not None:
-            asyncio.get_running_loop().call_later(DROP_SECONDS, self._transport.disconnect, False)
+        self._left = True
 
     # from the client to the browser
 

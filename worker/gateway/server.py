@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import Protocol
 
@@ -25,6 +26,16 @@ from worker.gateway.client import MAX_MESSAGE_BYTES, Client
 from worker.gateway.connections import Standing
 
 log = structlog.get_logger(__name__)
+
+
+# A client whose machine is gone without a word is attached for ever, unless the kernel asks: after 30 s it is gone
+# here, too. No TCP_USER_TIMEOUT: that ends a client too that lives and reads nothing, as at a debugger's breakpoint.
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),  # seconds
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 
 
 class Attachable(Protocol):
@@ -59,6 +70,9 @@ class Gateway:
                 f"The CDP gateway cannot listen on {host}:{port}: {error.strerror or error}.",
                 "Choose another RUNREEL_GATEWAY_PORT, or 0 for any free one.",
             ) from error
+        for listening in self._server.sockets:
+            for option in _KEEP_ALIVE:  # what is accepted there inherits them
+                listening.setsockopt(*option)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 

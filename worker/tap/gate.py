@@ -22,6 +22,8 @@ from worker.tap.proxy_login import Call, Login, ProxyLogin
 _AS_XHR = frozenset({"xhr", "fetch"})
 _CDP_NAMES = {"xhr": "XHR", "fetch": "XHR", "eventsource": "XHR", "texttrack": "TextTrack"}
 _EVENT_STREAM = "text/event-stream"
+# A page chooses its URLs, of up to 2 MB, and there may be a thousand patterns: what is longer is compared with none.
+LONGEST_COMPARED_CHARS = 8 * 1024
 _NEVER_SENT = ("about:", "blob:", "chrome", "data:", "devtools:")
 _LOCAL = re.compile(r"https?://(?:localhost|[^/:]+\.localhost|127\.[0-9.]+|\[::1\])(?:[:/]|\Z)")
 
@@ -151,11 +153,17 @@ class Gate:
         url = paused.request.url
         if url.startswith(_NEVER_SENT):
             return False
+        return self._refuses_url(url) or bool(_kinds(paused) & self._blocked_types)
+
+    def _refuses_url(self, url: str) -> bool:
+        """Whether the lists refuse it. Where there are any, they refuse what is too long to be compared."""
+        if self._blocked is None and self._allowed is None:
+            return False
+        if len(url) > LONGEST_COMPARED_CHARS:
+            return True
         if self._blocked is not None and self._blocked.match(url):
             return True
-        if self._allowed is not None and not self._allowed.match(url):
-            return True
-        return bool(_kinds(paused) & self._blocked_types)
+        return self._allowed is not None and not self._allowed.match(url)
 
 
 def _is_local(url: str) -> bool:

@@ -6,13 +6,14 @@ import asyncio
 import time
 
 import pytest
-from picows import WSError, ws_connect
+from picows import WSCloseCode, WSError, ws_connect
 
 from schemas.times import milliseconds
 from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime
 from tests.support.worker_cdp import CdpClient, cdp_client
 from worker.gateway.attachments import Created
+from worker.gateway.client import Client
 
 pytestmark = pytest.mark.browser
 
@@ -128,6 +129,53 @@ async def test_a_client_that_does_not_read_is_dropped_all_the_same(real: RealRun
         assert time.monotonic() - since < 1
         client._answers.clear()
         socket.abort()
+
+
+async def test_a_client_that_is_still_opening_is_dropped_for_good(
+    real: RealRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, attachments = created(real), real.runtime.attachments
+    came = attachments.came
+
+    def came_and_revoked(client: Client) -> None:
+        came(client)
+        attachments.revoke_connection(made.connection_id)
+
+    monkeypatch.setattr(attachments, "came", came_and_revoked)
+    async with cdp_client(real.connection_url(made.connection_id)) as client:
+        await client.closed.wait()
+        assert client.close_reason == "the connection was revoked"
+    monkeypatch.undo()
+    await attachments._background.finished()
+    told = [event.type for event in real.events if event.connectionid == made.connection_id]
+    assert told == ["connection.created", "connection.revoked"]
+
+
+@pytest.mark.parametrize("closed_by_us", [True, False])
+async def test_what_a_client_never_reads_is_thrown_away_once_it_has_ended(
+    real: RealRuntime, monkeypatch: pytest.MonkeyPatch, closed_by_us: bool
+) -> None:
+    monkeypatch.setattr("worker.gateway.client.CLOSE_SECONDS", 0.2)
+    async with cdp_client(real.connection_url(created(real).connection_id)) as client:
+        page = await client.new_page()
+        [attached] = real.runtime.attachments._clients
+        assert attached._transport is not None
+        assert client._transport is not None
+        waits = attached._transport.underlying_transport
+        client._transport.underlying_transport.pause_reading()
+        client.expect(5_000).cancel()
+        client.send(
+            b'{"id":5000,"method":"Runtime.evaluate","params":{"expression":"\'x\'.repeat(2**26)",'
+            b'"returnByValue":true},"sessionId":"%s"}' % page.session.encode()
+        )
+        await eventually(waits.get_write_buffer_size)
+        if closed_by_us:
+            attached.go_away("the run is over")
+        else:
+            client._transport.send_close(WSCloseCode.OK)
+        await eventually(lambda: waits.get_write_buffer_size() == 0)
+        client._answers.clear()
+        client._transport.underlying_transport.abort()
 
 
 async def test_an_expired_connection_lets_none_in_and_keeps_who_is(real: RealRuntime) -> None:

@@ -67,6 +67,18 @@ async def test_any_other_url_leads_nowhere(real: RealRuntime, path: str) -> None
 
 
 @pytest.mark.browser
+async def test_a_client_whose_machine_is_gone_is_found_out(real: RealRuntime) -> None:
+    async with cdp_client(real.connect_url) as client:
+        await client.call("Browser.getVersion")
+        [attached] = real.runtime.attachments._clients
+        assert attached._transport is not None
+        accepted = attached._transport.underlying_transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        assert [accepted.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [15, 5, 3]
+
+
+@pytest.mark.browser
 async def test_after_the_end_of_the_run_its_url_leads_nowhere(tmp_path: Path) -> None:
     async with real_runtime(tmp_path) as real:
         await real.runtime.stop(REQUESTED)
