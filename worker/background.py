@@ -18,6 +18,11 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
+        self._owner: Background | None = None
+
+    def include(self, other: Background) -> None:
+        """What fails there from now on has failed here."""
+        other._owner = self
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Do this, beside all else."""
@@ -40,6 +45,12 @@ class Background:
         self._tasks.discard(task)
         if task.cancelled() or task.exception() is None:
             return
-        self._failure = task.exception()
+        failure = task.exception()
+        log.error("background.failed", exc_info=failure)
+        self._fail(failure)
+
+    def _fail(self, failure: BaseException | None) -> None:
+        self._failure = failure
         self._failed.set()
-        log.error("background.failed", exc_info=self._failure)
+        if self._owner is not None:
+            self._owner._fail(failure)

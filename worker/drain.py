@@ -27,7 +27,7 @@ class Drain:
         self._news.set()
 
     def look_again(self) -> None:
-        """A run has ended."""
+        """A place is free."""
         self._news.set()
 
     async def wait(self, is_empty: Callable[[], bool]) -> None:
@@ -37,6 +37,12 @@ class Drain:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._news.wait()
+
+    async def emptied(self, is_empty: Callable[[], bool]) -> None:
+        """Wait until nothing runs any more, however long that takes."""
+        while not is_empty():
+            self._news.clear()
+            await self._news.wait()
 
     def _seconds_left(self) -> float | None:
         return None if self._until is None else self._until - self._clock()

@@ -81,6 +81,8 @@ class Host:
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
+        self._background.include(browsers.background)
+        self._background.include(profiles.background)
         self._doubts = Doubts()
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
@@ -130,7 +132,7 @@ class Host:
 
     async def asked_to_leave(self) -> None:
         """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
-        await self._drain.wait(lambda: not self._runtimes)
+        await self._drain.wait(self._is_empty)
 
     async def drain(self) -> None:
         """Take nothing new, end every run, and wait until the stream has it all.
@@ -144,8 +146,12 @@ class Host:
             self._browsers.close(),
             *(runtime.stop(ends.HOST_DRAINED) for runtime in runtimes),
         )
+        await self._drain.emptied(self._is_empty)  # also of starts that were on their way
         await self._background.finished()
         await self._profiles.finished()
+
+    def _is_empty(self) -> bool:
+        return self._active == 0
 
     async def leave(self) -> None:
         """Take the heartbeat off, once nothing beats any more."""
@@ -157,7 +163,7 @@ class Host:
         try:
             request = decode(body, StartRun)
             return await self._start(request)
-        except RequestInvalid as problem:
+        except (RequestInvalid, ProfileInUse) as problem:
             return Refused(code=problem.code, message=problem.message)
         except LinkDown as error:
             return Refused(code=RuntimeHostUnavailable.code, message=str(error))
@@ -170,37 +176,38 @@ class Host:
         self._active += 1
         self._changed.set()
         run_id = str(uuid7())
-        claimed_by = await self._claim(request, run_id)
-        if claimed_by is not None:
+        taken: Answer | Runtime | None = None
+        try:
+            taken = await self._take(request, run_id)
+        finally:  # also where the answer to the claim was lost: it may stand
+            if not isinstance(taken, Runtime):
+                self._give_back(request.runtime_id, run_id)
+        if not isinstance(taken, Runtime):
+            return taken
+        with self._browsers.start_in_progress():
+            return await self._launch(taken)
+
+    async def _take(self, request: StartRun, run_id: str) -> Answer | Runtime:
+        """Claim the runtime and hold its profile, for a run that then has the place; else what to answer.
+
+        Raises ProfileInUse, LinkDown.
+        """
+        standing = await self._bus.claim(request.runtime_id, self._claim(request, run_id))
+        if standing is not None:
             return RunStarted(
-                run_id=claimed_by.run_id,
-                gateway_url=claimed_by.gateway_url,
+                run_id=standing.run_id,
+                gateway_url=standing.gateway_url,
                 position=0,
                 started=False,
             )
         refusal = await self._find_excess(request)
         refusal = refusal or self._find_refusal()  # which may have changed since we asked
-        if refusal is None:
-            return await self._start_claimed(request, run_id)
-        self._give_back(request.runtime_id, run_id)
-        return refusal
-
-    async def _start_claimed(self, request: StartRun, run_id: str) -> Answer:
-        try:
-            profile = await self._hold_profile(request, run_id)
-        except ProfileInUse as problem:
-            self._give_back(request.runtime_id, run_id)
-            return Refused(code=problem.code, message=problem.message)
-        except LinkDown:
-            self._give_back(request.runtime_id, run_id)
-            raise
-        with self._browsers.start_in_progress():
-            return await self._launch(request, run_id, profile)
-
-    async def _hold_profile(self, request: StartRun, run_id: str) -> Profile | None:
-        """After the claim, which says for how long the hold counts. Raises ProfileInUse, LinkDown."""
+        if refusal is not None:
+            return refusal
         wanted = Wanted.by(request, run_id)
-        return await self._profiles.hold(wanted) if wanted else None
+        # After the claim, which says for how long the hold counts.
+        profile = await self._profiles.hold(wanted) if wanted else None
+        return self._find_refusal() or self._new_runtime(request, run_id, profile)
 
     def _find_refusal(self) -> Refused | None:
         """Why nothing new is taken now, if so."""
@@ -221,28 +228,24 @@ class Host:
         return TOO_MANY if rank > request.space_limit else None
 
     def _give_back(self, runtime_id: str, run_id: str) -> None:
-        """A place and a claim of which nothing became."""
-        self._active -= 1
+        """A place, and a claim that may be ours, of which nothing became."""
+        self._free_place()
         self._background.start(self._until_released(runtime_id, run_id))
 
-    async def _claim(self, request: StartRun, run_id: str) -> Claim | None:
-        """Claim the runtime; who has it already, where somebody has. The place is free again in that case."""
-        claim = Claim(
+    def _free_place(self) -> None:
+        self._active -= 1
+        self._changed.set()
+        self._drain.look_again()
+
+    def _claim(self, request: StartRun, run_id: str) -> Claim:
+        return Claim(
             worker_id=self._facts.worker_id,
             run_id=run_id,
             space_id=request.space_id,
             gateway_url=self._facts.gateway_url,
         )
-        try:
-            standing = await self._bus.claim(request.runtime_id, claim)
-        except LinkDown:
-            self._active -= 1
-            raise
-        if standing is not None:
-            self._active -= 1
-        return standing
 
-    async def _launch(self, request: StartRun, run_id: str, profile: Profile | None) -> Answer:
+    def _new_runtime(self, request: StartRun, run_id: str, profile: Profile | None) -> Runtime:
         runtime = Runtime(
             self._run_log(run_id, request.runtime_id, request.space_id),
             self._browsers.take(request.config, run_id, keeps_profile=profile is not None),
@@ -251,21 +254,28 @@ class Host:
             on_ended=self._on_ended,
             profile=profile,
         )
+        self._background.include(runtime.background)
         self._runtimes[run_id] = runtime
+        return runtime
+
+    async def _launch(self, runtime: Runtime) -> Answer:
+        run_id, runtime_id = runtime.log.run_id, runtime.log.runtime_id
         try:
             ready = await runtime.start(self._facts.gateway_url, self._pulse.clock_skew_ms)
-        except OSError as error:
-            log.error("runtime.not_begun", run_id=run_id, reason=str(error))
-            del self._runtimes[run_id]
-            self._background.start(self._browsers.clear_away(runtime.browser))
-            self._give_back(request.runtime_id, run_id)
-            return SPOOL_IS_FULL
         except LaunchFailed as error:
             log.error("runtime.launch_failed", run_id=run_id, reason=str(error))
             ended: Entry = runtime.ended.result()
             position = await self._outbox.acknowledged(ended)
             return Refused(code=error.end.code, message=str(error), position=position)
-        log.info("runtime.started", run_id=run_id, runtime_id=request.runtime_id)
+        except Exception as error:  # its first event was not written: nothing has begun
+            log.error("runtime.not_begun", run_id=run_id, reason=str(error))
+            del self._runtimes[run_id]
+            self._background.start(self._browsers.clear_away(runtime.browser))
+            self._give_back(runtime_id, run_id)
+            if isinstance(error, OSError):
+                return SPOOL_IS_FULL
+            raise
+        log.info("runtime.started", run_id=run_id, runtime_id=runtime_id)
         position = await self._outbox.acknowledged(ready)
         return RunStarted(
             run_id=run_id,
@@ -301,16 +311,14 @@ class Host:
         self._drain.ask(request.deadline_seconds)
         self._background.start(self._browsers.close())
         await self._beat()  # which tells the recorders
-        return Draining(active=len(self._runtimes))
+        return Draining(active=self._active)
 
     # ends
 
     def _on_ended(self, runtime: Runtime, entry: Entry) -> None:
         """A run is over: its place is free, and its claim goes once the stream has its last event."""
         self._runtimes.pop(runtime.log.run_id, None)
-        self._drain.look_again()
-        self._active -= 1
-        self._changed.set()
+        self._free_place()
         log.info("runtime.ended", run_id=runtime.log.run_id, passed_over=runtime.passed_over)
         self._background.start(self._release(runtime.log, entry))
 

@@ -79,7 +79,7 @@ class Runtime:
             most_seconds=config.max_duration_seconds or browser.setup.max_duration_seconds,
             stop=self._stop_by_itself,
         )
-        self._background = Background()
+        self.background = Background()
         self._budget = Budget(browser.setup.limits)
         self._telling: asyncio.TimerHandle | None = None
         self._end: tuple[End, str] | None = None
@@ -113,6 +113,9 @@ class Runtime:
             CannotUnseal,
             ProfileUnreadable,
         ) as error:
+            raise await self._failed_launch(error) from error
+        except Exception as error:  # it has begun, so it has to end
+            log.exception("runtime.launch_broke", run_id=self.log.run_id)
             raise await self._failed_launch(error) from error
 
     @property
@@ -244,7 +247,7 @@ class Runtime:
 
     def _stop_by_itself(self, end: End) -> None:
         log.info("runtime.stops_by_itself", run_id=self.log.run_id, code=end.code)
-        self._background.start(self.stop(end))
+        self.background.start(self.stop(end))
 
     # end
 
@@ -283,11 +286,13 @@ class Runtime:
     def _on_browser_end(self, exit_code: int) -> None:
         self._end = self._end or self._end_by_itself(_how_it_ended(exit_code))
         self._has_closed = self._closing and exit_code == 0
-        self.browser.switchboard.hang_up()
-        if self._tap is not None:
-            self._tap.end()
-        self.attachments.end(self._end[0].message)
-        self._finish(*self._end)  # which the last words of tap and clients may have changed
+        try:
+            self.browser.switchboard.hang_up()
+            if self._tap is not None:
+                self._tap.end()
+            self.attachments.end(self._end[0].message)
+        finally:
+            self._finish(*self._end)  # which the last words of tap and clients may have changed
 
     def _end_by_itself(self, how: str) -> tuple[End, str]:
         if self._launched:
@@ -303,7 +308,7 @@ class Runtime:
         if self._telling is not None:
             self._telling.cancel()
         duration_ms = round((time.monotonic() - self._since) * 1000)
-        self._background.start(self._clean_up(end, detail, duration_ms))
+        self.background.start(self._clean_up(end, detail, duration_ms))
 
     def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
         self._write_suppressed(last=True)

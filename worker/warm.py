@@ -29,6 +29,7 @@ QUIET_SECONDS = 0.2
 # After one that did not come up, or that died waiting.
 RETRY_SECONDS = 5.0
 
+LAUNCH_ERRORS = (OSError, ValueError, TimeoutError, BrowserGone, CdpError)
 NO_FLAGS = RuntimeConfig()
 
 
@@ -44,7 +45,7 @@ class Browsers:
         self._starting = 0
         self._not_before = 0.0
         self._changed = asyncio.Event()
-        self._background = Background()
+        self.background = Background()
 
     @property
     def waiting(self) -> int:
@@ -122,19 +123,21 @@ class Browsers:
             self._discard(browser)
         if self._coming is not None:
             self._coming.kill()
-        await self._background.finished()
+        await self.background.finished()
 
     def _warm_one_that_is_missing(self) -> None:
         if len(self._waiting) < self._wanted and not self._starting and self._coming is None:
             self._coming = self._new(NO_FLAGS, str(uuid7()))
-            self._background.start(self._warm(self._coming))
+            self.background.start(self._warm(self._coming))
 
     async def _warm(self, browser: Browser) -> None:
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 await browser.launch()
-        except (OSError, ValueError, TimeoutError, BrowserGone, CdpError) as error:
-            log.warning("browsers.not_warm", reason=browser.last_words or str(error))
+        except Exception as error:  # whatever it was, neither process nor place may be left
+            foreseen = isinstance(error, LAUNCH_ERRORS)
+            reason = browser.last_words or str(error)
+            log.warning("browsers.not_warm", reason=reason, exc_info=not foreseen)
             self._wait(RETRY_SECONDS)
             await self.clear_away(browser)
         else:
@@ -159,7 +162,7 @@ class Browsers:
 
     def _discard(self, browser: Browser) -> None:
         del self._waiting[browser]
-        self._background.start(self.clear_away(browser))
+        self.background.start(self.clear_away(browser))
 
 
 def needs_no_flags(setup: BrowserSetup, config: RuntimeConfig) -> bool:

@@ -4,19 +4,24 @@ import asyncio
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
 from structlog.testing import capture_logs
 
 from schemas import ends, subjects
 from schemas.codec import decode_data
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.requests import Claim, Refused, RunStarted, RunStopped
+from schemas.requests import Claim, Draining, Refused, RunStarted, RunStopped
 from schemas.runtime_config import RuntimeConfig
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.worker_host import GATEWAY, SPACE, WORKER, Fleet, is_free, serving
+from worker.profiles.profile import Profile, Wanted
 from worker.publisher import LinkDown
+from worker.runtime import Runtime
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
 
@@ -118,26 +123,122 @@ async def test_drain_ends_every_run_and_takes_nothing_new(
         assert await fleet.claim_of("rt-2") is None
 
 
-async def test_drained_while_a_runtime_is_being_claimed(
-    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["claim", "hold"])
+async def test_drained_while_a_start_is_on_its_way(
+    server: NatsServer,
+    fleet: Fleet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
 ) -> None:
+    """The drain waits for it: it refuses, and its claim is given back before the drain is over."""
     async with serving(fleet, server.url, tmp_path) as worker:
-        claiming, go_on = asyncio.Event(), asyncio.Event()
-        claim = worker.bus.claim
+        waits, go_on = asyncio.Event(), asyncio.Event()
+        owner = worker.bus if step == "claim" else worker.profiles
+        whole = getattr(owner, step)
 
-        async def slow_claim(runtime_id: str, value: Claim) -> Claim | None:
-            claiming.set()
+        async def slow(*given: Any) -> Any:
+            waits.set()
             await go_on.wait()
-            return await claim(runtime_id, value)
+            return await whole(*given)
 
-        monkeypatch.setattr(worker.bus, "claim", slow_claim)
-        starting = asyncio.create_task(fleet.start("rt-1"))
-        await claiming.wait()
-        await worker.host.drain()
+        monkeypatch.setattr(owner, step, slow)
+        starting = asyncio.create_task(fleet.start("rt-1", profile="work"))
+        await waits.wait()
+        draining = asyncio.create_task(worker.host.drain())
+        await asyncio.wait({draining}, timeout=0.2)
+        assert not draining.done()
         go_on.set()
         assert isinstance(await starting, Refused)
+        await draining
         assert await fleet.events() == []
+        assert await is_free(fleet, "rt-1")
+
+
+async def test_asked_to_drain_while_a_start_is_on_its_way(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as active, and the host is not left before it was refused."""
+    async with serving(fleet, server.url, tmp_path) as worker:
+        waits, go_on = asyncio.Event(), asyncio.Event()
+        hold = worker.profiles.hold
+
+        async def slow(wanted: Wanted) -> Profile:
+            waits.set()
+            await go_on.wait()
+            return await hold(wanted)
+
+        monkeypatch.setattr(worker.profiles, "hold", slow)
+        starting = asyncio.create_task(fleet.start("rt-1", profile="work"))
+        await waits.wait()
+        assert await fleet.drain(300) == Draining(active=1)
+        leaving = asyncio.create_task(worker.host.asked_to_leave())
+        await asyncio.wait({leaving}, timeout=0.2)
+        assert not leaving.done()
+        go_on.set()
+        assert isinstance(await starting, Refused)
+        await asyncio.wait_for(leaving, 5)
+        assert await fleet.events() == []
+
+
+async def test_the_answer_to_a_claim_is_lost(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands, and nothing came of it: it is given back."""
+    async with serving(fleet, server.url, tmp_path, capacity=1) as worker:
+        claim = worker.bus.claim
+
+        async def unheard(runtime_id: str, value: Claim) -> None:
+            assert await claim(runtime_id, value) is None
+            raise LinkDown("TimeoutError")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.bus, "claim", unheard)
+            assert isinstance(await fleet.start("rt-1"), Refused)
         await eventually(lambda: is_free(fleet, "rt-1"))
+        assert isinstance(await fleet.start("rt-1"), RunStarted)
+
+
+async def test_what_nobody_foresaw_keeps_neither_place_nor_claim(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("broken by a test")
+
+    async with serving(fleet, server.url, tmp_path, capacity=1) as worker:
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.bus, "rank", broken)
+            assert isinstance(await fleet.start("rt-1", space_limit=1), Refused)
+        await eventually(lambda: is_free(fleet, "rt-1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Runtime, "_launch", broken)
+            refused = await fleet.start("rt-1")
+            assert isinstance(refused, Refused)
+            assert refused.code == "browser.launch_failed"
+        await eventually(lambda: is_free(fleet, "rt-1"))
+        assert isinstance(await fleet.start("rt-1"), RunStarted)
+
+
+async def test_a_replica_that_is_behind_keeps_no_claim(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given back a moment after it was taken: the leader knows of it, another server may not."""
+
+    async def behind(_bucket: KeyValue, _key: str) -> None:
+        raise KeyNotFoundError
+
+    async with serving(fleet, server.url, tmp_path) as worker:
+        claim = Claim(worker_id=WORKER, run_id="run-1", space_id=SPACE, gateway_url=GATEWAY)
+        assert await worker.bus.claim("rt-1", claim) is None
+        with monkeypatch.context() as patch:
+            patch.setattr(KeyValue, "get", behind)
+            await worker.bus.release("rt-1", "another run")
+            await worker.bus.release("rt-2", "run-1")
+        assert await fleet.claim_of("rt-1") == claim
+        with monkeypatch.context() as patch:
+            patch.setattr(KeyValue, "get", behind)
+            await worker.bus.release("rt-1", "run-1")
+        assert await is_free(fleet, "rt-1")
 
 
 async def test_claim_is_released_while_another_asks_for_it(

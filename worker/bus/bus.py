@@ -167,11 +167,15 @@ class Bus:
     async def release(self, runtime_id: str, run_id: str) -> None:
         """Give a runtime back when it is still claimed for that run. Raises LinkDown."""
         with as_link_down():
+            message = await self._find_newest(subjects.CLAIMS_BUCKET, runtime_id)
+            if message is None or (message.headers and KV_OP in message.headers):
+                return
+            claim = _claim_in(runtime_id, message.data)
+            if claim is None or claim.run_id != run_id:
+                return
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            with contextlib.suppress(
-                KeyNotFoundError, KeyWrongLastSequenceError
-            ):  # not ours any more
-                await _release(bucket, runtime_id, run_id)
+            with contextlib.suppress(KeyWrongLastSequenceError):  # not ours any more
+                await bucket.delete(runtime_id, last=message.seq)
 
     async def claims_of(self, worker_id: str) -> dict[str, Claim]:
         """What this worker held when it was here last, by runtime id. Raises LinkDown."""
@@ -289,12 +293,6 @@ def _is_for(value: bytes, run_id: str) -> bool:
     except msgspec.MsgspecError as error:
         log.error("claim.unreadable", run_id=run_id, reason=str(error))
         return True
-
-
-async def _release(bucket: KeyValue, runtime_id: str, run_id: str) -> None:
-    entry = await bucket.get(runtime_id)
-    if _claim.decode(entry.value or b"").run_id == run_id:
-        await bucket.delete(runtime_id, last=entry.revision)
 
 
 async def _all_claims(bucket: KeyValue) -> list[tuple[str, Claim]]:

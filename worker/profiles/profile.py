@@ -158,6 +158,9 @@ class Profile:
             return self.not_saved("too_large", str(error))
         except (ArtifactsUnreachable, LinkDown, TimeoutError, OSError) as error:
             return self.not_saved("unreachable", str(error) or type(error).__name__)
+        except Exception as error:  # whatever it was, the run has to end
+            log.exception("profile.save_broke", run_id=self._wanted.run_id)
+            return self.not_saved("unreachable", type(error).__name__)
 
     def not_saved(self, reason: NotSaved, message: str = "") -> ProfileSaveFailed:
         """What is told where nothing was kept."""
