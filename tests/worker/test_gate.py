@@ -78,10 +78,16 @@ def test_a_page_cannot_make_a_pattern_take_long() -> None:
     assert time.thread_time() - since < 0.2
 
 
-@pytest.mark.parametrize("name", ["url_allowlist", "url_blocklist"])
-def test_a_url_that_is_too_long_to_be_compared_is_refused_where_there_are_lists(name: str) -> None:
-    patterns = [f"*a*a*b{number}*" for number in range(1000)]
-    gate = Gate(NetworkTraffic(**{name: patterns}))
+_MANY = [f"*a*a*b{number}*" for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "traffic", [NetworkTraffic(url_allowlist=_MANY), NetworkTraffic(url_blocklist=_MANY)]
+)
+def test_a_url_that_is_too_long_to_be_compared_is_refused_where_there_are_lists(
+    traffic: NetworkTraffic,
+) -> None:
+    gate = Gate(traffic)
     url = "http://a.test/" + "a" * 2_000_000
     since = time.thread_time()
     assert not lets_pass(gate, url)
@@ -136,12 +142,52 @@ def test_a_proxy_that_asks_for_no_login() -> None:
     gate = Gate(login=LOGIN)
     gate.on_paused(paused("http://a.test/1"))
     gate.on_paused(paused("http://a.test/2", request_id="2"))
-    answered = paused("http://a.test/1", responseErrorReason="Failed")
+    answered = paused("http://a.test/1", responseStatusCode=200)
     assert methods(gate.on_paused(answered)) == [
         ("continueRequest", "1"),
         ("enable", False),
         ("continueRequest", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"responseErrorReason": "Failed"},
+        {"responseStatusCode": 307, "responseStatusText": "Internal Redirect"},
+    ],
+)
+def test_a_first_request_that_the_proxy_never_saw_leaves_it_to_the_next(answer: Any) -> None:
+    gate = Gate(login=LOGIN)
+    for number in ("1", "2", "3"):
+        gate.on_paused(paused("http://a.test/", request_id=number))
+    calls = gate.on_paused(paused("http://a.test/", **answer))
+    assert methods(calls) == [("continueRequest", "1"), ("continueRequest", "2")]
+    assert calls[1][1]["interceptResponse"] is True
+    assert methods(gate.on_auth(challenge("Proxy", "2"))) == [
+        ("continueWithAuth", "2"),
+        ("enable", False),
+        ("continueRequest", "3"),
+    ]
+
+
+def test_a_first_request_whose_frame_is_found_to_be_another_contexts() -> None:
+    contexts = {"F": ""}
+    gate = Gate(login=LOGIN, context_of=lambda frame: contexts[frame])
+    gate.on_paused(paused("http://a.test/1"))
+    contexts["F"] = "C"
+    answered = paused("http://a.test/1", responseStatusCode=200)
+    assert methods(gate.on_paused(answered)) == [("continueRequest", "1"), ("enable", False)]
+    assert methods(gate.on_paused(paused("http://a.test/2"))) == [("continueRequest", "1")]
+
+
+def test_a_login_that_is_refused_is_not_tried_again() -> None:
+    gate = Gate(login=LOGIN, context_of=lambda frame: frame)
+    for frame, number in (("A", "1"), ("B", "2")):
+        gate.on_paused(paused("http://a.test/", request_id=number, frameId=frame))
+    first, again = (gate.on_auth(challenge("Proxy", "1"))[0][1] for _ in range(2))
+    assert first["authChallengeResponse"] == PASSWORD
+    assert again["authChallengeResponse"] == {"response": "CancelAuth"}
 
 
 def test_each_context_logs_in() -> None:
@@ -173,7 +219,9 @@ def test_what_waited_too_long_goes_on() -> None:
     ]
 
 
-@pytest.mark.parametrize("host", ["localhost", "x.localhost:1", "127.0.0.1:8080", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "x.localhost:1", "127.0.0.1:8080", "[::1]", "169.254.1.2", "[fe80::1]"]
+)
 def test_what_no_proxy_is_asked_for_is_no_first_request(host: str) -> None:
     assert methods(Gate(login=LOGIN).on_paused(paused(f"http://{host}/"))) == [
         ("continueRequest", "1")

@@ -8,17 +8,25 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from schemas.events.connection import CommandError, ConnectionCommand
 from schemas.runtime_config import Record
 from worker.cdp import frames
 from worker.fact import Fact
-from worker.gateway.commands import is_told, summary
+from worker.gateway.commands import Summary, is_told, summary
 from worker.gateway.policy import Call
 
 ANSWER = b'{"id":'
 _ERROR = b',"error":'
+# A client may call without end what is never answered. What is kept of that is bounded; events are cut far below it.
+MOST_WAITING = 10_000
+KEPT_CHARS = (
+    64 * 1024
+)  # bytes of parameters as they are; characters of a text in what they are told as
+_TOO_MANY = CommandError(
+    message="Too many calls waited for an answer; this one was not waited for."
+)
 _LEFT = CommandError(message="The connection ended before it was answered.")
 _DETACHED = CommandError(message="Its target went away before it was answered.")
 
@@ -44,9 +52,10 @@ class _Failed(Struct):
 
 
 class _Made(Struct, frozen=True):
-    """A call on its way, and when it was made. What it is told as is worked out once it is answered."""
+    """A call on its way, and when it was made. What it is told as is worked out once it is answered, if it is short."""
 
-    call: Call
+    method: str
+    params: Raw | Summary
     place: Place | None
     since: float
 
@@ -83,8 +92,21 @@ class Pending:
 
     def add(self, session: bytes, call: Call, place: Place | None) -> None:
         """A client makes a call; one that nobody wants to know of is forgotten at once."""
-        if is_told(call.method, self._told):
-            self._made[session, call.id] = _Made(call, place, time.monotonic())
+        if not is_told(call.method, self._told):
+            return
+        if len(self._made) >= MOST_WAITING:
+            self._tell_soon(self._made.pop(next(iter(self._made))), "stopped", _TOO_MANY)
+        params = self._kept(call.params)
+        self._made[session, call.id] = _Made(call.method, params, place, time.monotonic())
+
+    def _kept(self, params: Raw) -> Raw | Summary:
+        if memoryview(params).nbytes <= KEPT_CHARS:
+            return params
+        told = summary(params, self._told)
+        return {
+            name: each[:KEPT_CHARS] if isinstance(each, str) else each
+            for name, each in told.items()
+        }
 
     def settle(self, session: bytes, message: bytes) -> None:
         """An answer of Chromium's, as it writes them: the id first, and then the result or the error."""
@@ -132,10 +154,11 @@ class Pending:
             self._record(self._fact(each))
 
     def _fact(self, answered: _Answered) -> Fact:
-        call, place = answered.made.call, answered.made.place or _NOWHERE
+        made, place = answered.made, answered.made.place or _NOWHERE
+        told = summary(made.params, self._told) if isinstance(made.params, Raw) else made.params
         command = ConnectionCommand(
-            method=call.method,
-            params=summary(call.params, self._told) or UNSET,
+            method=made.method,
+            params=told or UNSET,
             target_id=place.target_id or UNSET,
             error=answered.error,
             attachment_id=self._attachment_id,

@@ -25,7 +25,11 @@ _EVENT_STREAM = "text/event-stream"
 # A page chooses its URLs, of up to 2 MB, and there may be a thousand patterns: what is longer is compared with none.
 LONGEST_COMPARED_CHARS = 8 * 1024
 _NEVER_SENT = ("about:", "blob:", "chrome", "data:", "devtools:")
-_LOCAL = re.compile(r"https?://(?:localhost|[^/:]+\.localhost|127\.[0-9.]+|\[::1\])(?:[:/]|\Z)")
+_LOCAL = re.compile(
+    r"https?://(?:localhost|[^/:]+\.localhost|127\.[0-9.]+|169\.254\.[0-9.]+"
+    r"|\[::1\]|\[fe[89ab][0-9a-f]:[0-9a-f:]*\])(?:[:/]|\Z)"
+)
+_OF_CHROMIUM_ITSELF = "Internal Redirect"  # from `http:` to `https:`, of which no proxy is told
 
 
 class _Request(Struct):
@@ -41,12 +45,20 @@ class Paused(Struct, rename="camel"):
     frame_id: str = ""
     resource_type: str = ""
     response_status_code: int | None = None
+    response_status_text: str = ""
     response_error_reason: str | None = None
 
     @property
     def has_answer(self) -> bool:
         """Whether it is paused with its answer, and not before it was sent."""
         return self.response_status_code is not None or self.response_error_reason is not None
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether its answer shows that a proxy let it pass."""
+        return (
+            self.response_error_reason is None and self.response_status_text != _OF_CHROMIUM_ITSELF
+        )
 
 
 class _Challenge(Struct):
@@ -116,7 +128,9 @@ class Gate:
             return [("Fetch.continueRequest", {"requestId": paused.request_id})]
         context = self._context_of(paused.frame_id)
         if paused.has_answer:
-            return self._with_challenges(self._login.answered(paused.request_id, context))
+            return self._with_challenges(
+                self._login.answered(paused.request_id, context, has_passed=paused.has_passed)
+            )
         return self._with_challenges(self._login.go_on(paused.request_id, context))
 
     def on_auth(self, message: bytes) -> list[Call]:

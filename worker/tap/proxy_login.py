@@ -25,6 +25,9 @@ class Login(Struct, frozen=True):
         return "Login(…)"
 
 
+_TRIED = 1000  # requests, remembered
+
+
 class ProxyLogin:
     """Which contexts are logged in, and what waits for those that are not yet."""
 
@@ -34,6 +37,7 @@ class ProxyLogin:
         self._first: dict[str, str] = {}  # the request that a context tries with
         self._waiting: dict[str, list[str]] = {}
         self._overdue: set[str] = set()
+        self._tried: set[str] = set()  # the requests that gave the login
 
     @property
     def takes_challenges(self) -> bool:
@@ -62,23 +66,50 @@ class ProxyLogin:
         self._overdue |= waiting.keys()
         return [_continue(each) for requests in waiting.values() for each in requests]
 
-    def answered(self, request_id: str, context: str) -> list[Call]:
-        """A first request has its answer, or has failed."""
-        return [_continue(request_id), *self._done(context)]
+    def answered(self, request_id: str, context: str, *, has_passed: bool) -> list[Call]:
+        """A request has its answer, or has failed. What never came past the proxy shows nothing: another tries."""
+        first_of = self._context_of_first(request_id)
+        if first_of is None:
+            return [_continue(request_id)]
+        if has_passed:
+            return [_continue(request_id), *self._done({first_of, context})]
+        del self._first[first_of]
+        self._overdue.discard(first_of)
+        waiting = self._waiting.pop(first_of, [])
+        again = [call for each in waiting for call in self.go_on(each, first_of)]
+        return [_continue(request_id), *again]
 
     def challenged(self, request_id: str, context: str, *, by_proxy: bool) -> list[Call]:
-        """What answers a challenge; a site's gets what it had got without us."""
+        """What answers a challenge; a site's gets what it had got without us, and a login is tried once."""
         answer = {"response": "Default"}
-        if by_proxy:
+        if by_proxy and request_id in self._tried:
+            answer = {"response": "CancelAuth"}
+        elif by_proxy:
+            self._remember(request_id)
             answer = {"response": "ProvideCredentials"}
             answer |= {"username": self._login.username, "password": self._login.password}
         params = {"requestId": request_id, "authChallengeResponse": answer}
-        return [("Fetch.continueWithAuth", params), *self._done(context)]
+        first_of = self._context_of_first(request_id)
+        contexts = {context} if first_of is None else {first_of, context}
+        return [("Fetch.continueWithAuth", params), *self._done(contexts)]
 
-    def _done(self, context: str) -> list[Call]:
-        self._known.add(context)
-        self._first.pop(context, None)
-        return [_continue(each) for each in self._waiting.pop(context, [])]
+    def _remember(self, request_id: str) -> None:
+        if len(self._tried) >= _TRIED:
+            self._tried.clear()
+        self._tried.add(request_id)
+
+    def _context_of_first(self, request_id: str) -> str | None:
+        """Of which context it was the first request when it went; by now its frame may be known as another's."""
+        return next(
+            (context for context, first in self._first.items() if first == request_id), None
+        )
+
+    def _done(self, contexts: set[str]) -> list[Call]:
+        self._known |= contexts
+        for context in contexts:
+            self._first.pop(context, None)
+        waiting = [each for context in contexts for each in self._waiting.pop(context, [])]
+        return [_continue(each) for each in waiting]
 
 
 def _continue(request_id: str) -> Call:

@@ -121,6 +121,7 @@ async def test_a_client_that_hides_the_session_of_another(
         b'{"id":"1","method":"A.b"}',
         b'{"id":1}',
         b'{"id":1,"method":"\xff"}',
+        b'{"id":1,"method":"' + b"x" * 101 + b'"}',
         b'{"id":1,"method":"A.b"}\0{"id":2,"method":"Browser.close"}',
         b'{"id":1,"method":"A.b","params":"\0"}',
     ],

@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import UNSET, Raw
 
 from schemas.ends import REQUESTED
 from schemas.envelope import Event
+from schemas.events.connection import ConnectionCommand
 from schemas.runtime_config import Record, RuntimeConfig
 from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused, cdp_client
 from tests.support.worker_pages import Pages
+from worker.fact import Fact
+from worker.gateway.pending import Pending
+from worker.gateway.policy import Call
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +108,44 @@ async def test_what_its_target_took_along_is_told(real: RealRuntime, client: Cdp
     assert event.status in ("stopped", "failed")  # Chromium may find the time to refuse it
     assert body["targetId"] == page.target
     waiting.cancel()
+
+
+async def test_what_waits_is_bounded(
+    real: RealRuntime, page: CdpPage, client: CdpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.gateway.pending.MOST_WAITING", 2)
+    before = len(commands(real))
+    waiting = [client.expect(number) for number in (5_000, 5_001, 5_002)]
+    for number in (5_000, 5_001, 5_002):
+        client.send(
+            b'{"id":%d,"method":"Runtime.evaluate","params":{"expression":"new Promise(() => %d)",'
+            b'"awaitPromise":true},"sessionId":"%s"}' % (number, number, page.session.encode())
+        )
+    event, body = await command(real, before, "Runtime.evaluate")
+    assert event.status == "stopped"
+    assert body["error"]["message"].startswith("Too many calls waited")
+    await page.call("Page.bringToFront")
+    told = [body["method"] for _, body in commands(real, before)]
+    assert (
+        told.count("Runtime.evaluate") == 2
+    )  # the second made room for the one that was told last
+    for each in waiting:
+        each.cancel()
+
+
+async def test_long_parameters_are_not_kept_while_their_call_waits() -> None:
+    facts: list[Fact] = []
+    pending = Pending(facts.append, Record(), connection_id="c", attachment_id=UNSET)
+    params = {"url": "x" * 1_000_000, "expression": "y" * 1_000_000, "timeout": 5}
+    call = Call(id=1, method="Page.navigate", params=Raw(msgspec.json.encode(params)))
+    pending.add(b"", call, None)
+    [made] = pending._made.values()
+    assert made.params == {"url": "x" * 65_536, "expressionBytes": 1_000_000, "timeout": 5}
+    pending.answered_here(b"", 1)
+    pending.end()
+    [fact] = facts
+    assert isinstance(fact.data, ConnectionCommand)
+    assert fact.data.params == made.params
 
 
 async def test_browser_close_is_told_though_it_never_reached_the_browser(real: RealRuntime) -> None:
