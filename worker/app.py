@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 # Together less than the 15 s after which `runreel up`, and most that supervise, kill.
 DRAIN_SECONDS = 10
+SAVED_SECONDS = (
+    9  # of these, until a profile is saved or given up, so that its run's end is written
+)
 LAST_EVENTS_SECONDS = 3
 
 
@@ -80,7 +83,7 @@ async def _serve(
     told = Told.listening()
     asked = await _is_asked(host, told, serving)
     log.info("worker.draining", asked=asked)
-    await _leave(host, outbox, told, asked=asked)
+    await _leave(host, outbox, told, serving, asked=asked)
     serving.cancel()
     await host.leave()
     gateway.close()
@@ -95,14 +98,22 @@ async def _is_asked(host: Host, told: Told, serving: Task[None]) -> bool:
     return asking.done()
 
 
-async def _leave(host: Host, outbox: Outbox, told: Told, *, asked: bool) -> None:
+async def _leave(
+    host: Host, outbox: Outbox, told: Told, serving: Task[None], *, asked: bool
+) -> None:
     """End every run. Who sent a signal waits for this process; who asked may give this host away, so that all that it
-    has must be published before, however long that takes.
+    has must be published before, however long that takes. Raises what `serving` did meanwhile.
     """
     draining = asyncio.create_task(host.drain())
     if asked:
-        await _first_of(asyncio.create_task(_until_published(draining, outbox)), told.once)
-    await _first_of(draining, told.again, seconds=DRAIN_SECONDS)
+        published = asyncio.create_task(_until_published(draining, outbox))
+        await _first_of(published, told.once, serving)
+    if told.once.is_set():
+        host.hurry(SAVED_SECONDS)
+    if not serving.done():
+        await _first_of(draining, told.again, serving, seconds=DRAIN_SECONDS)
+    if serving.done():
+        serving.result()
     if not draining.done():
         log.error("worker.drain_cut_short", by_signal=told.again.is_set())
         draining.cancel()

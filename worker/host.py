@@ -150,6 +150,10 @@ class Host:
         await self._background.finished()
         await self._profiles.finished()
 
+    def hurry(self, seconds: float) -> None:
+        """Give up what is not saved of a profile by then: we are waited for."""
+        self._profiles.hurry(seconds)
+
     def _is_empty(self) -> bool:
         return self._active == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -38,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="This worker does not have that run.")
 NO_SUCH_TARGET = Refused(code=TargetNotFound.code, message="There is no such target in this run.")
+UNANSWERED = Refused(code=RuntimeHostUnavailable.code, message="The browser does not answer.")
+# A browser that stands still answers nothing, and whoever asked waits.
+TARGETS_SECONDS = 10.0
 # What a page may be opened with; a client over CDP has other ways, and is answerable for them.
 OPENED = ("http://", "https://", "data:", "about:blank")
 
@@ -72,6 +76,9 @@ class RunRequests:
             return await self._do(run, request)
         except NoSuchTarget:
             return NO_SUCH_TARGET
+        except TimeoutError:
+            log.warning("run.request_unanswered", run_id=request.run_id)
+            return UNANSWERED
         except BrowserGone:
             return NOT_ACTIVE
         except CdpError as error:
@@ -87,15 +94,9 @@ class RunRequests:
             case ReconfigureRun():
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
-            case ListTargets():
-                return TargetsFound(targets=await run.targets.all())
-            case CreateTarget():
-                return await _create_target(run, request.url)
-            case ActivateTarget():
-                return TargetsFound(targets=[await run.targets.activate(request.target_id)])
-            case CloseTarget():
-                await run.targets.close(request.target_id)
-                return Done()
+            case _:
+                async with asyncio.timeout(TARGETS_SECONDS):
+                    return await _do_to_targets(run, request)
 
     async def _create_connection(self, run: Runtime, ttl_seconds: int) -> Answer:
         created = run.attachments.create_connection(ttl_seconds)
@@ -113,6 +114,21 @@ class RunRequests:
             return Refused(code=ConnectionNotFound.code, message="This run has no such connection.")
         revoked: Entry | None = run.attachments.revoke_connection(connection_id)
         return Done(position=await self._outbox.acknowledged(revoked) if revoked else 0)
+
+
+async def _do_to_targets(
+    run: Runtime, request: ListTargets | CreateTarget | ActivateTarget | CloseTarget
+) -> Answer:
+    match request:
+        case ListTargets():
+            return TargetsFound(targets=await run.targets.all())
+        case CreateTarget():
+            return await _create_target(run, request.url)
+        case ActivateTarget():
+            return TargetsFound(targets=[await run.targets.activate(request.target_id)])
+        case CloseTarget():
+            await run.targets.close(request.target_id)
+            return Done()
 
 
 async def _create_target(run: Runtime, url: str) -> Answer:

@@ -85,6 +85,7 @@ class Runtime:
         self._end: tuple[End, str] | None = None
         self._tap: Tap | None = None
         self._launched = False
+        self._stopping = False
         self._finishing = False
         self._since = time.monotonic()
 
@@ -120,8 +121,8 @@ class Runtime:
 
     @property
     def is_open(self) -> bool:
-        """Whether clients may attach: it is tapped and not over."""
-        return self._launched and not self._finishing
+        """Whether clients may attach: it is tapped, nobody stops it and it is not over."""
+        return self._launched and not self._stopping and not self._finishing
 
     @property
     def passed_over(self) -> dict[str, int]:
@@ -253,6 +254,7 @@ class Runtime:
 
     async def stop(self, end: End) -> None:
         """End the run: what the browser has said by now is recorded, then it is killed. Returns when all is over."""
+        self._stopping = True
         if self._end is None and self.browser.process is not None:
             await self._flush()
         if self._profile is not None and self._launched and end.status == "stopped":

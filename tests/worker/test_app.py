@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.nats, pytest.mark.browser]
 BROKEN = {
     "publisher": "from worker.publisher import Publisher as Part; method = '_trouble_comes'",
     "host": "from worker.host import Host as Part; method = '_beat'",
+    "look": "from worker.host import Host as Part; method = '_stop_what_was_lost'",
     "background": "from worker.host import Host as Part; method = '_until_released'",
 }
 BREAK = """
@@ -80,6 +81,25 @@ async def test_what_fails_in_the_background_ends_the_process(
         stopping.cancel()
         assert "background.failed" in worker.said()
         assert "worker.part_died" in worker.said()
+
+
+async def test_a_part_that_dies_while_it_drains_ends_the_process(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    """NATS is away, for which it would wait as long as it takes."""
+    told = tmp_path / "die"
+    before = BREAK.format(part=BROKEN["look"], path=str(told))
+    async with worker_process(server.url, tmp_path, before=before) as worker:
+        await eventually(fleet.is_served, 40, explain=worker.said)
+        assert isinstance(await fleet.start("rt-1"), RunStarted)
+        await fleet.drain(1)
+        await server.stop()
+        await eventually(lambda: "runtime.ended" in worker.said(), 20, explain=worker.said)
+        told.touch()
+        await eventually(lambda: worker.process.returncode is not None, 40, explain=worker.said)
+        assert worker.process.returncode not in (0, None)
+        assert "worker.part_died" in worker.said()
+    await server.start()
 
 
 async def test_a_spool_of_a_later_version_is_refused_in_a_sentence(

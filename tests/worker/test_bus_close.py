@@ -7,10 +7,29 @@ from pathlib import Path
 
 import uvloop
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from recorder.bus import connection
 from tests.support.nats_server import NatsServer
 from worker.bus import Bus, PublishLink
+from worker.bus.connection import as_link_down
+
+
+async def test_cancelled_together_with_an_answer_that_says_no() -> None:
+    """Python 3.11 raises what was answered, and the cancellation must not be lost."""
+
+    async def refused() -> None:
+        with as_link_down():
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                raise NatsError from None
+
+    task = asyncio.create_task(refused())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
 
 
 def _break(client: Client | None) -> None:

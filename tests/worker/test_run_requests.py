@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.worker_host import GATEWAY, WORKER, Fleet, serving
 from tests.support.worker_pages import Pages
+from worker import run_requests
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
 
@@ -143,3 +146,19 @@ async def test_what_is_no_request_is_refused(run: Asked) -> None:
     refused = await run.fleet.ask(subjects.run_request(WORKER), b'{"type":"novelty"}')
     assert isinstance(refused, Refused)
     assert refused.code == "request.invalid"
+
+
+async def test_a_browser_that_stands_still(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_requests, "TARGETS_SECONDS", 0.2)
+    async with serving(fleet, server.url, tmp_path) as worker:
+        started = await fleet.start("rt-1")
+        assert isinstance(started, RunStarted)
+        runtime = worker.host.find_run(started.run_id)
+        assert runtime is not None
+        assert runtime.browser.process is not None
+        os.kill(runtime.browser.process.pid, signal.SIGSTOP)
+        refused = await Asked(fleet, started.run_id).ask(ListTargets(run_id=started.run_id))
+        assert isinstance(refused, Refused)
+        assert refused.code == "runtime.host_unavailable"

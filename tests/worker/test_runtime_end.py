@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -83,6 +84,29 @@ async def test_a_browser_that_hangs_is_stopped_all_the_same(
     async with real_runtime(tmp_path) as real:
         os.kill(real.pid, signal.SIGSTOP)
         await real.runtime.stop(REQUESTED)
+        assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.stop_requested"
+
+
+async def test_nobody_comes_in_once_it_is_being_stopped(tmp_path: Path) -> None:
+    async with real_runtime(tmp_path) as real:
+        stopping = asyncio.create_task(real.runtime.stop(REQUESTED))
+        was_open = real.runtime.is_open
+        await asyncio.sleep(0)
+        assert not real.runtime.ended.done()
+        assert (was_open, real.runtime.is_open) == (True, False)
+        await stopping
+
+
+async def test_it_ends_whatever_goes_wrong_with_its_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_message: str) -> None:
+        raise KeyError("broken by a test")
+
+    async with real_runtime(tmp_path) as real:
+        monkeypatch.setattr(real.runtime.attachments, "end", broken)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await asyncio.wait_for(real.runtime.stop(REQUESTED), 10)
         assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.stop_requested"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -192,6 +193,24 @@ async def test_what_cannot_be_launched_is_told_and_tried_again(
         await browsers.close()
     assert list(setup.root.iterdir()) == []
     directory.remove_root(setup.root)
+
+
+async def test_what_nobody_foresaw_is_cleared_away_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_browser: Browser) -> None:
+        raise KeyError("broken by a test")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(Browser, "launch", broken)
+        browsers = Browsers(browser_setup(tmp_path), wanted=1)
+        keeping = asyncio.create_task(browsers.keep_warm())
+        await eventually(lambda: [each for each in logs if each["event"] == "browsers.not_warm"])
+        await eventually(lambda: not browsers._places and browsers._coming is None)
+        assert browsers._not_before > time.monotonic()
+    keeping.cancel()
+    await browsers.close()
+    directory.remove_root(browsers.setup.root)
 
 
 async def test_all_are_gone_when_it_is_closed(tmp_path: Path) -> None:

@@ -32,12 +32,18 @@ async def close(client: Client) -> None:
 def as_link_down() -> Iterator[None]:
     """Whatever the library raises where NATS is away or says no, as LinkDown.
 
-    It waits by `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that comes together with the answer.
+    It waits by `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that comes together with the answer,
+    also one that says no.
     """
     try:
         yield
     except (NatsError, TimeoutError, OSError) as error:
+        _end_if_cancelled()
         raise LinkDown(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+    _end_if_cancelled()
+
+
+def _end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

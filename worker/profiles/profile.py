@@ -8,8 +8,11 @@ Objects are never written over: each run saves under a path of its own, and the 
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
@@ -82,6 +85,8 @@ class Profiles:
         self.background = Background()
         self._worker_id = worker_id
         self._scratch = scratch
+        self._saving: set[asyncio.Timeout] = set()
+        self._until = math.inf
 
     async def hold(self, wanted: Wanted) -> Profile:
         """Take a profile for a run whose claim stands. Raises ProfileInUse, LinkDown."""
@@ -103,6 +108,24 @@ class Profiles:
     def scratch(self) -> IO[bytes]:
         """A file without a name, which is gone when it is closed, or when we are killed."""
         return tempfile.TemporaryFile(dir=self._scratch)
+
+    @asynccontextmanager
+    async def time_to_save(self) -> AsyncIterator[None]:
+        """SAVE_SECONDS, or what is left of them in a hurry. Raises TimeoutError."""
+        until = min(asyncio.get_running_loop().time() + SAVE_SECONDS, self._until)
+        async with asyncio.timeout_at(until) as limit:
+            self._saving.add(limit)
+            try:
+                yield
+            finally:
+                self._saving.discard(limit)
+
+    def hurry(self, seconds: float) -> None:
+        """Let no save go on for longer than so many seconds from now."""
+        self._until = asyncio.get_running_loop().time() + seconds
+        for limit in self._saving:
+            if not limit.expired():
+                limit.reschedule(min(limit.when() or self._until, self._until))
 
     async def finished(self) -> None:
         """Wait until what is not needed any more is removed."""
@@ -152,7 +175,7 @@ class Profile:
     async def save(self, user_data: Path) -> ProfileSaved | ProfileSaveFailed:
         """Keep what a browser that has closed left. What fails is told, and leaves what was saved before."""
         try:
-            async with asyncio.timeout(SAVE_SECONDS):
+            async with self._profiles.time_to_save():
                 return await self._save(user_data)
         except ProfileTooLarge as error:
             return self.not_saved("too_large", str(error))
