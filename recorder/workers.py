@@ -16,7 +16,7 @@ from schemas.requests import Answer, Claim, RunRequest, StartRun, StopRun
 
 SHOWN_SECONDS = 2.0
 LOOK_SECONDS = 0.5
-SILENT_SECONDS = 3.0  # workers beat every two
+SILENT_SECONDS = 8.0  # workers beat every two, and a busy one may be late
 
 
 class Workers:

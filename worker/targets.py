@@ -16,7 +16,8 @@ from worker.limits import cut_text
 from worker.redact import redact_text, redact_url
 from worker.tap import Tap
 
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+AGAIN_SECONDS = 0.5
 
 
 class _Info(Struct, rename="camel"):
@@ -85,7 +86,16 @@ class Targets:
         await self._call("Target.closeTarget", target_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await gone.wait()
+                await self._close_until(gone, target_id)
+
+    async def _close_until(self, gone: asyncio.Event, target_id: str) -> None:
+        """Chromium forgets to close a page whose navigation commits at that moment, and may be asked again."""
+        while not gone.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), AGAIN_SECONDS)
+                return
+            with suppress(CdpError, NoSuchTarget):  # it has gone meanwhile
+                await self._call("Target.closeTarget", target_id)
 
     def _has(self, target_id: str) -> bool:
         return target_id in self._tap.fronts.opened_in_order

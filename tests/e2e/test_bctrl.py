@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -186,6 +187,9 @@ def test_pages_are_listed_opened_and_closed(client: Bctrl, started: StartedRunti
         assert targets.activate(started.id, before[0])["active"] is True
         assert targets.get(started.id, made["id"])["active"] is False
     targets.delete(started.id, made["id"])
+    until = time.monotonic() + 20
+    while made["id"] in [page["id"] for page in targets.list(started.id)["data"]]:
+        assert time.monotonic() < until  # on a busy machine Chromium takes its time to close it
     with pytest.raises(BctrlNotFoundError) as refused:
         targets.get(started.id, made["id"])
     assert refused.value.code == "target.not_found"

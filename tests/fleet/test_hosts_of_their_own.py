@@ -116,7 +116,7 @@ async def test_across_hosts(tmp_path: Any) -> None:
         since = time.monotonic()
         refused = await r2.post(f"/v1/runtimes/{other}/start")
         assert (refused.status_code, refused.json()["code"]) == (503, "runtime.host_unavailable")
-        assert time.monotonic() - since < 6
+        assert time.monotonic() - since < 12
 
 
 async def is_there(api: httpx.AsyncClient, runtime_id: str) -> bool:

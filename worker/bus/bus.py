@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.client import JetStreamContext
 from nats.js.errors import (
+    BadRequestError,
     BucketNotFoundError,
     KeyNotFoundError,
     KeyWrongLastSequenceError,
@@ -34,6 +35,7 @@ from schemas.streams import refuse_newer
 from worker.bus.connection import PENDING_BYTES, PING_SECONDS, as_link_down, close, on_error
 from worker.publisher import LinkDown
 
+WRONG_LAST_SEQUENCE = 10071  # JetStream's own code
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 30
@@ -174,8 +176,12 @@ class Bus:
             if claim is None or claim.run_id != run_id:
                 return
             bucket = await self._bucket(subjects.CLAIMS_BUCKET)
-            with contextlib.suppress(KeyWrongLastSequenceError):  # not ours any more
+            try:
                 await bucket.delete(runtime_id, last=message.seq)
+            except BadRequestError as error:
+                if error.err_code != WRONG_LAST_SEQUENCE:
+                    raise
+                # It is not ours any more: it was given back at two places at once.
 
     async def claims_of(self, worker_id: str) -> dict[str, Claim]:
         """What this worker held when it was here last, by runtime id. Raises LinkDown."""
