@@ -6,7 +6,7 @@ import base64
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,10 +61,17 @@ def _files(stack: Stack) -> Traces:
         traces[f"names in {directory}"] = "\n".join(map(str, paths)).encode()
         for path in paths:
             if "profile" not in path.parts and str(path.relative_to(directory)) not in HOMES:
-                traces[str(path)] = path.read_bytes()
+                traces[str(path)] = _content(path)
     for home in HOMES:
         traces.pop(str(stack.data / home), None)
     return traces
+
+
+def _content(path: Path) -> bytes:
+    """Nothing where it has gone: NATS writes under names that come and go."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""
 
 
 def _tables(stack: Stack) -> Traces:
