@@ -288,7 +288,7 @@ async def test_host_that_was_cut_off_is_not_waited_for(fleet: Fleet) -> None:
     answer = await fleet.start(await fleet.runtime())
     assert problem(answer) == UNAVAILABLE
     assert "cut-off: it does not answer in time" in answer.json()["error"]
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 12
 
     other = await fleet.worker("other", 1)
     assert (await fleet.start(await fleet.runtime())).is_success
