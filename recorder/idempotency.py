@@ -89,7 +89,7 @@ class Idempotency:
         try:
             async with self._touched(taken):
                 outcome = await work(taken.entry.ids)
-        except Exception:
+        except Exception:  # whatever it was, it is raised again, and may be tried again at once
             await self._leave(taken, structs.replace(taken.entry, state="open"))
             raise
         done = structs.replace(taken.entry, state="done", outcome=Raw(codec.encode(outcome)))

@@ -76,10 +76,16 @@ _REMOVE_UNREADABLE = tuple(
     for table in ("log", "quarantine")
 )
 _HIDE = f"DELETE FROM runs WHERE id = ?1 AND {_NOTHING_ON_STREAM} RETURNING id"
-_OLDEST = """
-SELECT epoch, position FROM events
+
+
+def _oldest(table: str) -> str:
+    return f"""
+SELECT epoch, position FROM {table}
 WHERE run_id = ?1 AND (epoch, position) < (?2, ?3) ORDER BY epoch, position LIMIT ?4
 """
+
+
+_OLDEST = _oldest("events")
 REMOVE_LOG = f"DELETE FROM log WHERE stream = 'RUNS' AND (epoch, position) IN ({_OLDEST})"
 REMOVE_EVENTS = f"DELETE FROM events WHERE run_id = ?1 AND (epoch, position) IN ({_OLDEST})"
 # Every other table that RUNS feeds: its key begins with run_id, epoch and position, those of the event that made a row.
@@ -149,6 +155,7 @@ class Retention:
         """Round after round, until cancelled."""
         while True:
             try:
+                await self._purge_marks()
                 await self._round()
             except StreamUnreachable as error:
                 log.warning("retention.interrupted", reason=str(error))
@@ -158,7 +165,6 @@ class Retention:
 
     async def _round(self) -> None:
         """Only beside the stream that the tables are made of: of another one this may be the last copy."""
-        await self._purge_marks()
         if self._runs.state != "following":
             return
         checkpoint = await self._store.find_checkpoint(subjects.RUNS)
@@ -254,8 +260,7 @@ def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> in
 
 def remove_rows(table: str) -> str:
     """The statement that removes what of a run stands in one of `OF_RUNS`, some at a time."""
-    oldest = _OLDEST.replace("events", table)
-    return f"DELETE FROM {table} WHERE run_id = ?1 AND (epoch, position) IN ({oldest})"
+    return f"DELETE FROM {table} WHERE run_id = ?1 AND (epoch, position) IN ({_oldest(table)})"
 
 
 def _remove_some_of(transaction: Transaction, table: str, values: Sequence[object]) -> int:

@@ -120,7 +120,9 @@ class Starts:
                 if not answer.started:
                     self._roster.not_taken(worker_id)
                 return answer
-            if answer is not None:
+            if answer is None:
+                self._roster.not_taken(worker_id)
+            else:
                 refused[worker_id] = answer
         raise _why_refused_by_all(refused) if refused else why_none(self._roster.hosts(), request)
 

@@ -35,9 +35,8 @@ log = structlog.get_logger(__name__)
 
 # Together less than the 15 s after which `runreel up`, and most that supervise, kill.
 DRAIN_SECONDS = 10
-SAVED_SECONDS = (
-    9  # of these, until a profile is saved or given up, so that its run's end is written
-)
+# Of these, until a profile is saved or given up, so that its run's end is written.
+SAVED_SECONDS = 9
 LAST_EVENTS_SECONDS = 3
 
 
@@ -95,7 +94,9 @@ async def _is_asked(host: Host, told: Told, serving: Task[None]) -> bool:
     await _first_of(asking, told.once, serving)
     if serving.done():
         serving.result()
-    return asking.done()
+    asked = asking.done()
+    asking.cancel()
+    return asked
 
 
 async def _leave(
@@ -108,6 +109,7 @@ async def _leave(
     if asked:
         published = asyncio.create_task(_until_published(draining, outbox))
         await _first_of(published, told.once, serving)
+        published.cancel()
     if told.once.is_set():
         host.hurry(SAVED_SECONDS)
     if not serving.done():

@@ -300,9 +300,8 @@ class Host:
             )
         await runtime.stop(ends.REQUESTED)
         position = await self._outbox.acknowledged(runtime.ended.result())
-        with suppress(
-            LinkDown
-        ):  # it is done until it is; here, so that the next start counts right
+        # Here too, so that the next start counts right; where NATS is away it is done later.
+        with suppress(LinkDown):
             await self._bus.release(runtime.log.runtime_id, request.run_id)
         return RunStopped(run_id=request.run_id, position=position)
 

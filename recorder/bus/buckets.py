@@ -23,6 +23,7 @@ from schemas.streams import CLAIMS, WORKERS
 READ_SECONDS = 5.0
 READ_AT_ONCE = 1000
 PROBE_SECONDS = 3.0
+MARKS_SECONDS = 60.0
 PROBE = "probe."  # a dot, which no worker id has
 
 
@@ -153,7 +154,8 @@ class Keys:
         before = datetime.now(tz=UTC) - timedelta(seconds=older_than_seconds)
         with reaching():
             bucket = await self._js.key_value(CLAIMS.name)
-            marks = [each async for each in _all_of(bucket) if each.operation == KV_DEL]
+            async with asyncio.timeout(MARKS_SECONDS):  # a watch may go deaf
+                marks = [each async for each in _all_of(bucket) if each.operation == KV_DEL]
             old = [each for each in marks if _created(each) < before]
             for mark in old:
                 await self._js.purge_stream(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,12 +43,11 @@ async def test_the_page_from_its_top_to_its_end(
     assert connection.url is not None
     browser = await playwright.chromium.connect_over_cdp(connection.url)
     page = await browser.contexts[0].new_page()
-    navigated = asyncio.create_task(
-        run.events.wait(type="connection.command", connection_id=connection.id)
-    )
-    await asyncio.sleep(0.1)  # what comes after the request counts
+    here = (await run.events.wait(timeout_seconds=0)).cursor
     await page.goto(site.url)
-    told = (await navigated).event
+    told = (
+        await run.events.wait(type="connection.command", connection_id=connection.id, cursor=here)
+    ).event
     assert told is not None
     assert told.connection_id == connection.id
     committed = await run.events.list(type="navigation", status="finished").all()

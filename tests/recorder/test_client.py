@@ -130,16 +130,17 @@ async def test_events_are_listed_followed_and_waited_for(
     run = await runtime.current_run()
     assert run is not None
     opened = worker.runs[run.id]
-    waiting = asyncio.create_task(run.events.wait(type="page.*", timeout_seconds=20))
+    here = (await run.events.wait(timeout_seconds=0)).cursor
+    waiting = asyncio.create_task(run.events.wait(type="page.*", cursor=here, timeout_seconds=20))
     following = asyncio.create_task(_types(run.events.follow()))
-    await asyncio.sleep(0)
     await worker.publish(opened, opened.event(PageOpened(url="https://a.example/")))
     listed = [event.type async for event in run.events.list(limit=1)]
     assert listed[:2] == ["runtime.lifecycle", "runtime.lifecycle"]
     await runtime.stop()
     assert await following == ["runtime.lifecycle"] * 2 + ["page.opened", "runtime.lifecycle"]
-    waited = await waiting
-    assert waited.run_ended or (waited.event is not None and waited.event.type == "page.opened")
+    waited = (await waiting).event
+    assert waited is not None
+    assert waited.type == "page.opened"
     assert await _types(run.events.follow(type="page.opened")) == ["page.opened"]
     late = await run.events.wait(type="page.opened", timeout_seconds=0)
     assert (late.event, late.timed_out, late.run_ended) == (None, False, True)

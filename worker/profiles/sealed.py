@@ -38,9 +38,8 @@ class SealingWriter:
     def write(self, data: bytes) -> int:
         """Take more of it."""
         self._buffer += data
-        while (
-            len(self._buffer) > CHUNK_BYTES
-        ):  # the last chunk may be full, and is not known before `close`
+        # A full one is kept back: it may be the last, which is not known before `close`.
+        while len(self._buffer) > CHUNK_BYTES:
             self._seal(bytes(self._buffer[:CHUNK_BYTES]), last=False)
             del self._buffer[:CHUNK_BYTES]
         return len(data)
