@@ -64,6 +64,7 @@ class Starts:
         self._news = news
         self._roster = roster
         self._most_active = most_active
+        self._under_way: dict[str, asyncio.Event] = {}  # by runtime; set once that start is over
         self.queue = Queue()
 
     async def start(self, runtime: Runtime, patience: Patience = NONE) -> RunStarted:
@@ -104,12 +105,38 @@ class Starts:
         raise problem
 
     async def _start(self, request: StartRun, turn: NoTurn) -> RunStarted:
-        """`turn` is told once a worker was found, before it is asked; it may say no."""
-        if claim := await self._workers.find_live_claim(request.runtime_id):
+        """One start of a runtime at a time; who comes meanwhile joins it, and needs no place."""
+        if under_way := self._under_way.get(request.runtime_id):
             turn.joins()
-            if joined := await self._joined(claim, request.runtime_id):
-                return joined
+            await under_way.wait()
+        over = self._under_way.setdefault(request.runtime_id, asyncio.Event())
+        try:
+            return await self._join_or_start(request, turn)
+        finally:
+            over.set()
+            self._under_way.pop(request.runtime_id, None)
+
+    async def _join_or_start(self, request: StartRun, turn: NoTurn) -> RunStarted:
+        if joined := await self._join(request.runtime_id, turn):
+            return joined
         await self._check_quota(request)
+        try:
+            return await self._find_and_ask(request, turn)
+        except RuntimeHostUnavailable:
+            # The last place may have gone to this very runtime, by another recorder: a worker claims before it refuses.
+            if joined := await self._join(request.runtime_id, turn):
+                return joined
+            raise
+
+    async def _join(self, runtime_id: str, turn: NoTurn) -> RunStarted | None:
+        """The run that it has already, or that somebody is starting."""
+        if claim := await self._workers.find_live_claim(runtime_id):
+            turn.joins()
+            return await self._joined(claim, runtime_id)
+        return None
+
+    async def _find_and_ask(self, request: StartRun, turn: NoTurn) -> RunStarted:
+        """`turn` is told once a worker was found, before it is asked; it may say no."""
         refused: dict[str, str] = {}
         while worker_id := self._find_worker(request, refused):
             if not turn.placed():

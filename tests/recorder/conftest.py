@@ -29,7 +29,7 @@ async def recorder(
 
 @pytest.fixture(scope="session")
 async def worker(recorder: Running, nats_server: NatsServer) -> AsyncIterator[FakeWorker]:
-    async with fake_worker(nats_server.url) as worker:
+    async with fake_worker(nats_server.url, capacity=1000) as worker:  # no test stops its runs
         await until_startable(recorder)
         yield worker
 

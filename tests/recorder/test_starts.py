@@ -16,8 +16,8 @@ import pytest
 
 from schemas import subjects
 from schemas.ids import DEFAULT_SPACE_ID
-from schemas.problems import ConcurrentQuotaExceeded, ProfileInUse
-from schemas.requests import Refused
+from schemas.problems import ConcurrentQuotaExceeded, ProfileInUse, RuntimeHostUnavailable
+from schemas.requests import Refused, StartRun
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
@@ -124,6 +124,33 @@ async def test_starts_that_come_at_once_are_spread(fleet: Fleet) -> None:
     assert problem(full) == UNAVAILABLE
     assert full.json()["error"] == "No worker has a free place (there are 6)."
     assert "?wait=10s" in full.json()["hint"]
+
+
+async def test_starts_of_one_runtime_at_once_need_one_place(fleet: Fleet) -> None:
+    worker = await fleet.worker(capacity=1)
+    runtime_id = await fleet.runtime()
+    answers = await asyncio.gather(*(fleet.start(runtime_id) for _ in range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert {answer.json()["runId"] for answer in answers} == set(worker.runs)
+
+
+async def test_last_place_went_to_the_same_runtime(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another recorder's start of it was a moment earlier: the worker refuses ours, and has its claim."""
+    worker = await fleet.worker(capacity=1)
+
+    async def start_that_came_second(request: StartRun) -> Refused:
+        run = FakeRun(worker.worker_id, request.space_id, request.runtime_id)
+        await worker.claim(run)
+        await worker.publish(run, run.launching(), run.ready())
+        worker.runs[run.run_id] = run
+        return Refused(code=RuntimeHostUnavailable.code, message="no free place")
+
+    monkeypatch.setattr(worker, "start", start_that_came_second)
+    joined = (await fleet.start(await fleet.runtime())).json()
+    assert (joined["started"], joined["status"]) == (False, "active")
+    assert set(worker.runs) == {joined["runId"]}
 
 
 async def test_draining_worker_gets_nothing(fleet: Fleet) -> None:
