@@ -4,6 +4,8 @@ Problem
 ├── RequestInvalid, RequestTooLarge, CursorInvalid
 ├── AuthRequired, AuthForbidden
 ├── SpaceNotFound, RuntimeNotFound, RunNotFound, ConnectionNotFound, TargetNotFound, RouteNotFound, MethodNotAllowed
+├── InvocationNotFound, CommandNotFound, ArtifactNotFound, FileNotFound, ContentMissing
+├── RangeNotSatisfiable, OutputSchemaInvalid, RuntimeNotExecutable, RateLimited
 ├── RuntimeNotActive, RuntimeNotStopped, SpaceNotEmpty, ProfileInUse, IdempotencyConflict
 ├── ConcurrentQuotaExceeded
 ├── CursorExpired, EventsGone
@@ -133,6 +135,79 @@ class TargetNotFound(Problem):
     code = "target.not_found"
     status = 404
     reason_class = "not_found"
+
+
+class InvocationNotFound(Problem):
+    """There is no such invocation."""
+
+    code = "invocation.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class CommandNotFound(Problem):
+    """There is no such command."""
+
+    code = "command.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class ArtifactNotFound(Problem):
+    """There is no such artifact."""
+
+    code = "artifact.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class FileNotFound(Problem):
+    """There is no such file."""
+
+    code = "file.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class ContentMissing(Problem):
+    """The artifact store does not have the content of this file any more."""
+
+    code = "artifact.content_missing"
+    status = 404
+    reason_class = "not_found"
+    default_hint = "`runreel verify --artifacts` lists all that is missing."
+
+
+class RangeNotSatisfiable(Problem):
+    """The range begins beyond the end of the content."""
+
+    code = "request.range_not_satisfiable"
+    status = 416
+    reason_class = "invalid_input"
+
+
+class OutputSchemaInvalid(Problem):
+    """The output schema is not one that values can be read by."""
+
+    code = "invocation.output_schema_invalid"
+    status = 400
+    reason_class = "invalid_input"
+
+
+class RuntimeNotExecutable(Problem):
+    """The runtime's worker cannot run actions now."""
+
+    code = "runtime.not_executable"
+    status = 409
+    reason_class = "conflict"
+
+
+class RateLimited(Problem):
+    """That is too much at once."""
+
+    code = "rate_limited"
+    status = 429
+    reason_class = "rate_limited"
 
 
 class RuntimeNotActive(Problem):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
+from .actions import Action
 from .runtime_config import RuntimeConfig
 
 
@@ -100,6 +101,53 @@ class CloseTarget(Struct, frozen=True, kw_only=True, rename="camel", tag="closeT
     target_id: str
 
 
+class StoredFile(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file in the artifact store that an action uploads."""
+
+    file_id: str
+    object_path: str
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+class Invoke(Struct, frozen=True, kw_only=True, rename="camel", tag="invoke"):
+    """Do this when its turn comes. `files` are those that the action names by id.
+
+    Asked again with the same id, it is answered as the first time and not done twice.
+    """
+
+    run_id: str
+    invocation_id: str
+    invocation: Action
+    files: list[StoredFile] = []
+
+
+class CancelInvocation(Struct, frozen=True, kw_only=True, rename="camel", tag="cancelInvocation"):
+    """Give it up, wherever it is."""
+
+    run_id: str
+    invocation_id: str
+
+
+class IngestedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event from outside: `client_id` tells it from all others of the run that the client sends."""
+
+    type: str
+    data: Raw
+    client_id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    page_id: str | None = None
+
+
+class Ingest(Struct, frozen=True, kw_only=True, rename="camel", tag="ingest"):
+    """Put these into the run's log, in this order; all or none."""
+
+    run_id: str
+    events: list[IngestedEvent]
+
+
 RunRequest = (
     CreateConnection
     | RevokeConnection
@@ -108,6 +156,9 @@ RunRequest = (
     | CreateTarget
     | ActivateTarget
     | CloseTarget
+    | Invoke
+    | CancelInvocation
+    | Ingest
 )
 
 
@@ -148,6 +199,13 @@ class Done(Struct, frozen=True, kw_only=True, rename="camel", tag="done"):
     position: int = 0
 
 
+class Ingested(Struct, frozen=True, kw_only=True, rename="camel", tag="ingested"):
+    """The ids that the events have, in their order; those that were there already have the one they had then."""
+
+    event_ids: list[str]
+    position: int
+
+
 class Draining(Struct, frozen=True, kw_only=True, rename="camel", tag="draining"):
     """The worker drains; so many runs are still active."""
 
@@ -155,7 +213,9 @@ class Draining(Struct, frozen=True, kw_only=True, rename="camel", tag="draining"
     position: int = 0
 
 
-Answer = RunStarted | RunStopped | ConnectionStands | TargetsFound | Done | Draining | Refused
+Answer = (
+    RunStarted | RunStopped | ConnectionStands | TargetsFound | Done | Ingested | Draining | Refused
+)
 
 
 class Claim(Struct, frozen=True, kw_only=True, rename="camel"):

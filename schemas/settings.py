@@ -28,6 +28,7 @@ RUN_EVENTS_PER_SECOND = 2000
 RUN_EVENTS = 1_000_000
 RUN_BYTES = 512 * 1024**2
 SPOOL_MAX_BYTES = 1024**3
+RUN_ARTIFACTS_BYTES = 10 * 1024**3
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -149,6 +150,16 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
         int,
         Meta(ge=1, description="How many bytes of them a run may write in all; then as above."),
     ] = RUN_BYTES
+    run_artifacts_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description=(
+                "How many bytes of downloads, screenshots and other files of one run are kept; what is"
+                " beyond is told (`artifact.failed`) and not kept."
+            ),
+        ),
+    ] = RUN_ARTIFACTS_BYTES
 
 
 class RecorderSettings(Settings, frozen=True, kw_only=True):

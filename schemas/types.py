@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 KIB = 1024
 
@@ -19,6 +19,7 @@ TITLE_LIMIT_BYTES = 1 * KIB
 TEXT_LIMIT_BYTES = 32 * KIB
 HEADERS_LIMIT_BYTES = 64 * KIB
 PARAMS_LIMIT_BYTES = 16 * KIB
+JSON_LIMIT_BYTES = 16 * KIB
 EVENT_LIMIT_BYTES = 256 * KIB
 
 Url = Annotated[str, Meta(extra={"kind": "url", "limit_bytes": URL_LIMIT_BYTES})]
@@ -32,6 +33,8 @@ Params = Annotated[
     dict[str, str | int | float | bool],
     Meta(extra={"kind": "params", "limit_bytes": PARAMS_LIMIT_BYTES}),
 ]
+# Any JSON value: what is asked of a browser and what it answers. Secrets are taken out of its texts and members.
+Json = Annotated[Raw, Meta(extra={"kind": "json", "limit_bytes": JSON_LIMIT_BYTES})]
 
 
 def whole(pattern: str) -> str:

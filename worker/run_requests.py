@@ -18,11 +18,14 @@ from schemas.problems import (
 from schemas.requests import (
     ActivateTarget,
     Answer,
+    CancelInvocation,
     CloseTarget,
     ConnectionStands,
     CreateConnection,
     CreateTarget,
     Done,
+    Ingest,
+    Invoke,
     ListTargets,
     ReconfigureRun,
     Refused,
@@ -39,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="This worker does not have that run.")
 NO_SUCH_TARGET = Refused(code=TargetNotFound.code, message="There is no such target in this run.")
+NOT_YET = Refused(code=RequestInvalid.code, message="This worker does not do that yet.")
 UNANSWERED = Refused(code=RuntimeHostUnavailable.code, message="The browser does not answer.")
 # A browser that stands still answers nothing, and whoever asked waits.
 TARGETS_SECONDS = 10.0
@@ -94,6 +98,8 @@ class RunRequests:
             case ReconfigureRun():
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
+            case Invoke() | CancelInvocation() | Ingest():
+                return NOT_YET
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
                     return await _do_to_targets(run, request)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from . import (
+    artifact,
+    command,
     connection,
     console,
     dialog,
     download,
     events,
+    file,
+    llm,
     navigation,
     network,
     page,
@@ -15,6 +19,7 @@ from . import (
     run,
     runtime,
     space,
+    tool,
 )
 from ._registry import (
     CATEGORIES,
@@ -31,13 +36,17 @@ __all__ = [
     "EVENT_TYPES",
     "EventData",
     "EventType",
+    "artifact",
     "category_of",
+    "command",
     "connection",
     "console",
     "dialog",
     "download",
     "event",
     "events",
+    "file",
+    "llm",
     "navigation",
     "network",
     "page",
@@ -45,5 +54,6 @@ __all__ = [
     "run",
     "runtime",
     "space",
+    "tool",
     "type_of",
 ]

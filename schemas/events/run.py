@@ -35,5 +35,7 @@ class RunFinalised(EventData, frozen=True, kw_only=True):
     arrived: int
     late: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
+    invocations: int = 0
+    tool_calls: int = 0
     end_epoch: int
     end_position: int

@@ -49,6 +49,7 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
 
     `clock_skew_ms` is how far the worker's clock is ahead of the stream's (`ready`). `passed_over` counts at the end
     what was seen and not recorded: the browser's own requests, and CDP messages that could not be read, by method.
+    `requested_at` is when somebody asked for the end, where somebody did.
     """
 
     phase: Literal["launching", "ready", "ended"]
@@ -60,3 +61,4 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
     message: Text | UnsetType = UNSET
     clock_skew_ms: int | UnsetType = UNSET
     passed_over: dict[str, int] | UnsetType = UNSET
+    requested_at: str | UnsetType = UNSET

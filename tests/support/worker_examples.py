@@ -53,6 +53,7 @@ SCALARS: dict[type[inspect.Type], object] = {
     inspect.BoolType: True,
     inspect.IntType: 7,
     inspect.FloatType: 7.5,
+    inspect.RawType: msgspec.Raw(b'{"some":["text",7]}'),
 }
 
 
