@@ -21,9 +21,11 @@ from litestar.types import ASGIApp
 from recorder.api import (
     about,
     answers,
+    artifacts,
     auth,
     connections,
     events,
+    files,
     health,
     parse,
     runs,
@@ -58,6 +60,8 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *files.ENDPOINTS,
     *auth.ENDPOINTS,
     *health.ENDPOINTS,
 )
