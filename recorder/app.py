@@ -20,6 +20,7 @@ from recorder.api import application, server
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.filing import Filing
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.idempotency import Idempotency
@@ -101,6 +102,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
         "retention": recorder.retention.run(),
+        "filing": recorder.filing.run(),
         "leftovers": Leftovers(recorder.store, recorder.fleet).run(),
         "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
@@ -154,6 +156,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         idempotency=Idempotency(bus.idempotency, settings.secret),
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
         retention=Retention(bus, store, runs),
+        filing=Filing(bus, store, facts, control),
         consumers=(control, runs),
     )
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from recorder.bus import Bus
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.filing import Filing
 from recorder.fleet import Fleet
 from recorder.idempotency import Idempotency
 from recorder.news import News
@@ -30,10 +31,11 @@ class Recorder(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     reaper: Reaper
     retention: Retention
+    filing: Filing
     consumers: tuple[Consumer, ...]
 
     @property
     def alarms(self) -> tuple[str, ...]:
         """Sentences, each about something that this recorder leaves to a person."""
-        found = (self.reaper.alarm, self.retention.alarm)
+        found = (self.reaper.alarm, self.retention.alarm, self.filing.alarm)
         return tuple(alarm for alarm in found if alarm)
