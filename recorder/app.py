@@ -17,6 +17,7 @@ from recorder import bus as buses
 from recorder import cancelling
 from recorder.admin import open_admin
 from recorder.api import application, server
+from recorder.artifacts import Artifacts
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
@@ -149,6 +150,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         settings=settings,
         bus=bus,
         store=store,
+        artifacts=Artifacts(settings.artifacts_url),
         news=news,
         tails=Tails(store, news),
         facts=facts,

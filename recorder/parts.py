@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from recorder.artifacts import Artifacts
 from recorder.bus import Bus
 from recorder.consumer import Consumer
 from recorder.facts import Facts
@@ -24,6 +25,7 @@ class Recorder(Struct, frozen=True, kw_only=True):
     settings: RecorderSettings
     bus: Bus
     store: Store
+    artifacts: Artifacts
     news: News
     tails: Tails
     facts: Facts

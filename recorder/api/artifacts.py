@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec import field
 
-from recorder.api.endpoint import Call, Endpoint
+from recorder.api.downloading import CONTENT_PROBLEMS, content_of
+from recorder.api.endpoint import Call, Content, Endpoint
 from recorder.api.files import base_url, kinds
 from recorder.api.lists import PageQuery, Values
 from recorder.queries import artifacts as queries
-from recorder.queries import runs
+from recorder.queries import files, runs
 from schemas.problems import ArtifactNotFound, RunNotFound
 from schemas.resources import Artifact, Page
 
@@ -34,6 +35,12 @@ async def get_artifact(call: Call[object, None]) -> Artifact:
     return await queries.get_artifact(call.recorder.store, call.path["artifactId"], base_url(call))
 
 
+async def get_artifact_content(call: Call[object, None]) -> Content:
+    """An artifact's content: whole, or one range of its bytes."""
+    artifact = await get_artifact(call)
+    return await content_of(call, await files.get_file(call.recorder.store, artifact.id, ""))
+
+
 ENDPOINTS = (
     Endpoint(
         method="GET",
@@ -55,5 +62,15 @@ ENDPOINTS = (
         handler=get_artifact,
         answer=Artifact,
         problems=(ArtifactNotFound,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/artifacts/{artifactId}/content",
+        name="artifacts-content",
+        summary="Get an artifact's content",
+        tag="artifacts",
+        handler=get_artifact_content,
+        answer=bytes,
+        problems=(ArtifactNotFound, *CONTENT_PROBLEMS),
     ),
 )

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 from msgspec import field
 
 from recorder.api import parse
-from recorder.api.endpoint import Call, Endpoint
+from recorder.api.downloading import CONTENT_PROBLEMS, content_of
+from recorder.api.endpoint import Call, Content, Endpoint
 from recorder.api.lists import PageQuery, Values
 from recorder.queries import files as queries
 from recorder.queries import runs
@@ -55,6 +56,11 @@ async def list_run_files(call: Call[RunFilesQuery, None]) -> Page[File]:
 async def get_file(call: Call[object, None]) -> File:
     """One file."""
     return await queries.get_file(call.recorder.store, call.path["fileId"], base_url(call))
+
+
+async def get_content(call: Call[object, None]) -> Content:
+    """A file's content: whole, or one range of its bytes."""
+    return await content_of(call, await get_file(call))
 
 
 async def _list(call: Call[Any, None], wanted: FileFilter) -> Page[File]:
@@ -111,6 +117,16 @@ ENDPOINTS = (
         handler=get_file,
         answer=File,
         problems=(FileNotFound,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/files/{fileId}/content",
+        name="files-content",
+        summary="Get a file's content",
+        tag="files",
+        handler=get_content,
+        answer=bytes,
+        problems=(FileNotFound, *CONTENT_PROBLEMS),
     ),
     Endpoint(
         method="GET",
