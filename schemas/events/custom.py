@@ -1,0 +1,14 @@
+"""Events from outside: what an agent may say, and the types that it makes up itself (`custom.*`, any object)."""
+
+from __future__ import annotations
+
+from ..types import KIB
+
+PREFIX = "custom."
+MOST_BYTES = 64 * KIB  # of a body
+_KNOWN = frozenset({"tool.call.started", "tool.call.finished", "tool.call.failed", "llm.usage"})
+
+
+def is_ingested(event_type: str) -> bool:
+    """Whether events of a type may come from outside."""
+    return event_type in _KNOWN or event_type.startswith(PREFIX)
