@@ -98,14 +98,16 @@ class RunLog:
         *,
         duration_ms: int | UnsetType = UNSET,
         passed_over: dict[str, int] | None = None,
+        requested_at: str = "",
     ) -> Entry:
-        """The last event of every run. `passed_over` is left out where nothing was."""
+        """The last event of every run. `passed_over` and `requested_at` are left out where nothing was."""
         lifecycle = RuntimeLifecycle(
             phase="ended",
             worker_id=self._worker_id,
             code=end.code,
             message=f"{end.message} {detail}".strip(),
             passed_over=passed_over or UNSET,
+            requested_at=requested_at or UNSET,
         )
         fact = Fact(data=lifecycle, status=end.status, duration_ms=duration_ms)
         entry = self.record(fact, last=True)

@@ -32,7 +32,10 @@ from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
-from worker.host import Host, HostFacts
+from worker.files.pending import PendingFiles
+from worker.files.uploads import Uploads
+from worker.heartbeat import HostFacts
+from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
@@ -157,6 +160,7 @@ class Worker:
         warm: int,
         now_ns: Callable[[], int],
         artifacts: Path,
+        pending: PendingFiles,
         worker_id: str,
     ) -> None:
         facts = HostFacts(
@@ -169,15 +173,25 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
+        store = Artifacts.open(str(artifacts))
+        self.uploads = Uploads(store, pending)
         self.profiles = Profiles(
             bus,
-            Artifacts.open(str(artifacts)),
+            store,
             secret=SECRET,
             worker_id=worker_id,
             scratch=setup.root,
         )
         browsers = Browsers(setup, wanted=warm)
-        self.host = Host(bus, outbox, browsers, facts, profiles=self.profiles, now_ns=now_ns)
+        self.host = Host(
+            bus,
+            outbox,
+            browsers,
+            facts,
+            profiles=self.profiles,
+            uploads=self.uploads,
+            now_ns=now_ns,
+        )
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -226,6 +240,7 @@ async def serving(
         warm=warm,
         now_ns=now_ns,
         artifacts=artifacts or state_dir / "artifacts",
+        pending=PendingFiles.open(state_dir / "pending"),
         worker_id=worker_id,
     )
     try:
