@@ -1,4 +1,4 @@
-"""What an agent outside says, on its way into a run's log: known types typed, its own as they are, no more than so many.
+"""What an agent outside says, on its way into a run's log: known types typed, its own as they are, at a bounded rate.
 
 An event that comes again with its client's id has the id that it had, and is not written again; of a run the newest
 20,000 are remembered. What comes again after that keeps its id, too, so that no table shows it twice.
@@ -108,13 +108,15 @@ def _fact(run_id: str, event: IngestedEvent) -> Fact:
         raise ValueError(f"{event.type} does not come from outside")
     known = EVENT_TYPES.get(event.type)
     data: EventData = (
-        Custom(body=event.data) if known is None else msgspec.json.decode(event.data, type=known.struct)
+        Custom(body=event.data)
+        if known is None
+        else msgspec.json.decode(event.data, type=known.struct)
     )
     return Fact(
         type=event.type,
         event_id=fact_id("ingested", run_id, event.client_id) if event.client_id else "",
         data=data,
         name=redact_text(cut_text(event.name, NAME_BYTES)) if event.name else UNSET,
-        status=event.status or _STATUS.get(event.type, UNSET),
+        status=event.status or _STATUS.get(event.type) or UNSET,
         page_id=redact_text(event.page_id) if event.page_id else UNSET,
     )
