@@ -22,9 +22,12 @@ from recorder.api import (
     about,
     answers,
     auth,
+    commands,
     connections,
     events,
     health,
+    ingest,
+    invocations,
     parse,
     runs,
     runtime_changes,
@@ -58,6 +61,9 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
+    *ingest.ENDPOINTS,
+    *commands.ENDPOINTS,
+    *invocations.ENDPOINTS,
     *auth.ENDPOINTS,
     *health.ENDPOINTS,
 )
@@ -96,7 +102,8 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
 async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> Call[Any, Any]:
     body: object = None
     if endpoint.body is not None:
-        body = parse.body(await request.body(), endpoint.body)
+        read = endpoint.read or partial(parse.body, kind=endpoint.body)
+        body = read(await request.body())
     return Call(
         recorder=recorder,
         path={name: str(value) for name, value in request.path_params.items()},

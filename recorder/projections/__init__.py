@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recorder.projections.commands import COMMANDS
 from recorder.projections.connections import CONNECTIONS
 from recorder.projections.digests import DIGESTS
 from recorder.projections.events import EVENTS
@@ -10,6 +11,14 @@ from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
 from recorder.projections.spaces import SPACES
 
-PROJECTIONS: tuple[Projection, ...] = (SPACES, RUNTIMES, DIGESTS, RUNS, EVENTS, CONNECTIONS)
+PROJECTIONS: tuple[Projection, ...] = (
+    SPACES,
+    RUNTIMES,
+    DIGESTS,
+    RUNS,
+    EVENTS,
+    CONNECTIONS,
+    COMMANDS,
+)
 
 __all__ = ["PROJECTIONS", "Change", "Projection"]
