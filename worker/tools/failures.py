@@ -7,7 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-_STRICT = re.compile(r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:")
+_STRICT = re.compile(
+    r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:"
+)
 _ELEMENT = re.compile(r"^\s+\d+\) (?P<element>.*)$", re.MULTILINE)
 _NET = re.compile(r"net::(?P<reason>ERR_\w+)")
 _CALL_LOG = re.compile(r"\n?(?:=+ logs =+|Call log:)\n?.*", re.DOTALL)
