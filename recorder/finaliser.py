@@ -91,6 +91,8 @@ _AS_THEY_ARE = (
     "last_sequence",
     "arrived",
     "late",
+    "invocations",
+    "tool_calls",
     "end_epoch",
     "end_position",
 )

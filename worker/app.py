@@ -23,8 +23,11 @@ from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
+from worker.files.pending import PendingFiles
+from worker.files.uploads import Uploads
 from worker.gateway.server import Gateway
-from worker.host import Host, HostFacts
+from worker.heartbeat import HostFacts
+from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
@@ -75,7 +78,11 @@ async def _serve(
         scratch=setup.root,
     )
     browsers = Browsers(setup, wanted=settings.warm_browsers)
-    host = Host(bus, outbox, browsers, _facts(settings, setup, port), profiles=profiles)
+    facts = _facts(settings, setup, port)
+    uploads = Uploads(
+        artifacts, _pending_files(settings), run_limit_bytes=settings.run_artifacts_bytes
+    )
+    host = Host(bus, outbox, browsers, facts, profiles=profiles, uploads=uploads)
     gateway.lead_to(host)
     serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)
@@ -180,6 +187,13 @@ def _open_outbox(settings: WorkerSettings) -> Outbox:
             limit_bytes=settings.spool_max_bytes,
             places=settings.capacity,
         )
+    except OSError as error:
+        raise _cannot_write(Path(settings.state_dir), error) from error
+
+
+def _pending_files(settings: WorkerSettings) -> PendingFiles:
+    try:
+        return PendingFiles.open(Path(settings.state_dir) / "uploads")
     except OSError as error:
         raise _cannot_write(Path(settings.state_dir), error) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -12,6 +12,10 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.problems import CannotStart
+
+# What is larger goes in chunks. S3 takes 10,000 of them, so objects of 80 GB.
+CHUNK_BYTES = 8 * 1024**2
+CHUNKS_AT_ONCE = 2
 
 
 class ArtifactsUnreachable(Exception):
@@ -35,10 +39,15 @@ class Artifacts:
                 "Set RUNREEL_ARTIFACTS_URL to a directory that may be written, or to a URL such as s3://bucket/prefix.",
             ) from error
 
-    async def put(self, path: str, file: IO[bytes]) -> None:
-        """Store a file from where it stands to its end. Raises ArtifactsUnreachable."""
+    async def put(self, path: str, content: bytes | IO[bytes] | AsyncIterable[bytes]) -> None:
+        """Store bytes, a file from where it stands to its end, or parts as they come, of which a few are in memory.
+
+        Raises ArtifactsUnreachable.
+        """
         with _as_unreachable():
-            await obstore.put_async(self._store, path, file)
+            await obstore.put_async(
+                self._store, path, content, chunk_size=CHUNK_BYTES, max_concurrency=CHUNKS_AT_ONCE
+            )
 
     async def get(self, path: str, into: IO[bytes], *, limit_bytes: int) -> None:
         """Write an object into a file. Raises ArtifactsUnreachable, also where it is larger than that."""

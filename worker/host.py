@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import NoReturn
 
 import structlog
-from msgspec import Struct, field
 from uuid_utils import uuid7
 
 from schemas import ends, requests, subjects
@@ -23,7 +22,6 @@ from schemas.requests import (
     Answer,
     Claim,
     Draining,
-    Heartbeat,
     Refused,
     RunStarted,
     RunStopped,
@@ -34,6 +32,8 @@ from worker.background import Background
 from worker.bus import Bus, until_done
 from worker.claims import Doubts, Left, end_left, left_runs, unclaimed
 from worker.drain import Drain
+from worker.files.uploads import Uploads
+from worker.heartbeat import Busy, HostFacts, heartbeat
 from worker.outbox import Entry, Outbox
 from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
@@ -49,17 +49,6 @@ log = structlog.get_logger(__name__)
 BEAT_SECONDS = 2.0
 
 
-class HostFacts(Struct, frozen=True):
-    """What this host tells of itself in every heartbeat."""
-
-    worker_id: str
-    capacity: int
-    gateway_url: str
-    version: str
-    chromium: str
-    labels: dict[str, str] = field(default_factory=dict)
-
-
 class Host:
     """All runtimes of this worker."""
 
@@ -71,6 +60,7 @@ class Host:
         facts: HostFacts,
         *,
         profiles: Profiles,
+        uploads: Uploads,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
@@ -78,11 +68,13 @@ class Host:
         self._browsers = browsers
         self._facts = facts
         self._profiles = profiles
+        self._uploads = uploads
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
         self._background.include(browsers.background)
         self._background.include(profiles.background)
+        self._background.include(uploads.background)
         self._doubts = Doubts()
         self._pulse = Pulse(bus, now_ns)
         self._draining = False
@@ -153,6 +145,7 @@ class Host:
     def hurry(self, seconds: float) -> None:
         """Give up what is not saved of a profile by then: we are waited for."""
         self._profiles.hurry(seconds)
+        self._uploads.hurry(seconds)
 
     def _is_empty(self) -> bool:
         return self._active == 0
@@ -256,6 +249,7 @@ class Host:
             config=request.config,
             clear_away=self._browsers.clear_away,
             on_ended=self._on_ended,
+            uploads=self._uploads,
             profile=profile,
         )
         self._background.include(runtime.background)
@@ -370,28 +364,11 @@ class Host:
     # life
 
     async def _beat(self) -> None:
-        facts = self._facts
-        heartbeat = Heartbeat(
-            worker_id=facts.worker_id,
-            beat=0,
-            capacity=facts.capacity,
-            active=self._active,
-            warm=self._browsers.waiting,
-            gateway_url=facts.gateway_url,
-            version=facts.version,
-            chromium=facts.chromium,
-            sandbox=self._browsers.setup.sandbox.on,
-            sandbox_note=self._browsers.setup.sandbox.note,
-            draining=self._draining or self._drain.asked,
-            labels=facts.labels,
-            backlog=len(self._outbox),
-            spool_bytes=self._outbox.waiting_bytes,
-            spool_limit_bytes=self._outbox.limit_bytes,
-            spool_full=self._outbox.is_full,
-            set_aside=self._outbox.set_aside_count,
-        )
+        draining = self._draining or self._drain.asked
+        busy = Busy(self._active, self._browsers.waiting, draining)
+        beat = heartbeat(self._facts, busy, self._browsers.setup.sandbox, self._outbox)
         try:
-            await self._pulse.send(heartbeat)
+            await self._pulse.send(beat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
         if (task := asyncio.current_task()) and task.cancelling():

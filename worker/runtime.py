@@ -15,14 +15,19 @@ from schemas.ends import End
 from schemas.events.profile import ProfileSaved, ProfileSaveFailed
 from schemas.runtime_config import Record, RuntimeConfig
 from schemas.sealing import CannotUnseal, unseal
+from schemas.times import rfc3339
 from worker.allowance import Allowance
 from worker.background import Background
 from worker.browser import LAUNCH_SECONDS, Browser
 from worker.budget import Budget
 from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
+from worker.files.run_files import RunFiles
+from worker.files.uploads import Uploads
 from worker.gateway.attachments import Attachments
+from worker.ingest import Ingestion
 from worker.outbox import Entry
+from worker.part import Part
 from worker.profiles.profile import Profile, ProfileUnreadable
 from worker.run_log import RunLog
 from worker.tap import Tap
@@ -55,6 +60,7 @@ class Runtime:
         config: RuntimeConfig,
         clear_away: Callable[[Browser], Awaitable[None]],
         on_ended: Callable[[Runtime, Entry], None],
+        uploads: Uploads,
         profile: Profile | None = None,
     ) -> None:
         self.log = run_log
@@ -66,6 +72,10 @@ class Runtime:
         self._closing = False
         self._has_closed = False
         self._on_ended = on_ended
+        self.files = RunFiles(run_log, uploads, self.conclude)
+        self.ingestion = Ingestion(run_log.run_id, self.conclude)
+        # In the order in which they end.
+        self.parts: list[Part] = []
         self.attachments = Attachments(
             browser.switchboard,
             self.record,
@@ -88,6 +98,7 @@ class Runtime:
         self._stopping = False
         self._finishing = False
         self._since = time.monotonic()
+        self._requested_at = ""
 
     # start
 
@@ -210,6 +221,18 @@ class Runtime:
             self._telling = loop.call_later(SUPPRESSED_TOLD_SECONDS, self._tell_suppressed)
         return None
 
+    def conclude(self, fact: Fact) -> Entry | None:
+        """Write a fact of which no page can make many, also one that the run ends with; not after its last event."""
+        if not self._finishing:
+            return self._put(fact)
+        if self.log.ended:
+            return None
+        try:
+            return self.log.record(fact, last=True)
+        except OSError as error:
+            log.error("runtime.not_told", run_id=self.log.run_id, error=str(error))
+            return None
+
     def _put(self, fact: Fact) -> Entry | None:
         try:
             entry = self.log.record(fact)
@@ -254,13 +277,25 @@ class Runtime:
 
     async def stop(self, end: End) -> None:
         """End the run: what the browser has said by now is recorded, then it is killed. Returns when all is over."""
-        self._stopping = True
+        is_first, self._stopping = not self._stopping, True
+        if end is ends.REQUESTED and not self._requested_at:
+            self._requested_at = rfc3339(time.time_ns())
+        if is_first and self._launched and self._end is None:
+            await self._each_part(lambda part: part.stop(end))
         if self._end is None and self.browser.process is not None:
             await self._flush()
         if self._profile is not None and self._launched and end.status == "stopped":
             await self._close_for(end)
         self._stop_for(end)
         await asyncio.shield(self.ended)
+
+    async def _each_part(self, do: Callable[[Part], Awaitable[None]]) -> None:
+        """One after the other; whatever becomes of that, the run has to end."""
+        for part in self.parts:
+            try:
+                await do(part)
+            except Exception:
+                log.exception("runtime.part_broke", run_id=self.log.run_id)
 
     async def _close_for(self, end: End) -> None:
         """Killed, it would leave its profile as it was some time before."""
@@ -314,11 +349,19 @@ class Runtime:
 
     def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
         self._write_suppressed(last=True)
-        return self.log.end(end, detail, duration_ms=duration_ms, passed_over=self.passed_over)
+        return self.log.end(
+            end,
+            detail,
+            duration_ms=duration_ms,
+            passed_over=self.passed_over,
+            requested_at=self._requested_at,
+        )
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
         if self._profile is not None and self._launched:
             await self._save_profile(self._profile)
+        await self._each_part(lambda part: part.end(end, detail))
+        await self.files.finish()
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)
         await self._clear_away(self.browser)
         self._on_ended(self, entry)
@@ -330,10 +373,7 @@ class Runtime:
         data: ProfileSaved | ProfileSaveFailed = profile.not_saved("not_closed")
         if self._has_closed:
             data = await profile.save(self.browser.user_data)
-        try:
-            self.log.record(Fact(data=data), last=True)
-        except OSError as error:
-            log.error("profile.not_told", run_id=self.log.run_id, error=str(error))
+        self.conclude(Fact(data=data))
 
 
 async def stored(write: Callable[[], Entry], run_id: str) -> Entry:

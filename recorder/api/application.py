@@ -23,11 +23,14 @@ from recorder.api import (
     answers,
     artifacts,
     auth,
+    commands,
     connections,
     downloading,
     events,
     files,
     health,
+    ingest,
+    invocations,
     parse,
     runs,
     runtime_changes,
@@ -61,6 +64,9 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
+    *ingest.ENDPOINTS,
+    *commands.ENDPOINTS,
+    *invocations.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *files.ENDPOINTS,
     *auth.ENDPOINTS,
@@ -104,7 +110,8 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
 async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> Call[Any, Any]:
     body: object = None
     if endpoint.body is not None:
-        body = parse.body(await request.body(), endpoint.body)
+        read = endpoint.read or partial(parse.body, kind=endpoint.body)
+        body = read(await request.body())
     return Call(
         recorder=recorder,
         path={name: str(value) for name, value in request.path_params.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
@@ -79,7 +79,9 @@ class Endpoint:
     tag: str
     status: int = 200
     query: type = NoQuery
-    body: type | None = None
+    body: Any = None
+    read: Callable[[bytes], Any] | None = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[type[Problem], ...] = ()
     public: bool = False
     idempotent: bool = False

@@ -79,7 +79,7 @@ def spelled(node: Any) -> Any:
 
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
-    bodies = [endpoint.body for endpoint in endpoints if endpoint.body is not None]
+    bodies = [body for endpoint in endpoints for body in _bodies(endpoint)]
     answers = [endpoint.answer for endpoint in endpoints if endpoint.answer not in (None, bytes)]
     distinct = {str(kind): kind for kind in (*bodies, *answers, RunEvent, RunEnded, ProblemBody)}
     return list(distinct.values())
@@ -101,7 +101,7 @@ def _operation(endpoint: Endpoint, names: Json) -> Json:
     if endpoint.idempotent:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
     if endpoint.body is not None:
-        operation["requestBody"] = _request_body(endpoint.body, names)
+        operation["requestBody"] = _request_body(endpoint, names)
     return operation
 
 
@@ -167,9 +167,26 @@ def _parameter_schema(kind: Any) -> Json:
     return schema
 
 
-def _request_body(kind: type, names: Json) -> Json:
-    required = any(field.required for field in msgspec.structs.fields(kind))
-    return {"required": required, "content": {JSON: {"schema": names[str(kind)]}}}
+def _bodies(endpoint: Endpoint) -> tuple[Any, ...]:
+    if isinstance(endpoint.body, tuple):
+        return endpoint.body
+    return () if endpoint.body is None else (endpoint.body,)
+
+
+def _request_body(endpoint: Endpoint, names: Json) -> Json:
+    bodies = _bodies(endpoint)
+    schemas = [names[str(body)] for body in bodies]
+    content: Json = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+    if endpoint.examples:
+        content["examples"] = {name: {"value": body} for name, body in endpoint.examples.items()}
+    return {"required": all(map(_has_required_field, bodies)), "content": {JSON: content}}
+
+
+def _has_required_field(body: Any) -> bool:
+    """A choice of several always has: the one that says which of them it is."""
+    if not isinstance(body, type):
+        return True
+    return any(field.required for field in msgspec.structs.fields(body))
 
 
 def _responses(endpoint: Endpoint, names: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recorder.projections.artifacts import ARTIFACTS
+from recorder.projections.commands import COMMANDS
 from recorder.projections.connections import CONNECTIONS
 from recorder.projections.digests import DIGESTS
 from recorder.projections.events import EVENTS
@@ -20,6 +21,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     RUNS,
     EVENTS,
     CONNECTIONS,
+    COMMANDS,
     ARTIFACTS,
 )
 

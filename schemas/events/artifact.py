@@ -10,6 +10,7 @@ from ..types import Text, Title
 from ._registry import EventData, event
 
 ArtifactKind = Literal["screenshot", "download", "recording", "report", "pdf", "file", "export"]
+NotKeptCode = Literal["artifact.limit_exceeded", "artifact.disk_full", "artifact.unreadable"]
 
 
 @event("artifact.created", category="artifact")
@@ -38,7 +39,7 @@ class ArtifactFailed(EventData, frozen=True, kw_only=True):
 
     kind: ArtifactKind
     name: Title
-    code: Literal["artifact.limit_exceeded", "artifact.disk_full", "artifact.unreadable"]
+    code: NotKeptCode
     message: Text
     size_bytes: int | UnsetType = UNSET
     command_id: str | UnsetType = UNSET

@@ -19,11 +19,14 @@ from schemas.runtime_config import RuntimeConfig
 from schemas.sealing import PROXY_PASSWORD, sealing_key
 from schemas.tokens import connect_url, connection_url
 from tests.support.eventually import eventually
+from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
 from worker.budget import RunLimits
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
+from worker.files.pending import PendingFiles
+from worker.files.uploads import Uploads
 from worker.gateway.server import Gateway
 from worker.outbox import Outbox
 from worker.run_log import RunLog
@@ -132,6 +135,7 @@ async def real_runtime(
         config=config,
         clear_away=browsers.clear_away,
         on_ended=lambda *_: None,
+        uploads=uploads_in(tmp_path),
     )
     gateway = Gateway(secret=SECRET)
     port = await gateway.listen("127.0.0.1", 0)
@@ -148,6 +152,13 @@ async def real_runtime(
         gateway.close()
         outbox.close()
         root.rmdir()
+
+
+def uploads_in(directory: Path) -> Uploads:
+    """To a store in a directory of its own."""
+    return Uploads(
+        Artifacts.open(str(directory / "artifacts")), PendingFiles.open(directory / "pending")
+    )
 
 
 def _body(event: Event) -> dict[str, Any]:

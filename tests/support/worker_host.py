@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 import nats
 from nats.aio.client import Client
-from nats.js.api import KeyValueConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from recorder.bus.configs import stream_config
+from recorder.bus.configs import bucket_config, stream_config
 from schemas import streams, subjects
 from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
@@ -32,7 +31,10 @@ from worker.bus import Bus, PublishLink
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
-from worker.host import Host, HostFacts
+from worker.files.pending import PendingFiles
+from worker.files.uploads import Uploads
+from worker.heartbeat import HostFacts
+from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
@@ -58,9 +60,7 @@ class Fleet:
         runs = streams.runs_stream(max_age_days=1, max_bytes=64 * 1024 * 1024)
         await fleet.jetstream.add_stream(stream_config(runs, replicas=1))
         for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):
-            await fleet.jetstream.create_key_value(
-                KeyValueConfig(bucket=bucket.name, ttl=bucket.ttl_seconds, history=1)
-            )
+            await fleet.jetstream.create_key_value(bucket_config(bucket, replicas=1))
         return fleet
 
     async def ask(self, subject: str, body: bytes) -> Answer:
@@ -157,6 +157,7 @@ class Worker:
         warm: int,
         now_ns: Callable[[], int],
         artifacts: Path,
+        pending: PendingFiles,
         worker_id: str,
     ) -> None:
         facts = HostFacts(
@@ -169,15 +170,25 @@ class Worker:
         self.bus = bus
         self.outbox = outbox
         self.setup = setup
+        store = Artifacts.open(str(artifacts))
+        self.uploads = Uploads(store, pending)
         self.profiles = Profiles(
             bus,
-            Artifacts.open(str(artifacts)),
+            store,
             secret=SECRET,
             worker_id=worker_id,
             scratch=setup.root,
         )
         browsers = Browsers(setup, wanted=warm)
-        self.host = Host(bus, outbox, browsers, facts, profiles=self.profiles, now_ns=now_ns)
+        self.host = Host(
+            bus,
+            outbox,
+            browsers,
+            facts,
+            profiles=self.profiles,
+            uploads=self.uploads,
+            now_ns=now_ns,
+        )
         self.publishing = asyncio.create_task(
             Publisher(PublishLink(url, "worker under test"), outbox).run()
         )
@@ -226,6 +237,7 @@ async def serving(
         warm=warm,
         now_ns=now_ns,
         artifacts=artifacts or state_dir / "artifacts",
+        pending=PendingFiles.open(state_dir / "pending"),
         worker_id=worker_id,
     )
     try:

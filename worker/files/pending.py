@@ -1,0 +1,177 @@
+"""Files of runs on this worker's disk, until the artifact store has them and the log says so.
+
+<artifact id>        the content; without the file beside it nobody finished writing it, and it is removed
+<artifact id>.json   whose it is and what it is; written as a whole, after the content
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import structlog
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.events.artifact import ArtifactKind
+
+log = structlog.get_logger(__name__)
+
+# So much of the disk stays free for the events of runs, which count more.
+MARGIN_BYTES = 256 * 1024**2
+MARGIN_SHARE = 0.05
+COPY_BYTES = 1024**2
+_SIDECAR = ".json"
+
+
+class SourceUnreadable(Exception):
+    """What was to be kept is not there, or is no ordinary file with one name."""
+
+
+class DiskFull(Exception):
+    """The disk has no room for it."""
+
+
+class About(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of a file before it is one. `command_id` is what it came of, `guid` that of a download."""
+
+    kind: ArtifactKind
+    name: str
+    content_type: str
+    command_id: str | UnsetType = UNSET
+    guid: str | UnsetType = UNSET
+    page_id: str | UnsetType = UNSET
+
+
+class Pending(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file on its way to the store. `path` is where it belongs among the files of its run."""
+
+    artifact_id: str
+    run_id: str
+    runtime_id: str
+    space_id: str
+    path: str
+    size_bytes: int
+    about: About
+
+
+_pending = msgspec.json.Decoder(Pending)
+
+
+class PendingFiles:
+    """The directory. Calls block as disks do: they belong into threads."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.left: list[Pending] = []
+
+    @classmethod
+    def open(cls, directory: Path) -> PendingFiles:
+        """That directory, with `left` what an earlier worker did not get away. Raises OSError."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = cls(directory)
+        found._take_up()
+        return found
+
+    def take(self, source: Path | bytes, file: Pending) -> None:
+        """Keep bytes, or a file, which is then gone from where it was. Raises SourceUnreadable, DiskFull, and then
+        nothing is left behind.
+        """
+        try:
+            if isinstance(source, bytes):
+                self._ensure_room(len(source))
+                self._content(file).write_bytes(source)
+            else:
+                self._move(source, file)
+            self._seal(file)
+        except OSError as error:
+            self.remove(file)
+            raise DiskFull(f"{type(error).__name__}: {error.strerror or error}") from error
+        except (SourceUnreadable, DiskFull):
+            self.remove(file)
+            raise
+
+    def _move(self, source: Path, file: Pending) -> None:
+        """A browser may own the directory it is in: no link is followed, and what we have is what we looked at."""
+        to = self._content(file)
+        with _opened(source) as origin:
+            found = os.fstat(origin.fileno())
+            if found.st_size != file.size_bytes:
+                raise SourceUnreadable("it changed while it was taken")
+            try:
+                source.rename(to)
+            except OSError:  # it is on another file system
+                self._ensure_room(found.st_size)
+                with to.open("xb") as copy:
+                    shutil.copyfileobj(origin, copy, COPY_BYTES)
+                source.unlink(missing_ok=True)
+                return
+        moved = to.lstat()
+        if (moved.st_dev, moved.st_ino) != (found.st_dev, found.st_ino):
+            raise SourceUnreadable("it was another file when it was taken")
+        os.chown(to, os.geteuid(), os.getegid(), follow_symlinks=False)
+        to.chmod(0o600)
+
+    def open_content(self, file: Pending) -> IO[bytes]:
+        """Its content, from the beginning. Raises OSError."""
+        return self._content(file).open("rb")
+
+    def remove(self, file: Pending) -> None:
+        """The store has it, or nobody will. First what says whose it is: content alone is nobody's."""
+        for path in (self._sidecar(file), self._content(file)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.error("files.not_removed", path=str(path), error=str(error))
+
+    def _seal(self, file: Pending) -> None:
+        """From here on it survives us."""
+        sidecar = self._sidecar(file)
+        written = sidecar.with_suffix(".tmp")
+        written.write_bytes(msgspec.json.encode(file))
+        written.rename(sidecar)
+
+    def _ensure_room(self, size_bytes: int) -> None:
+        disk = os.statvfs(self._directory)
+        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        if free - size_bytes < min(MARGIN_BYTES, whole * MARGIN_SHARE):
+            raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")
+
+    def _take_up(self) -> None:
+        for path in sorted(self._directory.glob(f"*{_SIDECAR}")):
+            try:
+                self.left.append(_pending.decode(path.read_bytes()))
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+                log.error("files.unreadable", path=str(path), error=str(error))
+        known = {path.stem for path in self._directory.glob(f"*{_SIDECAR}")}
+        for path in self._directory.iterdir():
+            if path.name not in known and path.suffix != _SIDECAR:
+                path.unlink()
+
+    def _content(self, file: Pending) -> Path:
+        return self._directory / file.artifact_id
+
+    def _sidecar(self, file: Pending) -> Path:
+        return self._directory / f"{file.artifact_id}{_SIDECAR}"
+
+
+def size_of(source: Path) -> int:
+    """The size of a file that may be taken. Raises SourceUnreadable."""
+    with _opened(source) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def _opened(source: Path) -> IO[bytes]:
+    """A file that a browser may have laid: no link, no device, no second name. Raises SourceUnreadable."""
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SourceUnreadable(error.strerror or str(error)) from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise SourceUnreadable("it is no ordinary file")
+    return os.fdopen(descriptor, "rb")
