@@ -39,6 +39,7 @@ from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
+from worker.runtime import Runtime
 from worker.warm import Browsers
 
 WORKER = "w1"
@@ -203,6 +204,13 @@ class Worker:
             task.cancel()
         await asyncio.wait([self.publishing, self.serving])
         await self.bus.close()
+
+
+def silence(runtime: Runtime) -> None:
+    """Of a worker that has died, in this process: its browser is gone, and nothing is written of that."""
+    runtime.log.ended = True
+    runtime.parts.clear()
+    runtime.browser.kill()  # the kernel would have closed its pipe
 
 
 def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:
