@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,6 +27,8 @@ from schemas.requests import (
     CreateTarget,
     Done,
     Ingest,
+    Ingested,
+    IngestedEvent,
     Invoke,
     ListTargets,
     ReconfigureRun,
@@ -98,7 +102,9 @@ class RunRequests:
             case ReconfigureRun():
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
-            case Invoke() | CancelInvocation() | Ingest():
+            case Ingest():
+                return await self._ingest(run, request.events)
+            case Invoke() | CancelInvocation():
                 return NOT_YET
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
@@ -120,6 +126,15 @@ class RunRequests:
             return Refused(code=ConnectionNotFound.code, message="This run has no such connection.")
         revoked: Entry | None = run.attachments.revoke_connection(connection_id)
         return Done(position=await self._outbox.acknowledged(revoked) if revoked else 0)
+
+    async def _ingest(self, run: Runtime, events: Sequence[IngestedEvent]) -> Answer:
+        if not run.is_open:
+            return NOT_ACTIVE
+        taken = run.ingestion.take(events, time.monotonic())
+        if isinstance(taken, Refused):
+            return taken
+        position = await self._outbox.acknowledged(taken.entry) if taken.entry else 0
+        return Ingested(event_ids=taken.event_ids, position=position)
 
 
 async def _do_to_targets(

@@ -28,6 +28,7 @@ from worker.files.report import Report
 from worker.files.run_files import RunFiles
 from worker.files.uploads import Uploads
 from worker.gateway.attachments import Attachments
+from worker.ingest import Ingestion
 from worker.outbox import Entry
 from worker.part import Part
 from worker.profiles.profile import Profile, ProfileUnreadable
@@ -76,6 +77,7 @@ class Runtime:
         self.files = RunFiles(run_log, uploads, self.conclude)
         self._downloads = Downloads(self.files, browser.downloads, self._cancel_download)
         self._report = Report(run_log.run_id, self.files)
+        self.ingestion = Ingestion(run_log.run_id, self.conclude)
         # In the order in which they end.
         self.parts: list[Part] = [self._downloads, self._report]
         self.attachments = Attachments(
