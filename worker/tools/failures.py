@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
-_STRICT = re.compile(r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:")
+_STRICT = re.compile(
+    r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:"
+)
 _ELEMENT = re.compile(r"^\s+\d+\) (?P<element>.*)$", re.MULTILINE)
 _NET = re.compile(r"net::(?P<reason>ERR_\w+)")
 _CALL_LOG = re.compile(r"\n?(?:=+ logs =+|Call log:)\n?.*", re.DOTALL)
@@ -24,6 +26,9 @@ ACTION_FAILED = "invocation.action_failed"
 PAGE_CRASHED = "page.crashed"
 
 
+Outcome = Literal["failed", "cancelled", "timed_out"]
+
+
 class Failed(Exception):
     """An action came to nothing: its code, a sentence, and what else is known."""
 
@@ -37,7 +42,7 @@ class Failed(Exception):
 class Failure(Struct, frozen=True):
     """What is told of it. `outcome` is how the command ends."""
 
-    outcome: str
+    outcome: Outcome
     code: str
     message: str
     details: dict[str, Any] | None = None
