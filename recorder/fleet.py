@@ -18,10 +18,16 @@ from recorder.workers import Workers
 from schemas import subjects
 from schemas.problems import (
     ConnectionNotFound,
+    InvocationNotFound,
+    OutputSchemaInvalid,
     Problem,
+    RateLimited,
     RequestInvalid,
+    RequestTooLarge,
     RuntimeHostUnavailable,
     RuntimeNotActive,
+    RuntimeNotExecutable,
+    StorageUnavailable,
     TargetNotFound,
 )
 from schemas.requests import (
@@ -40,6 +46,7 @@ log = structlog.get_logger()
 STOP_SECONDS = 30.0
 RUN_REQUEST_SECONDS = 15.0
 PAUSE_SECONDS = 0.5
+RETRY_SECONDS = 1
 
 
 class Fleet:
@@ -106,7 +113,8 @@ class Fleet:
         """Ask the worker that has a runtime's run; the run's id, which `request` is made from, and the answer.
 
         Raises RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable, and what the worker refuses with:
-        TargetNotFound, ConnectionNotFound, RequestInvalid.
+        TargetNotFound, ConnectionNotFound, InvocationNotFound, RequestInvalid, RequestTooLarge, OutputSchemaInvalid,
+        RateLimited, RuntimeNotExecutable.
         """
         claim = await self._get_live_claim(runtime_id)
         subject = subjects.run_request(claim.worker_id)
@@ -150,7 +158,18 @@ class Fleet:
 
 
 _REFUSALS = {
-    problem.code: problem for problem in (TargetNotFound, ConnectionNotFound, RequestInvalid)
+    problem.code: problem
+    for problem in (
+        TargetNotFound,
+        ConnectionNotFound,
+        InvocationNotFound,
+        RequestInvalid,
+        RequestTooLarge,
+        OutputSchemaInvalid,
+        RateLimited,
+        RuntimeNotExecutable,
+        StorageUnavailable,
+    )
 }
 
 
@@ -158,5 +177,6 @@ def _why_refused(answer: Refused) -> Problem:
     if answer.code == RuntimeNotActive.code:
         return RuntimeNotActive()
     if problem := _REFUSALS.get(answer.code):
-        return problem(answer.message)
+        again = RETRY_SECONDS if problem is RateLimited else None
+        return problem(answer.message, retry_after_seconds=answer.retry_after_seconds or again)
     return RuntimeHostUnavailable(answer.message, details={"code": answer.code})

@@ -51,3 +51,9 @@ ENDS = {
         SPOOL_FULL,
     )
 }
+
+
+def words_of(code: str, message: str) -> tuple[str, str]:
+    """The code and the sentence of an end, also where it says neither."""
+    known = ENDS.get(code)
+    return code or "server.error", message or (known.message if known else "The run ended.")

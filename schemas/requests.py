@@ -46,11 +46,14 @@ class RunStopped(Struct, frozen=True, kw_only=True, rename="camel", tag="stopped
 
 
 class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag="refused"):
-    """The worker did not do it. `code` is one of `schemas.problems` or `schemas.ends`."""
+    """The worker did not do it. `code` is one of `schemas.problems` or `schemas.ends`; `retry_after_seconds` where it
+    is worth asking again.
+    """
 
     code: str
     message: str
     position: int = 0
+    retry_after_seconds: int | None = None
 
 
 class CreateConnection(Struct, frozen=True, kw_only=True, rename="camel", tag="createConnection"):

@@ -45,15 +45,20 @@ class Bucket(Struct):
     room: float
     at: float
 
-    def take(self, rate: int, now: float) -> bool:
-        """Take room for one event, if there is any."""
+    def take(self, rate: int, now: float, count: int = 1) -> bool:
+        """Take room for so many, if there is any."""
         room = self.room + (now - self.at) * rate
         self.at = now
         self.room = room = min(room, rate * BURST_SECONDS)
-        if room < 1:
+        if room < count:
             return False
-        self.room = room - 1
+        self.room = room - count
         return True
+
+    def seconds_until(self, rate: int, now: float, count: int) -> float:
+        """When there will be room for so many; 0: there is."""
+        room = min(self.room + (now - self.at) * rate, rate * BURST_SECONDS)
+        return max(0.0, (count - room) / rate)
 
 
 class Tally(Struct):

@@ -14,6 +14,7 @@ from schemas.codec import encode, encode_event
 from schemas.ends import End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
+from schemas.events.custom import Custom
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.times import rfc3339
 from schemas.types import EVENT_LIMIT_BYTES
@@ -53,14 +54,14 @@ class RunLog:
 
         `last` ones, those that a run ends with, have room there that others do not have.
         """
-        spec = type_of(fact.data)
-        event = self._event(spec.name, spec.version, fact, self._clean(fact.data))
+        event_type, version = _type_of(fact)
+        event = self._event(event_type, version, fact, self._clean(fact.data))
         message = encode_event(event)
         if len(message) > EVENT_LIMIT_BYTES:
             clean = self._clean(fact.data)
-            event = self._event(spec.name, spec.version, fact, _without_bulk(clean, len(message)))
+            event = self._event(event_type, version, fact, _without_bulk(clean, len(message)))
             message = encode_event(event)
-        subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, spec.name)
+        subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, event_type)
         entry = self._outbox.put(subject, event.id, message, last=last)
         self.last += 1
         return entry
@@ -121,7 +122,7 @@ class RunLog:
 
     def _event(self, event_type: str, version: int, fact: Fact, data: EventData) -> Event:
         return Event(
-            id=str(uuid7()),
+            id=fact.event_id or str(uuid7()),
             source=self._source,
             type=event_type,
             time=rfc3339(time.time_ns()),
@@ -131,12 +132,25 @@ class RunLog:
             sequence=sequence_text(self.last + 1),
             dataversion=version,
             status=fact.status,
+            name=fact.name,
             pageid=fact.page_id,
             contextid=fact.context_id,
             connectionid=fact.connection_id,
             durationms=fact.duration_ms,
-            data=msgspec.Raw(encode(data)),
+            data=_body_of(data),
         )
+
+
+def _type_of(fact: Fact) -> tuple[str, int]:
+    """Type and version. What an agent made up itself has but one version."""
+    if isinstance(fact.data, Custom):
+        return fact.type, 1
+    spec = type_of(fact.data)
+    return spec.name, spec.version
+
+
+def _body_of(data: EventData) -> msgspec.Raw:
+    return data.body if isinstance(data, Custom) else msgspec.Raw(encode(data))
 
 
 def _without_bulk(data: D, size_bytes: int) -> D:

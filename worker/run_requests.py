@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,6 +27,8 @@ from schemas.requests import (
     CreateTarget,
     Done,
     Ingest,
+    Ingested,
+    IngestedEvent,
     Invoke,
     ListTargets,
     ReconfigureRun,
@@ -43,7 +47,6 @@ log = structlog.get_logger(__name__)
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="This worker does not have that run.")
 NO_SUCH_TARGET = Refused(code=TargetNotFound.code, message="There is no such target in this run.")
-NOT_YET = Refused(code=RequestInvalid.code, message="This worker does not do that yet.")
 UNANSWERED = Refused(code=RuntimeHostUnavailable.code, message="The browser does not answer.")
 # A browser that stands still answers nothing, and whoever asked waits.
 TARGETS_SECONDS = 10.0
@@ -105,7 +108,7 @@ class RunRequests:
             case CancelInvocation():
                 return await self._told(self._tools.of(run).cancel(request.invocation_id))
             case Ingest():
-                return NOT_YET
+                return await self._ingest(run, request.events)
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
                     return await _do_to_targets(run, request)
@@ -131,6 +134,15 @@ class RunRequests:
             return Refused(code=ConnectionNotFound.code, message="This run has no such connection.")
         revoked: Entry | None = run.attachments.revoke_connection(connection_id)
         return Done(position=await self._outbox.acknowledged(revoked) if revoked else 0)
+
+    async def _ingest(self, run: Runtime, events: Sequence[IngestedEvent]) -> Answer:
+        if not run.is_open:
+            return NOT_ACTIVE
+        taken = run.ingestion.take(events, time.monotonic())
+        if isinstance(taken, Refused):
+            return taken
+        position = await self._outbox.acknowledged(taken.entry) if taken.entry else 0
+        return Ingested(event_ids=taken.event_ids, position=position)
 
 
 async def _do_to_targets(

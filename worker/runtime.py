@@ -25,6 +25,7 @@ from worker.fact import Fact
 from worker.files.run_files import RunFiles
 from worker.files.uploads import Uploads
 from worker.gateway.attachments import Attachments
+from worker.ingest import Ingestion
 from worker.outbox import Entry
 from worker.part import Part
 from worker.profiles.profile import Profile, ProfileUnreadable
@@ -72,6 +73,7 @@ class Runtime:
         self._has_closed = False
         self._on_ended = on_ended
         self.files = RunFiles(run_log, uploads, self.conclude)
+        self.ingestion = Ingestion(run_log.run_id, self.conclude)
         # In the order in which they end.
         self.parts: list[Part] = []
         self.attachments = Attachments(

@@ -16,15 +16,21 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Method
 
 from recorder.api import (
     about,
     answers,
+    artifacts,
     auth,
+    commands,
     connections,
+    downloading,
     events,
+    files,
     health,
+    ingest,
+    invocations,
     parse,
     runs,
     runtime_changes,
@@ -32,7 +38,7 @@ from recorder.api import (
     spaces,
     targets,
 )
-from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
+from recorder.api.endpoint import Answer, Call, Content, Endpoint, EventStream
 from recorder.api.frame import Frame
 from recorder.parts import Recorder
 from schemas import codec
@@ -58,6 +64,11 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *targets.ENDPOINTS,
     *runs.ENDPOINTS,
     *events.ENDPOINTS,
+    *ingest.ENDPOINTS,
+    *commands.ENDPOINTS,
+    *invocations.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *files.ENDPOINTS,
     *auth.ENDPOINTS,
     *health.ENDPOINTS,
 )
@@ -84,11 +95,14 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
             key = recorder.settings.api_key
             auth.check_key(request.headers.get("authorization", ""), key)
         call = await _call(endpoint, recorder, request)
-        return _response(endpoint, await endpoint.handler(call))
+        return await _response(endpoint, await endpoint.handler(call), call)
 
     path = re.sub(r"{(\w+)}", r"{\1:str}", endpoint.path)
+    methods: list[Method] = [endpoint.method]
+    if endpoint.answer is bytes:
+        methods.append("HEAD")
     handler = HTTPRouteHandler(
-        path, http_method=endpoint.method, name=endpoint.name, status_code=endpoint.status
+        path, http_method=methods, name=endpoint.name, status_code=endpoint.status
     )
     return handler(answer)
 
@@ -96,7 +110,8 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
 async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> Call[Any, Any]:
     body: object = None
     if endpoint.body is not None:
-        body = parse.body(await request.body(), endpoint.body)
+        read = endpoint.read or partial(parse.body, kind=endpoint.body)
+        body = read(await request.body())
     return Call(
         recorder=recorder,
         path={name: str(value) for name, value in request.path_params.items()},
@@ -104,6 +119,7 @@ async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> 
         body=body,
         headers=request.headers,
         gone=partial(_gone, request),
+        head=request.method == "HEAD",
     )
 
 
@@ -113,7 +129,9 @@ async def _gone(request: AnyRequest) -> None:
         pass
 
 
-def _response(endpoint: Endpoint, answer: object) -> Response[Any]:
+async def _response(endpoint: Endpoint, answer: object, call: Call[Any, Any]) -> Response[Any]:
+    if isinstance(answer, Content):
+        return await downloading.response(answer, call.gone)
     if isinstance(answer, EventStream):
         return Stream(answer.frames, media_type=answers.SSE, headers=STREAM_HEADERS)
     if isinstance(answer, Answer):

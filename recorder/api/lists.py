@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -31,6 +31,14 @@ def statuses(given: Sequence[str]) -> list[str]:
         if status not in STATUSES and status not in SYNONYMS:
             raise invalid("$.status", f"$.status: there is no status {status!r}")
     return [SYNONYMS.get(status, status) for status in given]
+
+
+def one_of(known: Collection[str], given: Sequence[str], path: str) -> Sequence[str]:
+    """The values of a filter that knows only some. Raises RequestInvalid."""
+    for value in given:
+        if value not in known:
+            raise invalid(path, f"{path}: {value!r} is none of {', '.join(known)}")
+    return given
 
 
 def several(given: Sequence[str] | str | None, path: str) -> Sequence[str]:

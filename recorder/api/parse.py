@@ -19,14 +19,14 @@ _MEMBER = re.compile(r"(?P<object>\w+)(?:\.(?P<dotted>.+)|\[(?P<bracketed>.+)\])
 MOST_FIELDS = 1000
 
 
-def body(raw: bytes, kind: type[T]) -> T:
-    """A JSON body; an empty one counts as `{}`. Raises RequestInvalid."""
+def body(raw: bytes, kind: type[T], *, at: str = "$") -> T:
+    """A JSON body, or the part of one that stands `at` a path; an empty one counts as `{}`. Raises RequestInvalid."""
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, at) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid("$", f"The body is not JSON in UTF-8: {error}") from error
+        raise invalid(at, f"The body is not JSON in UTF-8: {error}") from error
 
 
 def convert(value: object, kind: type[T], *, at: str) -> T:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
 import msgspec
 from msgspec import field
 
 from recorder.api.endpoint import Call, Endpoint
 from recorder.api.lists import PageQuery, Values, statuses
-from recorder.api.waiting import seconds_of
-from recorder.parts import Recorder
+from recorder.api.waiting import seconds_of, wait_until
 from recorder.queries import runs as queries
 from recorder.queries import runtimes
 from recorder.queries.runs import RunFilter
@@ -62,24 +58,18 @@ async def get_run(call: Call[object, None]) -> Run:
 async def wait_for_run(call: Call[object, WaitForRun]) -> WaitedRun:
     """The run once it has ended, or as it is when the time is up."""
     run_id, store = call.path["runId"], call.recorder.store
-    await queries.get_summary(store, run_id)
-    with suppress(TimeoutError):  # then it is answered as it is
-        async with asyncio.timeout(seconds_of(call.body)):
-            await _until_ended(call.recorder, run_id)
+    news = call.recorder.news
+
+    async def has_ended() -> bool:
+        return (await queries.get_summary(store, run_id)).status != "active"
+
+    if not await has_ended():
+        await wait_until(has_ended, news, run_id, seconds_of(call.body))
     run = await queries.get_run(store, run_id)
     return WaitedRun(
         **msgspec.structs.asdict(run),
         wait_status="timeout" if run.status == "active" else "completed",
     )
-
-
-async def _until_ended(recorder: Recorder, run_id: str) -> None:
-    with recorder.news.bell(run_id) as bell:
-        while (await queries.get_summary(recorder.store, run_id)).status == "active":
-            await bell.wait()
-            if recorder.news.closed:
-                return
-            bell.clear()
 
 
 async def _of_runtime(call: Call[RuntimeRunsQuery, None]) -> RunFilter:

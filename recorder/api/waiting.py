@@ -1,13 +1,17 @@
-"""How long a wait may take."""
+"""How long a wait may take, and waiting for a change of a run."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from recorder.api.parse import invalid
-from schemas.resources import WaitForEvent, WaitForRun
+from recorder.news import News
+from schemas.resources import WaitForEvent, WaitForInvocation, WaitForRun
 from schemas.types import whole
 
 DEFAULT_SECONDS = 30.0
@@ -30,10 +34,21 @@ class StartQuery(Struct, frozen=True, kw_only=True):
         return seconds
 
 
-def seconds_of(body: WaitForEvent | WaitForRun) -> float:
+def seconds_of(body: WaitForEvent | WaitForInvocation | WaitForRun) -> float:
     """The time-out asked for, in either spelling; 30 s without one."""
     if isinstance(body.timeout_ms, int):
         return body.timeout_ms / 1000
     if isinstance(body.timeout_seconds, float | int):
         return float(body.timeout_seconds)
     return DEFAULT_SECONDS
+
+
+async def wait_until(
+    holds: Callable[[], Awaitable[bool]], news: News, run_id: str, seconds: float
+) -> None:
+    """Until it holds, looking whenever the run has changed; at most so long, and not beyond this recorder's end."""
+    with suppress(TimeoutError), news.bell(run_id) as bell:
+        async with asyncio.timeout(seconds):
+            while not (await holds() or news.closed):
+                await bell.wait()
+                bell.clear()

@@ -49,7 +49,7 @@ from recorder.bus.room import Room, room_of
 from recorder.checkpoint import StreamFacts
 from schemas import codec, envelope, subjects
 from schemas.envelope import Event
-from schemas.problems import StorageUnavailable
+from schemas.problems import RequestTooLarge, StorageUnavailable
 from schemas.requests import Answer, Claim
 from schemas.streams import CLAIMS, IDEMPOTENCY, METADATA, WORKERS, Bucket, Stream, refuse_newer
 
@@ -316,7 +316,11 @@ class Bus:
             await publish_again(self._client, self._js, messages)
 
     async def request(self, subject: str, body: bytes, timeout: float) -> Answer:
-        """Ask a worker. Raises NobodyAnswered or AnswerTimedOut."""
+        """Ask a worker. Raises NobodyAnswered, AnswerTimedOut, RequestTooLarge."""
+        if len(body) > (most := self._client.max_payload):
+            raise RequestTooLarge(
+                f"The request is larger than {most // 1000} kB, what NATS carries."
+            )
         try:
             message = await self._client.request(subject, body, timeout=timeout)
             answer: Answer = msgspec.json.decode(message.data, type=Answer)

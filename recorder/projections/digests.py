@@ -31,7 +31,9 @@ CREATE TABLE digests (
   last_sequence    INTEGER NOT NULL,
   arrived          INTEGER NOT NULL,
   late             INTEGER NOT NULL,
-  missing          BLOB NOT NULL
+  missing          BLOB NOT NULL,
+  invocations      INTEGER NOT NULL,
+  tool_calls       INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _BY_TIME = "CREATE INDEX digests_by_time ON digests (created_at, id)"
@@ -42,11 +44,11 @@ _ADD = """
 INSERT INTO digests
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at,
    last_activity_at, end_code, end_message, end_epoch, end_position, events, last_sequence, arrived,
-   late, missing)
+   late, missing, invocations, tool_calls)
 VALUES
   (:run_id, :runtime_id, :runtime_type, :space_id, :status, :created_at, :started_at, :finished_at,
    :last_activity_at, :code, :message, :end_epoch, :end_position, :events, :last_sequence, :arrived,
-   :late, :missing)
+   :late, :missing, :invocations, :tool_calls)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -67,7 +69,7 @@ def _values(event: Event, data: RunFinalised) -> dict[str, object]:
 
 DIGESTS = Projection(
     name="digests",
-    version=1,
+    version=2,
     stream=subjects.CONTROL,
     tables=("digests",),
     ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE),

@@ -15,7 +15,10 @@ from recorder.entries import Entry, Message
 from recorder.projections.projection import Change, Projection, Rows, Statement
 from schemas import ends, subjects
 from schemas.envelope import Event
+from schemas.events import EventData
+from schemas.events.command import CommandQueued
 from schemas.events.runtime import RuntimeLifecycle
+from schemas.events.tool import ToolCallStarted
 
 _DDL = """
 CREATE TABLE runs (
@@ -36,7 +39,9 @@ CREATE TABLE runs (
   events           INTEGER NOT NULL,
   last_sequence    INTEGER NOT NULL,
   arrived          INTEGER NOT NULL,
-  late             INTEGER NOT NULL
+  late             INTEGER NOT NULL,
+  invocations      INTEGER NOT NULL,
+  tool_calls       INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _BY_TIME = "CREATE INDEX runs_by_time ON runs (created_at, id)"
@@ -49,7 +54,7 @@ _BEFORE = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
    end_message, end_epoch, end_position, gateway_url, last_activity_at, events, last_sequence,
-   arrived, late)
+   arrived, late, invocations, tool_calls)
 VALUES
 """
 _ADD_UP = """
@@ -58,18 +63,21 @@ ON CONFLICT (id) DO UPDATE SET
   last_activity_at = max(last_activity_at, excluded.last_activity_at),
   events           = events + excluded.events,
   last_sequence    = max(last_sequence, excluded.last_sequence),
-  arrived          = arrived + excluded.arrived
+  arrived          = arrived + excluded.arrived,
+  invocations      = invocations + excluded.invocations,
+  tool_calls       = tool_calls + excluded.tool_calls
 """
 # What most events do. To name `created_at` would be to write the three indexes that hold it anew.
 _COUNT_ROW = """
-(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0)
+(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0, ?,
+ ?)
 """
 # In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
 # still open before this event.
 _MOVE = f"""{_BEFORE}
   (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
    :end_message, :end_epoch, :end_position, :gateway_url, :last_at, :events, :last_sequence,
-   :arrived, 0)
+   :arrived, 0, :invocations, :tool_calls)
 {_ADD_UP.rstrip()},
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
@@ -94,14 +102,20 @@ class Tally(Struct):
     events: int = 0
     last_sequence: int = 0
     arrived: int = 0
+    invocations: int = 0
+    tool_calls: int = 0
 
-    def count(self, event: Event) -> Tally:
+    def count(self, event: Event, data: EventData | None) -> Tally:
         """One more."""
         self.last_at = max(self.last_at, event.time)
         self.events += 1
         if event.by_worker:
             self.last_sequence = max(self.last_sequence, event.number)
             self.arrived += 1
+        if isinstance(data, CommandQueued):
+            self.invocations += data.execution_mode == "hosted"
+        elif isinstance(data, ToolCallStarted):
+            self.tool_calls += 1
         return self
 
 
@@ -114,7 +128,7 @@ def project(entries: Sequence[Entry]) -> Iterator[Change]:
             continue
         tally = tallies.get(event.runid)
         if not isinstance(entry.data, RuntimeLifecycle):
-            tallies[event.runid] = (tally or _nothing_before(event)).count(event)
+            tallies[event.runid] = (tally or _nothing_before(event)).count(event, entry.data)
             continue
         if tally is not None:
             yield _count({event.runid: tallies.pop(event.runid)})
@@ -137,6 +151,8 @@ def _count(tallies: Mapping[str, Tally]) -> Rows:
             tally.events,
             tally.last_sequence,
             tally.arrived,
+            tally.invocations,
+            tally.tool_calls,
         )
         for run_id, tally in tallies.items()
     ]
@@ -144,7 +160,7 @@ def _count(tallies: Mapping[str, Tally]) -> Rows:
 
 
 def _move(message: Message, event: Event, data: RuntimeLifecycle) -> Statement:
-    tally = structs.asdict(_nothing_before(event).count(event))
+    tally = structs.asdict(_nothing_before(event).count(event, data))
     moved = _moved(message, event, data)
     return Statement(_MOVE, {"id": event.runid, **tally, **_STILL, **moved})
 
@@ -175,14 +191,14 @@ def _moved(message: Message, event: Event, data: RuntimeLifecycle) -> dict[str, 
 
 
 def _ended(message: Message, event: Event, data: RuntimeLifecycle) -> dict[str, object]:
-    known = ends.ENDS.get(data.code or "")
+    code, why = ends.words_of(data.code or "", data.message or "")
     return {
-        "status": event.status if event.status in ENDED else _usual_status(known),
+        "status": event.status if event.status in ENDED else _usual_status(ends.ENDS.get(code)),
         "ended_at": event.time,
         "end_epoch": message.epoch,
         "end_position": message.position,
-        "end_code": data.code or "server.error",
-        "end_message": data.message or (known.message if known else "The run ended."),
+        "end_code": code,
+        "end_message": why,
     }
 
 
@@ -192,7 +208,7 @@ def _usual_status(known: ends.End | None) -> str:
 
 RUNS = Projection(
     name="runs",
-    version=2,
+    version=3,
     stream=subjects.RUNS,
     tables=("runs",),
     ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE, _OPEN, _BY_END),

@@ -45,7 +45,8 @@ RUN_SHOWN = f"""
 """
 _COLUMNS = """
 id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, last_activity_at,
-end_code, end_message, events, last_sequence, arrived, late
+end_code, end_message, events, last_sequence, arrived, late, invocations,
+tool_calls
 """
 _RUNS = f"SELECT {_COLUMNS}, NULL AS missing, 0 AS gone FROM runs"
 _DIGESTS = f"SELECT {_COLUMNS}, missing, 1 AS gone FROM digests"
@@ -153,7 +154,7 @@ async def get_run(store: Store, run_id: str) -> Run:
     row = _only(await store.rows(*one_run(run_id)))
     return Run(
         **_summary(row),
-        counts=RunCounts(events=row["events"]),
+        counts=_counts(row),
         last_sequence=row["last_sequence"],
         missing=await _missing(store, row),
         late=row["late"],
@@ -281,6 +282,12 @@ def _failure(row: sqlite3.Row) -> Failure | None:
     if row["status"] != "failed":
         return None
     return Failure(code=row["end_code"], message=row["end_message"])
+
+
+def _counts(row: sqlite3.Row) -> RunCounts:
+    return RunCounts(
+        events=row["events"], invocations=row["invocations"], tool_calls=row["tool_calls"]
+    )
 
 
 def _parked(row: sqlite3.Row) -> Failure | None:

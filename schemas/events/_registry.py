@@ -56,4 +56,6 @@ def category_of(event_type: str) -> str:
     if spec is not None:
         return spec.category
     first = event_type.partition(".")[0]
+    if first == "custom":  # an agent's own
+        return "tool"
     return first if first in CATEGORIES else "runtime"

@@ -22,19 +22,21 @@ async def document(recorder: Running) -> Any:
     return answer.json()
 
 
-def resolved(document: Any, node: Any) -> Any:
-    """A node with its references followed and what only words differ in left out."""
+def resolved(document: Any, node: Any, open_refs: frozenset[str] = frozenset()) -> Any:
+    """A node with its references followed and what only words differ in left out. One within itself stays."""
     if isinstance(node, list):
-        return [resolved(document, each) for each in node]
+        return [resolved(document, each, open_refs) for each in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
+        if node["$ref"] in open_refs:
+            return node
         target = document
         for part in node["$ref"].removeprefix("#/").split("/"):
             target = target[part.replace("~1", "/")]
-        return resolved(document, target)
+        return resolved(document, target, open_refs | {node["$ref"]})
     return {
-        key: resolved(document, value)
+        key: resolved(document, value, open_refs)
         for key, value in node.items()
         if key not in ("title", "description", "default")
     }

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.codec import decode_data, decode_event, encode_event
 from schemas.events import CATEGORIES, EVENT_TYPES, EventData, EventType, category_of, type_of
+from schemas.events.custom import Custom
 from tests.support.worker_examples import in_envelope, largest, smallest
 
 EACH = pytest.mark.parametrize("spec", EVENT_TYPES.values(), ids=lambda spec: spec.name)
@@ -17,7 +18,7 @@ def test_types_are_unique() -> None:
     structs = [spec.struct for spec in EVENT_TYPES.values()]
     assert len(set(structs)) == len(structs)
     assert [spec.name for spec in EVENT_TYPES.values()] == list(EVENT_TYPES)
-    assert set(structs) == set(EventData.__subclasses__())
+    assert {*structs, Custom} == set(EventData.__subclasses__())
 
 
 @EACH

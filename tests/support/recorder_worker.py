@@ -6,13 +6,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import nats
 import nats.errors
-import uuid_utils
 from msgspec import structs
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,12 +19,11 @@ from nats.js.errors import KeyWrongLastSequenceError
 from recorder import cancelling
 from schemas import codec, subjects
 from schemas.ends import REQUESTED, End
-from schemas.envelope import Event, sequence_text, worker_source
-from schemas.events import EventData, type_of
+from schemas.envelope import Event
 from schemas.events.connection import ConnectionCreated, ConnectionRevoked
-from schemas.events.runtime import RuntimeLifecycle
 from schemas.problems import (
     ConnectionNotFound,
+    InvocationNotFound,
     RuntimeHostUnavailable,
     RuntimeNotActive,
     TargetNotFound,
@@ -35,6 +31,7 @@ from schemas.problems import (
 from schemas.requests import (
     ActivateTarget,
     Answer,
+    CancelInvocation,
     Claim,
     CloseTarget,
     ConnectionStands,
@@ -43,6 +40,9 @@ from schemas.requests import (
     Done,
     Draining,
     Heartbeat,
+    Ingest,
+    Ingested,
+    Invoke,
     ListTargets,
     ReconfigureRun,
     Refused,
@@ -56,64 +56,16 @@ from schemas.requests import (
     TargetsFound,
 )
 from schemas.times import rfc3339
+from tests.support.recorder_commands import cancelled, ingested, queued
+from tests.support.recorder_run import GATEWAY, FakeRun, new_id
 
-GATEWAY = "ws://127.0.0.1:9999"
-
-
-def new_id() -> str:
-    return str(uuid_utils.uuid7())
-
-
-@dataclass
-class FakeRun:
-    """A run whose events a test writes. `number` is that of its last one."""
-
-    worker_id: str
-    space_id: str
-    runtime_id: str
-    run_id: str = field(default_factory=new_id)
-    number: int = 0
-    connections: set[str] = field(default_factory=set)
-    targets: dict[str, TargetInfo] = field(default_factory=dict)
-
-    def event(self, data: EventData | str, number: int | None = None, **attributes: Any) -> Event:
-        """The next event, or one with a number of its own; a plain `data` is an unknown type."""
-        self.number = number if number is not None else self.number + 1
-        kind = None if isinstance(data, str) else type_of(data)
-        given: dict[str, Any] = {
-            "id": new_id(),
-            "source": worker_source(self.worker_id),
-            "type": kind.name if kind else data,
-            "time": rfc3339(time.time_ns()),
-            "spaceid": self.space_id,
-            "runid": self.run_id,
-            "runtimeid": self.runtime_id,
-            "sequence": sequence_text(self.number),
-            "dataversion": kind.version if kind else 1,
-            "data": msgspec.Raw(codec.encode(data) if kind else b'{"new": true}'),
-        }
-        return Event(**(given | attributes))
-
-    def launching(self) -> Event:
-        return self.event(
-            RuntimeLifecycle(phase="launching", worker_id=self.worker_id, gateway_url=GATEWAY),
-            status="started",
-        )
-
-    def ready(self) -> Event:
-        return self.event(RuntimeLifecycle(phase="ready"), status="started")
-
-    def ended(self, end: End = REQUESTED) -> Event:
-        return self.event(
-            RuntimeLifecycle(phase="ended", code=end.code, message=end.message), status=end.status
-        )
-
-    def subject(self, event: Event) -> str:
-        return subjects.run_event(self.space_id, self.run_id, self.worker_id, event.type)
+__all__ = ["GATEWAY", "FakeRun", "FakeWorker", "fake_worker", "new_id"]
 
 
 class FakeWorker:
-    """One worker. `refuse_with` makes it refuse starts; `silent` is one whose host is gone."""
+    """One worker. `refuse_with` makes it refuse starts, `refuse_run_with` what is asked of a run that it is to do;
+    `silent` is one whose host is gone.
+    """
 
     def __init__(self, client: Client, worker_id: str, capacity: int) -> None:
         self.client = client
@@ -124,6 +76,7 @@ class FakeWorker:
         self.drain_with = Draining(active=0)
         self.runs: dict[str, FakeRun] = {}
         self.refuse_with: Refused | None = None
+        self.refuse_run_with: Refused | None = None
         self.asked: list[RunRequest] = []
         self.starts: list[StartRun] = []
         self.requests: list[Subscription] = []
@@ -220,8 +173,23 @@ class FakeWorker:
                 return await self._connection(run, request)
             case ReconfigureRun():
                 return Done()
+            case Invoke() | CancelInvocation() | Ingest():
+                return self.refuse_run_with or await self._tell(run, request)
             case _:
                 return self._target(run, request)
+
+    async def _tell(self, run: FakeRun, request: Invoke | CancelInvocation | Ingest) -> Answer:
+        if isinstance(request, Ingest):
+            ids, events = ingested(run, request)
+            return Ingested(event_ids=ids, position=await self.publish(run, *events))
+        known = request.invocation_id in run.invocations
+        if isinstance(request, CancelInvocation):
+            if not known:
+                return Refused(code=InvocationNotFound.code, message="It is not here.")
+            return Done(position=await self.publish(run, *cancelled(run, request.invocation_id)))
+        run.invocations.add(request.invocation_id)
+        told = [] if known else [queued(run, request.invocation_id, request.invocation)]
+        return Done(position=await self.publish(run, *told))
 
     async def _connection(
         self, run: FakeRun, request: CreateConnection | RevokeConnection
