@@ -1,4 +1,4 @@
-"""Which fields of an event are URLs, headers or free text, read once from the annotations in `schemas`. Pure."""
+"""Which fields of an event are URLs, headers, JSON or free text, read once from the annotations in `schemas`. Pure."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from schemas.codec import encode
 from schemas.events import EventData
@@ -47,7 +48,9 @@ def _is_short(data: EventData) -> bool:
 def _cut_field(kind: str, limit_bytes: int, value: Any) -> Any:
     if kind == "headers":
         return _cut_headers(value, limit_bytes)
-    return _cut_params(value, limit_bytes) if kind == "params" else cut_text(value, limit_bytes)
+    if kind == "params":
+        return _cut_params(value, limit_bytes)
+    return cut_json(value, limit_bytes) if kind == "json" else cut_text(value, limit_bytes)
 
 
 def cut_text(text: str, limit_bytes: int) -> str:
@@ -90,10 +93,54 @@ def _cut_params(params: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
     }
 
 
+def cut_json(raw: Raw, limit_bytes: int) -> Raw:
+    """The JSON value itself when it fits and is clean; else with its texts and lists cut, which they say themselves.
+
+    Where even that is too long, and where it cannot be read, a text in its place says how long it was.
+    """
+    written = bytes(raw)
+    if len(written) <= limit_bytes and NUL_IN_JSON not in written:
+        return raw
+    try:
+        value = msgspec.json.decode(written)
+        for text_bytes, members in _JSON_CUTS if len(written) > limit_bytes else _JSON_WHOLE:
+            short = msgspec.json.encode(_cut_value(value, text_bytes, members))
+            if len(short) <= limit_bytes:
+                return Raw(short)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    return Raw(msgspec.json.encode(f"[{len(written)} bytes]"))
+
+
+# So many bytes of each text, and so many members of each list and object: the first that fits is taken.
+_JSON_CUTS = ((1024, 64), (256, 32), (64, 16), (16, 8))
+_JSON_WHOLE = ((2**31, 2**31), *_JSON_CUTS)
+_MORE = "…"
+
+
+def _cut_value(value: Any, text_bytes: int, members: int) -> Any:
+    if isinstance(value, str):
+        short = cut_text(value, text_bytes)
+        return short + _MORE if len(short) < len(value) else short
+    if not isinstance(value, list | dict):
+        return value
+    more = len(value) - members
+    if isinstance(value, list):
+        kept = [_cut_value(each, text_bytes, members) for each in value[:members]]
+        return [*kept, f"{_MORE} {more} more"] if more > 0 else kept
+    some = {
+        cut_text(name, text_bytes): _cut_value(each, text_bytes, members)
+        for name, each in islice(value.items(), members)
+    }
+    return some | {_MORE: f"{more} more"} if more > 0 else some
+
+
 def size_of(value: Any) -> int:
     """Bytes of a value in UTF-8; what holds several texts is counted as their sum."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, Raw):
+        return len(bytes(value))
     if isinstance(value, dict):
         return sum(size_of(name) + size_of(each) for name, each in value.items())
     if isinstance(value, list):

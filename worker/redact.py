@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from schemas.events.console import ConsoleMessage
 from worker.field_kinds import PLAIN, changed
@@ -44,6 +44,7 @@ _USERINFO_ENCODED = re.compile(
     re.IGNORECASE,
 )
 _DATA_URL_SHOWN = 64
+_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}:)?//\S*\Z|(?:data|javascript):", re.IGNORECASE)
 
 # What ends a name or is the sign behind it, as itself or percent-encoded, once or more.
 _SIGNS = re.compile(r"(?P<before>[?&#;]|%(?:25)*(?:3[FfBb]|2[36]))|(?P<sign>=|%(?:25)*3[Dd])")
@@ -104,7 +105,7 @@ def _redact_field(kind: str, _limit_bytes: int, value: Any) -> Any:
         return redact_headers(value)
     if kind == "params":
         return redact_params(value)
-    return redact_text(value)
+    return redact_json(value) if kind == "json" else redact_text(value)
 
 
 def _without_named_arguments(data: Any) -> Any:
@@ -246,6 +247,54 @@ def _redact_param(name: str, value: Any) -> Any:
     if is_secret_name(name):
         return REDACTED
     return redact_url(value) if name.lower().endswith("url") else redact_text(value)
+
+
+# JSON
+
+
+def redact_json(raw: Raw) -> Raw:
+    """Any JSON value without the secrets of its texts, and without what members hold that are named like secrets.
+
+    What cannot be read is replaced by a text that says so: nobody knows what is in it.
+    """
+    try:
+        value = _json_decoder.decode(raw)
+        redacted = redact_value(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return UNREADABLE
+    return raw if redacted == value else Raw(msgspec.json.encode(redacted))
+
+
+_json_decoder = msgspec.json.Decoder()
+UNREADABLE = Raw(b'"[unreadable]"')
+
+
+def redact_value(value: Any) -> Any:
+    """A JSON value as Python has it, without its secrets; as `redact_json`."""
+    if isinstance(value, str):
+        return redact_url(value) if _URL.match(value) else redact_text(value)
+    if isinstance(value, list):
+        return [redact_value(each) for each in value]
+    if isinstance(value, dict):
+        named = _name_within(value)
+        return {
+            redact_text(name): _redact_member(named if name == "value" else name, each)
+            for name, each in value.items()
+        }
+    return value
+
+
+def _name_within(members: dict[str, Any]) -> str:
+    """What `value` is the value of: `{"name": "password", "value": …}` is a member written out."""
+    name = members.get("name", members.get("key"))
+    return name if isinstance(name, str) else "value"
+
+
+def _redact_member(name: str, value: Any) -> Any:
+    if value in (None, "") or isinstance(value, bool):
+        return value
+    seen = value[:_SEEN_CHARS] if isinstance(value, str) else ""
+    return REDACTED if is_secret(name, seen) else redact_value(value)
 
 
 # free text
