@@ -17,9 +17,11 @@ from recorder import bus as buses
 from recorder import cancelling
 from recorder.admin import open_admin
 from recorder.api import application, server
+from recorder.artifacts import Artifacts
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.filing import Filing
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.idempotency import Idempotency
@@ -101,6 +103,7 @@ def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
         "retention": recorder.retention.run(),
+        "filing": recorder.filing.run(),
         "leftovers": Leftovers(recorder.store, recorder.fleet).run(),
         "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
     }
@@ -147,6 +150,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         settings=settings,
         bus=bus,
         store=store,
+        artifacts=Artifacts(settings.artifacts_url),
         news=news,
         tails=Tails(store, news),
         facts=facts,
@@ -154,6 +158,7 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         idempotency=Idempotency(bus.idempotency, settings.secret),
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
         retention=Retention(bus, store, runs),
+        filing=Filing(bus, store, facts, control),
         consumers=(control, runs),
     )
 

@@ -22,6 +22,7 @@ from schemas import codec, subjects
 from schemas.ends import End
 from schemas.envelope import Event, recorder_source, sequence_text
 from schemas.events import EventData, type_of
+from schemas.events.file import FileCreated
 from schemas.events.run import RunFinalised
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.events.space import SpaceCreated
@@ -123,6 +124,13 @@ class Facts:
             runtimeid=digest.runtime_id,
         )
         subject = subjects.control_event(space_id, "run", run_id, "finalised")
+        await self._bus.publish_agreed_fact(subject, event)
+
+    async def create_file(self, file: FileCreated, space_id: str) -> None:
+        """Put a file that a run produced on CONTROL. Raises StorageUnavailable."""
+        event_id = fact_id("file", file.file_id, "created")
+        event = self._event(file, space_id=space_id, event_id=event_id)
+        subject = subjects.control_event(space_id, "file", file.file_id, "created")
         await self._bus.publish_agreed_fact(subject, event)
 
     def _event(self, data: EventData, *, space_id: str, event_id: str) -> Event:

@@ -13,6 +13,7 @@ import structlog
 
 from recorder.consumer import Consumer
 from recorder.facts import Facts
+from recorder.in_order import InOrder
 from recorder.queries.runs import find_gaps
 from recorder.store import Store
 from schemas.events.run import MOST_MISSING, RunFinalised
@@ -23,9 +24,9 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 AT_ONCE = 100
 
-PARKED = "SELECT owner FROM quarantine WHERE NOT skipped AND stream = 'RUNS'"
 ENDED_AFTER = """
-SELECT *, EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AS has_digest
+SELECT *, end_epoch AS epoch, end_position AS position,
+  EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AS has_digest
 FROM runs INDEXED BY runs_by_end
 WHERE finished_at IS NOT NULL AND (end_epoch, end_position) > (?, ?)
 ORDER BY end_epoch, end_position LIMIT ?
@@ -33,22 +34,19 @@ ORDER BY end_epoch, end_position LIMIT ?
 
 
 class Finaliser:
-    """Begins with the first run there is, at every start, and once a parked run goes on: its end may stand
-    before others'.
-    """
+    """From the first run that has ended."""
 
     def __init__(self, store: Store, facts: Facts, control: Consumer) -> None:
         self._store = store
         self._facts = facts
         self._control = control
-        self._after = (0, 0)
-        self._parked: set[str] = set()
+        self._ended = InOrder(store, ENDED_AFTER, AT_ONCE)
 
     async def run(self) -> None:
         """Round after round, until cancelled."""
         while True:
             try:
-                await self._look_who_is_parked()
+                await self._ended.look_who_is_parked()
                 while await self._some():
                     pass
             except StorageUnavailable as problem:
@@ -59,22 +57,16 @@ class Finaliser:
                 log.exception("finaliser.failed")
             await asyncio.sleep(ROUND_SECONDS)
 
-    async def _look_who_is_parked(self) -> None:
-        parked = {row["owner"] for row in await self._store.rows(PARKED)}
-        if self._parked - parked:
-            self._after = (0, 0)
-        self._parked = parked
-
     async def _some(self) -> bool:
         """The next runs; whether there may be more."""
         if self._control.state != "following" or self._control.lag:
             return False
-        rows = await self._store.rows(ENDED_AFTER, (*self._after, AT_ONCE))
+        rows = await self._ended.next()
         for row in rows:
             if not row["has_digest"]:
                 await self._facts.finalise_run(await self._digest(row), row["space_id"])
-            self._after = (row["end_epoch"], row["end_position"])
-        return len(rows) == AT_ONCE
+            self._ended.passed(row)
+        return bool(rows)
 
     async def _digest(self, row: sqlite3.Row) -> RunFinalised:
         whole = row["arrived"] == row["last_sequence"]

@@ -40,11 +40,17 @@ _NOTHING_ON_STREAM = """
 NOT EXISTS (SELECT 1 FROM events
             WHERE events.run_id = runs.id AND (events.epoch, events.position) >= (?2, ?3))
 """
+# An artifact of theirs that is not filed would be gone with them.
+_ALL_FILED = """
+NOT EXISTS (SELECT 1 FROM artifacts
+            WHERE artifacts.run_id = runs.id
+              AND NOT EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id))
+"""
 ENDED = f"""
 SELECT id FROM runs INDEXED BY runs_by_end
 WHERE finished_at IS NOT NULL AND end_epoch = ?2 AND end_position < ?3 AND finished_at < ?5
   AND EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id)
-  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM}
+  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM} AND {_ALL_FILED}
 ORDER BY end_position LIMIT ?4
 """
 # What came late, after all before it had left, and has left by now too.
@@ -53,7 +59,7 @@ SELECT id FROM runs INDEXED BY runs_open
 WHERE finished_at IS NULL
   AND EXISTS (SELECT 1 FROM digests
               WHERE digests.id = runs.id AND digests.finished_at < ?5 AND {DIGEST_SHOWN})
-  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM} LIMIT ?4
+  AND {NOT_PARKED} AND {_NOTHING_ON_STREAM} AND {_ALL_FILED} LIMIT ?4
 """
 # Runs whose rows were being removed when a recorder was killed. Goes from run to run, not from event to event.
 HALF_GONE = """

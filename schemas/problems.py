@@ -185,6 +185,10 @@ class RangeNotSatisfiable(Problem):
     status = 416
     reason_class = "invalid_input"
 
+    def __init__(self, size_bytes: int = 0) -> None:
+        self.size_bytes = size_bytes
+        super().__init__(details={"sizeBytes": size_bytes})
+
 
 class OutputSchemaInvalid(Problem):
     """The output schema is not one that values can be read by."""

@@ -8,7 +8,7 @@ import uuid_utils
 from msgspec import UNSET
 
 from schemas import codec
-from schemas.problems import Problem
+from schemas.problems import Problem, RangeNotSatisfiable
 from schemas.resources import ProblemBody
 
 JSON = "application/json"
@@ -37,6 +37,8 @@ def problem_body(problem: Problem, request_id: str) -> bytes:
 
 
 def problem_headers(problem: Problem) -> dict[str, str]:
-    """When an error says that it is worth asking again."""
+    """When an error says that it is worth asking again, or how much there is to ask for."""
+    if isinstance(problem, RangeNotSatisfiable):
+        return {"content-range": f"bytes */{problem.size_bytes}"}
     seconds = problem.retry_after_seconds
     return {} if seconds is None else {"retry-after": str(seconds)}

@@ -16,15 +16,18 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Method
 
 from recorder.api import (
     about,
     answers,
+    artifacts,
     auth,
     commands,
     connections,
+    downloading,
     events,
+    files,
     health,
     ingest,
     invocations,
@@ -35,7 +38,7 @@ from recorder.api import (
     spaces,
     targets,
 )
-from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
+from recorder.api.endpoint import Answer, Call, Content, Endpoint, EventStream
 from recorder.api.frame import Frame
 from recorder.parts import Recorder
 from schemas import codec
@@ -64,6 +67,8 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *ingest.ENDPOINTS,
     *commands.ENDPOINTS,
     *invocations.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *files.ENDPOINTS,
     *auth.ENDPOINTS,
     *health.ENDPOINTS,
 )
@@ -90,11 +95,14 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
             key = recorder.settings.api_key
             auth.check_key(request.headers.get("authorization", ""), key)
         call = await _call(endpoint, recorder, request)
-        return _response(endpoint, await endpoint.handler(call))
+        return await _response(endpoint, await endpoint.handler(call), call)
 
     path = re.sub(r"{(\w+)}", r"{\1:str}", endpoint.path)
+    methods: list[Method] = [endpoint.method]
+    if endpoint.answer is bytes:
+        methods.append("HEAD")
     handler = HTTPRouteHandler(
-        path, http_method=endpoint.method, name=endpoint.name, status_code=endpoint.status
+        path, http_method=methods, name=endpoint.name, status_code=endpoint.status
     )
     return handler(answer)
 
@@ -111,6 +119,7 @@ async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> 
         body=body,
         headers=request.headers,
         gone=partial(_gone, request),
+        head=request.method == "HEAD",
     )
 
 
@@ -120,7 +129,9 @@ async def _gone(request: AnyRequest) -> None:
         pass
 
 
-def _response(endpoint: Endpoint, answer: object) -> Response[Any]:
+async def _response(endpoint: Endpoint, answer: object, call: Call[Any, Any]) -> Response[Any]:
+    if isinstance(answer, Content):
+        return await downloading.response(answer, call.gone)
     if isinstance(answer, EventStream):
         return Stream(answer.frames, media_type=answers.SSE, headers=STREAM_HEADERS)
     if isinstance(answer, Answer):

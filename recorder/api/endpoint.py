@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -21,7 +21,9 @@ class NoQuery(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Call(Generic[Q_co, B_co]):
-    """One request, parsed. `headers` has lower-case names; `gone` ends when the client has hung up."""
+    """One request, parsed. `headers` has lower-case names; `gone` ends when the client has hung up. `head`: only
+    the headers of the answer are asked for.
+    """
 
     recorder: Recorder
     path: Mapping[str, str]
@@ -29,6 +31,7 @@ class Call(Generic[Q_co, B_co]):
     body: B_co
     headers: Mapping[str, str]
     gone: Callable[[], Awaitable[None]]
+    head: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,25 @@ class EventStream:
     frames: AsyncIterator[bytes]
 
 
+@dataclass(frozen=True)
+class Content:
+    """An answer of bytes with headers of its own. Without `parts` it has no body: a HEAD, or nothing new.
+
+    `parts` that raise before the first one are answered as an error; later, the connection breaks.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    parts: AsyncGenerator[bytes | memoryview, None] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One operation. `path` has its parameters in braces; `name` is its operationId.
 
-    `answer` is the type of a good answer, None for a stream of events. `problems` are those of its
-    own, beside what every endpoint may answer. An `idempotent` one takes an Idempotency-Key.
+    `answer` is the type of a good answer, None for a stream of events, `bytes` for content, which also
+    answers HEAD. `problems` are those of its own, beside what every endpoint may answer. An `idempotent`
+    one takes an Idempotency-Key.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]

@@ -41,7 +41,10 @@ def document(endpoints: Sequence[Endpoint]) -> Json:
     paths: Json = {}
     for endpoint in endpoints:
         operation = _operation(endpoint, names)
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
+        path = paths.setdefault(endpoint.path, {})
+        path[endpoint.method.lower()] = operation
+        if endpoint.answer is bytes:
+            path["head"] = _headers_only(operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Runreel API", "version": _version()},
@@ -77,7 +80,7 @@ def spelled(node: Any) -> Any:
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
     bodies = [body for endpoint in endpoints for body in _bodies(endpoint)]
-    answers = [endpoint.answer for endpoint in endpoints if endpoint.answer is not None]
+    answers = [endpoint.answer for endpoint in endpoints if endpoint.answer not in (None, bytes)]
     distinct = {str(kind): kind for kind in (*bodies, *answers, RunEvent, RunEnded, ProblemBody)}
     return list(distinct.values())
 
@@ -100,6 +103,15 @@ def _operation(endpoint: Endpoint, names: Json) -> Json:
     if endpoint.body is not None:
         operation["requestBody"] = _request_body(endpoint, names)
     return operation
+
+
+def _headers_only(operation: Json) -> Json:
+    answers = operation["responses"].items()
+    return {
+        **operation,
+        "operationId": f"{operation['operationId']}-head",
+        "responses": {status: {"description": each["description"]} for status, each in answers},
+    }
 
 
 # OpenAPI 3.1 leaves this to `security`, and readers ignore it here; the original spells it out.
@@ -178,13 +190,20 @@ def _has_required_field(body: Any) -> bool:
 
 
 def _responses(endpoint: Endpoint, names: Json) -> Json:
-    good = {
-        "description": "Default Response",
-        "content": {JSON: {"schema": names[str(endpoint.answer)]}}
-        if endpoint.answer is not None
-        else {SSE: {"schema": {}}},
-    }
-    return {str(endpoint.status): good, **_problem_responses(endpoint, names)}
+    good = {"description": "Default Response", "content": _good_content(endpoint, names)}
+    problems = _problem_responses(endpoint, names)
+    if endpoint.answer is not bytes:
+        return {str(endpoint.status): good, **problems}
+    part = {**good, "description": "The range of bytes that was asked for"}
+    return {"200": good, "206": part, "304": {"description": "It is known"}, **problems}
+
+
+def _good_content(endpoint: Endpoint, names: Json) -> Json:
+    if endpoint.answer is None:
+        return {SSE: {"schema": {}}}
+    if endpoint.answer is bytes:
+        return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    return {JSON: {"schema": names[str(endpoint.answer)]}}
 
 
 def _problem_responses(endpoint: Endpoint, names: Json) -> Json:

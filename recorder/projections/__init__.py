@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from recorder.projections.artifacts import ARTIFACTS
 from recorder.projections.commands import COMMANDS
 from recorder.projections.connections import CONNECTIONS
 from recorder.projections.digests import DIGESTS
 from recorder.projections.events import EVENTS
+from recorder.projections.files import FILES
 from recorder.projections.projection import Change, Projection
 from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
@@ -15,10 +17,12 @@ PROJECTIONS: tuple[Projection, ...] = (
     SPACES,
     RUNTIMES,
     DIGESTS,
+    FILES,
     RUNS,
     EVENTS,
     CONNECTIONS,
     COMMANDS,
+    ARTIFACTS,
 )
 
 __all__ = ["PROJECTIONS", "Change", "Projection"]

@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 import nats
 from nats.aio.client import Client
-from nats.js.api import KeyValueConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from recorder.bus.configs import stream_config
+from recorder.bus.configs import bucket_config, stream_config
 from schemas import streams, subjects
 from schemas.codec import decode_data, decode_event, encode
 from schemas.envelope import Event
@@ -61,9 +60,7 @@ class Fleet:
         runs = streams.runs_stream(max_age_days=1, max_bytes=64 * 1024 * 1024)
         await fleet.jetstream.add_stream(stream_config(runs, replicas=1))
         for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):
-            await fleet.jetstream.create_key_value(
-                KeyValueConfig(bucket=bucket.name, ttl=bucket.ttl_seconds, history=1)
-            )
+            await fleet.jetstream.create_key_value(bucket_config(bucket, replicas=1))
         return fleet
 
     async def ask(self, subject: str, body: bytes) -> Answer:

@@ -33,6 +33,7 @@ from schemas.profiles import ProfileRecord
 from schemas.requests import Answer, Claim, Heartbeat, Refused
 from schemas.streams import refuse_newer
 from worker.bus.connection import PENDING_BYTES, PING_SECONDS, as_link_down, close, on_error
+from worker.bus.keys import read_keys
 from worker.publisher import LinkDown
 
 WRONG_LAST_SEQUENCE = 10071  # JetStream's own code
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 CONNECT_SECONDS = 30
 UNREGISTER_SECONDS = 1
 NO_MESSAGE_FOUND = 10037
+REPLICA_PAUSES_SECONDS = (0.05, 0.2, 0.5)  # so far a replica may be behind
 
 _claim = msgspec.json.Decoder(Claim)
 _profile = msgspec.json.Decoder(ProfileRecord)
@@ -185,8 +187,7 @@ class Bus:
 
     async def claims_of(self, worker_id: str) -> dict[str, Claim]:
         """What this worker held when it was here last, by runtime id. Raises LinkDown."""
-        with as_link_down():
-            claims = await _all_claims(await self._bucket(subjects.CLAIMS_BUCKET))
+        claims = await self._claims()
         return {key: claim for key, claim in claims if claim.worker_id == worker_id}
 
     async def rank(self, runtime_id: str, space_id: str) -> int:
@@ -194,12 +195,20 @@ class Bus:
 
         Whoever reads ours reads all that were made before it, too, unless they are gone by now.
         """
+        for pause in REPLICA_PAUSES_SECONDS:
+            theirs = [key for key, claim in await self._claims() if claim.space_id == space_id]
+            if runtime_id in theirs:
+                return theirs.index(runtime_id) + 1
+            await asyncio.sleep(pause)
+        raise LinkDown("the claims that were read are not the newest")
+
+    async def _claims(self) -> list[tuple[str, Claim]]:
+        """Every claim and the runtime it is on, the oldest first. Raises LinkDown."""
         with as_link_down():
-            claims = await _all_claims(await self._bucket(subjects.CLAIMS_BUCKET))
-        theirs = [key for key, claim in claims if claim.space_id == space_id]
-        if runtime_id not in theirs:
-            raise LinkDown("the claims that were read are not the newest")
-        return theirs.index(runtime_id) + 1
+            await self._bucket(subjects.CLAIMS_BUCKET)  # of a version that we know
+        values = await read_keys(self._client, subjects.CLAIMS_BUCKET)
+        found = [(key, _claim_in(key, value)) for key, value in values]
+        return [(key, claim) for key, claim in found if claim is not None]
 
     async def is_claimed_for(self, runtime_id: str, run_id: str) -> bool:
         """Whether a run still holds its runtime; one whose claim cannot be read does. Raises LinkDown."""
@@ -299,19 +308,6 @@ def _is_for(value: bytes, run_id: str) -> bool:
     except msgspec.MsgspecError as error:
         log.error("claim.unreadable", run_id=run_id, reason=str(error))
         return True
-
-
-async def _all_claims(bucket: KeyValue) -> list[tuple[str, Claim]]:
-    """Every claim and the runtime it is on, the oldest first."""
-    watch = await bucket.watchall(ignore_deletes=True)
-    claims = []
-    try:
-        while (entry := await watch.updates()) is not None:  # type: ignore[no-untyped-call]
-            if claim := _claim_in(entry.key, entry.value):
-                claims.append((entry.key, claim))
-    finally:
-        await watch.stop()  # type: ignore[no-untyped-call]
-    return claims
 
 
 def _without_password(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ from worker.gateway.policy import Call
 from worker.outbox import Entry
 
 NS = 1_000_000_000
+# In a connection's place in a URL; its ids are UUIDs.
+OURS = "tools"
 
 
 class Pages(Protocol):
@@ -46,8 +49,27 @@ class Created(Struct, frozen=True):
     entry: Entry
 
 
+class _OurDoor:
+    """For the connections of hosted actions: what they do is told as commands and steps, and not here once more."""
+
+    tells = False
+
+    def __init__(self, attachments: Attachments) -> None:
+        self.downloads = attachments.downloads
+        self.told = attachments.told
+        self.navigate = attachments.navigate
+        self.calling = attachments.calling
+        self.came = attachments.came_of_ours
+        self.left = attachments.left
+
+    def record(self, _fact: Fact) -> None:
+        """Nobody wants to know."""
+
+
 class Attachments:
     """The clients of one run and its connections. `on_change` is told how many are attached."""
+
+    tells = True
 
     def __init__(
         self,
@@ -65,14 +87,42 @@ class Attachments:
         self._switchboard = switchboard
         self._on_change = on_change
         self._clients: set[Client] = set()
+        self._ours: set[Client] = set()
+        self._tickets: set[str] = set()
+        self._busy = 0
         self._connections = Connections()
         self._background = Background()
 
     # who comes in
 
-    def standing(self, connection_id: str) -> Standing:
-        """Whether clients may come in by that connection."""
+    def standing(self, connection_id: str, token: str = "") -> Standing:
+        """Whether clients may come in by that connection; none: the run's own URL. A ticket of ours is good once."""
+        if connection_id == OURS:
+            return self._take_ticket(token)
+        if not connection_id:
+            return "open"
         return self._connections.standing(connection_id, time.monotonic())
+
+    def new_path_of_ours(self, run_id: str) -> str:
+        """The path of a URL by which this worker itself comes in, once; nobody else is told."""
+        ticket = secrets.token_urlsafe(32)
+        self._tickets.add(ticket)
+        return f"/cdp/{run_id}/{OURS}/{ticket}"
+
+    def _take_ticket(self, ticket: str) -> Standing:
+        if ticket not in self._tickets:
+            return "unknown"
+        self._tickets.discard(ticket)
+        return "open"
+
+    def new_client_of_ours(self) -> Client:
+        """A client for a socket of this worker's own."""
+        return Client(self._switchboard, _OurDoor(self), user_agent="", connection_id=None)
+
+    def came_of_ours(self, client: Client) -> None:
+        """Its socket is open; it counts as nobody who is attached."""
+        self._ours.add(client)
+        self._background.start(client.open())
 
     def new_client(self, user_agent: str, connection_id: str | None = None) -> Client:
         """A client for a socket that is about to open."""
@@ -81,17 +131,28 @@ class Attachments:
     def came(self, client: Client) -> None:
         """Its socket is open."""
         self._clients.add(client)
-        self._on_change(len(self._clients))
+        self._count()
         self._background.start(client.open())
 
     def left(self, client: Client) -> None:
         """It is gone; it may say so twice."""
-        if client not in self._clients:
+        if client not in self._clients | self._ours:
             return
+        is_ours = client in self._ours
         self._clients.discard(client)
+        self._ours.discard(client)
         if self.pages is not None:
             self.pages.client_left(client.id)
-        self._on_change(len(self._clients))
+        if not is_ours:
+            self._count()
+
+    def busy(self, busy: bool) -> None:
+        """Hosted actions are at work, or no more: that counts as somebody who is attached."""
+        self._busy = int(busy)
+        self._count()
+
+    def _count(self) -> None:
+        self._on_change(len(self._clients) + self._busy)
 
     def create_connection(self, ttl_seconds: int) -> Created | None:
         """Let clients in by a URL of its own for that long; None where the run is over."""
@@ -137,10 +198,10 @@ class Attachments:
 
     def hold(self, hold: bool) -> None:
         """The browser cannot take more for now; so neither do we take more from clients."""
-        for client in self._clients:
+        for client in self._clients | self._ours:
             client.hold(hold)
 
     def end(self, reason: str) -> None:
         """The run is over."""
-        for client in list(self._clients):
+        for client in self._clients | self._ours:
             client.go_away(reason)

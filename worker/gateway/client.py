@@ -70,6 +70,7 @@ class Door(Protocol):
 
     downloads: Path
     told: Record
+    tells: bool  # whether calls become events
 
     def record(self, fact: Fact) -> object:
         """Something happened."""
@@ -270,7 +271,8 @@ class Client(WSListener):
     def _carry_out(self, call: Call, message: bytes) -> None:
         session = call.session_id.encode() if call.session_id else None
         place = self.places.get(session) if session is not None else None
-        self._pending.add(session or self._session, call, place)
+        if self._door.tells:
+            self._pending.add(session or self._session, call, place)
         if session is not None and self._switchboard.owner_of(session) is not self:
             self._answer_error(call, CDP_SESSION_NOT_FOUND, "Session with given id not found.")
             return

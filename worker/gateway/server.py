@@ -1,6 +1,7 @@
 """Listens for CDP clients and leads each to the run that its URL names.
 
-`/cdp/<run>/<token>` is the run's own, `/cdp/<run>/<connection>/<token>` that of a connection.
+`/cdp/<run>/<token>` is the run's own, `/cdp/<run>/<connection>/<token>` that of a connection, and
+`/cdp/<run>/tools/<ticket>` this worker's, for hosted actions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from picows import (
 
 from schemas.problems import CannotStart
 from schemas.tokens import connect_token_fits, connection_token_fits
-from worker.gateway.attachments import Attachments
+from worker.gateway.attachments import OURS, Attachments
 from worker.gateway.client import MAX_MESSAGE_BYTES, Client
 from worker.gateway.connections import Standing
 
@@ -58,6 +59,7 @@ class Gateway:
         self._runs: Runs | None = None
         self._secret = secret
         self._server: asyncio.Server | None = None
+        self.local_url = ""
 
     async def listen(self, host: str, port: int) -> int:
         """Listen; the port, also when any was asked for. Raises CannotStart."""
@@ -74,6 +76,7 @@ class Gateway:
             for option in _KEEP_ALIVE:  # what is accepted there inherits them
                 listening.setsockopt(*option)
         bound: int = self._server.sockets[0].getsockname()[1]
+        self.local_url = f"ws://{_reached_at(host)}:{bound}"
         return bound
 
     def lead_to(self, runs: Runs) -> None:
@@ -88,14 +91,16 @@ class Gateway:
     def _lead(self, request: WSUpgradeRequest) -> Client | WSUpgradeResponseWithListener:
         run_id, connection_id, token = _parts(request.path)
         run = self._runs.find_run(run_id) if self._runs and run_id else None
-        if run is None or not self._fits(run_id, connection_id, token):
+        if run is None or not (connection_id == OURS or self._fits(run_id, connection_id, token)):
             log.info("gateway.refused", run_id=run_id)
             return _refused("unknown")
-        standing = run.attachments.standing(connection_id) if connection_id else "open"
+        standing = run.attachments.standing(connection_id, token)
         if standing != "open":
             log.info("gateway.refused", run_id=run_id, connection_id=connection_id, why=standing)
             return _refused(standing)
         user_agent = request.headers.get("user-agent", "")
+        if connection_id == OURS:
+            return run.attachments.new_client_of_ours()
         return run.attachments.new_client(user_agent, connection_id or None)
 
     def _fits(self, run_id: str, connection_id: str, token: str) -> bool:
@@ -113,6 +118,12 @@ def _parts(path: bytes) -> tuple[str, str, str]:
         case ["", "cdp", run_id, connection_id, token] if connection_id:
             return run_id, connection_id, token
     return "", "", ""
+
+
+def _reached_at(host: str) -> str:
+    """Where this machine itself reaches what listens there."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"[{address}]" if ":" in address else address
 
 
 _AGAIN = "POST /v1/runtimes/{runtimeId}/connections makes another."

@@ -37,7 +37,7 @@ def opened(data: bytes, key: bytes = KEY, context: str = "a/b") -> bytes:
 def test_it_opens_as_it_was(size: int) -> None:
     text = bytes(number % 251 for number in range(size))
     assert opened(seal(text)) == text
-    assert text == b"" or text not in seal(text)
+    assert len(text) < 16 or text not in seal(text)  # a byte alone is in there by chance
 
 
 @given(st.lists(st.binary(max_size=200), max_size=8), st.integers(1, 150))

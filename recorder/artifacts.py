@@ -1,0 +1,151 @@
+"""The recorder's only door to the artifact store: contents by path, from a directory or a provider. It only reads.
+
+Contents are read in parts, each a request of its own with a deadline: a slow reader holds no connection to the
+store, and memory is bounded by two parts a reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import obstore
+from msgspec import Struct
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from recorder import cancelling
+from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
+
+MIB = 1024 * 1024
+FROM_DISK_BYTES = MIB
+FROM_PROVIDER_BYTES = 4 * MIB  # where each request takes its time
+CONNECT_SECONDS = timedelta(seconds=3)
+REQUEST_SECONDS = timedelta(seconds=10)
+PART_SECONDS = 20.0  # with what is tried again
+LISTED_AT_ONCE = 1000
+
+
+class Listed(Struct, frozen=True):
+    """An object there is. `modified_at` has a time zone."""
+
+    path: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Artifacts:
+    """A store of objects. A directory need not be there before something is read: a worker makes it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        local = _is_directory(url)
+        self._store = None if local else _provider(url)
+        self._part_bytes = FROM_DISK_BYTES if local else FROM_PROVIDER_BYTES
+
+    async def check(self, path: str, size_bytes: int) -> None:
+        """Raises ContentMissing where an object is not there or has another size, StorageUnavailable."""
+        async with self._asked():
+            try:
+                meta = await obstore.head_async(self._opened(), path)
+            except FileNotFoundError as error:
+                raise ContentMissing from error
+        if meta["size"] != size_bytes:
+            raise _other_size(size_bytes, meta["size"])
+
+    async def parts(self, path: str, first: int, end: int) -> AsyncGenerator[memoryview, None]:
+        """The bytes from `first` up to `end`, which is left out. While one part is used, the next is read.
+
+        Raises ContentMissing, StorageUnavailable; then what was given is only a beginning.
+        """
+        after = first
+        following = None
+        try:
+            while after < end:
+                part = await (following or self._part(path, after, end))
+                after += len(part)
+                following = after < end and asyncio.create_task(self._part(path, after, end))
+                yield part
+        finally:
+            if following:
+                await cancelling.end([following])
+
+    async def _part(self, path: str, start: int, end: int) -> memoryview:
+        length = min(self._part_bytes, end - start)
+        async with self._asked():
+            try:
+                read = await obstore.get_range_async(
+                    self._opened(), path, start=start, length=length
+                )
+            except FileNotFoundError as error:
+                raise ContentMissing from error
+        if len(read) != length:
+            raise _other_size(start + length, start + len(read))
+        return memoryview(read)
+
+    async def listed(self, prefix: str) -> AsyncIterator[list[Listed]]:
+        """All objects under a prefix, some at a time. Raises StorageUnavailable."""
+        async with self._asked():
+            stream = obstore.list(self._opened(), prefix, chunk_size=LISTED_AT_ONCE)
+        while True:
+            async with self._asked():
+                try:
+                    some = await stream.__anext__()
+                except StopAsyncIteration:
+                    return
+            yield [Listed(each["path"], each["size"], each["last_modified"]) for each in some]
+
+    def _opened(self) -> ObjectStore:
+        if self._store is None:
+            self._store = LocalStore(Path(self._url.removeprefix("file://")).absolute())
+        return self._store
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(PART_SECONDS):
+                yield
+        except TimeoutError as error:
+            raise _unreachable("it does not answer") from error
+        except (BaseError, OSError) as error:
+            raise _unreachable(_first_line(error)) from error
+
+
+def _is_directory(url: str) -> bool:
+    return "://" not in url or url.startswith("file://")
+
+
+def _provider(url: str) -> ObjectStore:
+    try:
+        return from_url(
+            url,
+            client_options={"connect_timeout": CONNECT_SECONDS, "timeout": REQUEST_SECONDS},
+            retry_config={"max_retries": 2, "retry_timeout": REQUEST_SECONDS},
+        )
+    except (BaseError, OSError, ValueError) as error:
+        raise CannotStart(
+            f"The artifact store cannot be used: {type(error).__name__}.",
+            "Set RUNREEL_ARTIFACTS_URL to a directory, or to a URL such as s3://bucket/prefix.",
+        ) from error
+
+
+def _other_size(expected: int, found: int) -> ContentMissing:
+    return ContentMissing(
+        f"The artifact store has another content for this file: {found} bytes instead of {expected}.",
+        details={"expectedBytes": expected, "foundBytes": found},
+    )
+
+
+def _unreachable(reason: str) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"The artifact store cannot be read ({reason}).",
+        hint="Try again once it is back; RUNREEL_ARTIFACTS_URL says where it is.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """What obstore raises goes on with the insides of its error, over many lines."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")

@@ -1,0 +1,111 @@
+"""Files what runs have produced: a fact on CONTROL about each artifact, so that it outlives its run.
+
+Each artifact once, in the order of RUNS; one that is filed already, by whichever recorder, is passed over. Nothing is
+written while CONTROL is not read to its end, for it may have the fact, nor once CONTROL is nearly full: what is set up
+goes before, and an artifact that is not filed is still in the tables, where its run stays with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+
+import structlog
+from msgspec import UNSET
+
+from recorder.bus import Bus, StreamUnreachable
+from recorder.consumer import Consumer
+from recorder.facts import Facts
+from recorder.in_order import InOrder
+from recorder.store import Store
+from schemas import subjects
+from schemas.events.file import FileCreated
+from schemas.problems import StorageUnavailable
+
+log = structlog.get_logger()
+
+ROUND_SECONDS = 1.0
+AT_ONCE = 500
+TOGETHER = 50  # facts that are on their way at the same time
+FULL = 0.9
+
+ARTIFACTS_AFTER = """
+SELECT *, EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id) AS is_filed
+FROM artifacts INDEXED BY artifacts_by_place
+WHERE (epoch, position) > (?, ?) ORDER BY epoch, position LIMIT ?
+"""
+
+
+class Filing:
+    """`alarm` is a sentence while CONTROL is nearly full and artifacts wait."""
+
+    def __init__(self, bus: Bus, store: Store, facts: Facts, control: Consumer) -> None:
+        self._bus = bus
+        self._facts = facts
+        self._control = control
+        self._artifacts = InOrder(store, ARTIFACTS_AFTER, AT_ONCE)
+        self.alarm: str | None = None
+
+    async def run(self) -> None:
+        """Round after round, until cancelled."""
+        while True:
+            try:
+                await self._artifacts.look_who_is_parked()
+                while await self._some():
+                    pass
+            except (StorageUnavailable, StreamUnreachable) as problem:
+                log.warning("filing.interrupted", reason=str(problem))
+            except (
+                Exception
+            ):  # no run may leave without its files, so none does until somebody looks
+                log.exception("filing.failed")
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _some(self) -> bool:
+        """The next artifacts; whether there may be more."""
+        if self._control.state != "following" or self._control.lag:
+            return False
+        rows = await self._artifacts.next()
+        new = [row for row in rows if not row["is_filed"]]
+        if new and not await self._has_room():
+            return False
+        for first in range(0, len(new), TOGETHER):
+            await self._file(new[first : first + TOGETHER])
+        if rows:
+            self._artifacts.passed(rows[-1])
+        return bool(rows)
+
+    async def _file(self, rows: Sequence[sqlite3.Row]) -> None:
+        filed = (self._facts.create_file(_file_of(row), row["space_id"]) for row in rows)
+        failed = [each for each in await asyncio.gather(*filed, return_exceptions=True) if each]
+        if failed:
+            raise failed[0]
+
+    async def _has_room(self) -> bool:
+        room = await self._bus.room(subjects.CONTROL)
+        full = room.max_bytes > 0 and room.bytes > FULL * room.max_bytes
+        before, self.alarm = self.alarm, None
+        if full:
+            self.alarm = (
+                f"CONTROL is {room.bytes / room.max_bytes:.0%} full, so what runs produce is not filed any more, and"
+                " those runs stay in the tables: raise RUNREEL_CONTROL_MAX_BYTES."
+            )
+            if not before:
+                log.error("filing.held_back", code="stream.nearly_full", message=self.alarm)
+        return not full
+
+
+def _file_of(row: sqlite3.Row) -> FileCreated:
+    return FileCreated(
+        file_id=row["id"],
+        name=row["name"],
+        path=row["path"],
+        content_type=row["content_type"],
+        size_bytes=row["size_bytes"],
+        sha256=row["sha256"],
+        created_at=row["created_at"],
+        kind=row["kind"],
+        run_id=row["run_id"],
+        runtime_id=row["runtime_id"] or UNSET,
+    )

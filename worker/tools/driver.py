@@ -1,0 +1,144 @@
+"""Playwright's driver, one process for all runs of a worker: started on the first hosted action, and again when it died.
+
+Nothing of Playwright is imported before that: a worker without hosted actions does not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 30.0
+CONNECT_SECONDS = 15.0
+ALIVE_SECONDS = 3.0
+STOP_SECONDS = 5.0
+# Of our environment it needs no more; what else is there may be a secret.
+_PASSED_ON = ("PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "PLAYWRIGHT_NODEJS_PATH")
+_COMMAND = b"run-driver"
+
+
+class DriverUnavailable(Exception):
+    """It does not start, or does not reach the browser; the message says why."""
+
+
+class Driver:
+    """Starts it when it is needed, and connects to browsers."""
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None while there is none."""
+        return find_pid() if self._playwright is not None else None
+
+    async def connect(self, new_url: Callable[[], str], scratch: Path) -> Browser:
+        """Connect to a browser by a URL that is good once; `scratch` is for its files. Raises DriverUnavailable."""
+        for last in (False, True):
+            playwright = await self._started()
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    return await playwright.chromium.connect_over_cdp(
+                        new_url(), is_local=True, no_defaults=True, artifacts_dir=scratch
+                    )
+            except Exception as error:  # Playwright's, or what its transport raised
+                if last or await _is_alive(playwright):
+                    raise DriverUnavailable(f"Playwright does not connect: {error}") from error
+                await self._give_up(playwright)
+        raise AssertionError
+
+    async def restart_if_dead(self) -> bool:
+        """After a call that failed: whether it was the driver that died. The next call starts another."""
+        playwright = self._playwright
+        if playwright is None or await _is_alive(playwright):
+            return playwright is None
+        await self._give_up(playwright)
+        return True
+
+    async def stop(self) -> None:
+        """No action is to come any more."""
+        playwright, self._playwright = self._playwright, None
+        if playwright is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await playwright.stop()
+                return
+            kill()
+
+    async def _started(self) -> Playwright:
+        async with self._lock:
+            if self._playwright is None:
+                self._playwright = await _start()
+            return self._playwright
+
+    async def _give_up(self, playwright: Playwright) -> None:
+        async with self._lock:
+            if self._playwright is playwright:
+                log.warning("driver.died")
+                self._playwright = None
+                kill()
+
+
+async def _start() -> Playwright:
+    api = await asyncio.to_thread(importlib.import_module, "playwright.async_api")
+    transport = importlib.import_module("playwright._impl.transport")
+    theirs = importlib.import_module("playwright._impl._driver").get_driver_env
+    transport.get_driver_env = lambda: environment(theirs())  # there is no option for that
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            playwright: Playwright = await api.async_playwright().start()
+    except Exception as error:  # whatever kept it from starting
+        kill()
+        raise DriverUnavailable(
+            f"Playwright's driver does not start: {error or type(error).__name__}"
+        ) from error
+    log.info("driver.started", pid=find_pid())
+    return playwright
+
+
+def environment(theirs: dict[str, str]) -> dict[str, str]:
+    """What the driver's process has, of what Playwright would pass on: its own, and nothing that is ours. Pure."""
+    return {
+        name: value for name, value in theirs.items() if name in _PASSED_ON or name[:3] == "PW_"
+    } | {"HOME": "/nonexistent"}
+
+
+async def _is_alive(playwright: Playwright) -> bool:
+    try:
+        async with asyncio.timeout(ALIVE_SECONDS):
+            await (await playwright.request.new_context()).dispose()
+    except Exception:  # of any kind: it does not answer
+        return False
+    return True
+
+
+def find_pid() -> int | None:
+    """The driver among our children."""
+    children = Path("/proc/self/task").glob("*/children")
+    for pid in {int(each) for path in children for each in path.read_text().split()}:
+        with suppress(OSError):
+            if _COMMAND in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return pid
+    return None
+
+
+def kill() -> None:
+    """End it at once, whether it answers or not."""
+    pid = find_pid()
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

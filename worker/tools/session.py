@@ -1,0 +1,135 @@
+"""A run's connection for hosted actions: which of its pages is which, and whether they still live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from worker.tools.driver import Driver
+from worker.tools.failures import Failed
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, BrowserContext, CDPSession, Page
+
+PAGE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+NO_PAGE = "target.not_found"
+
+
+class Fronts(Protocol):
+    """Which pages there are."""
+
+    opened_in_order: list[str]
+
+    @property
+    def active(self) -> str:
+        """The page in front; empty where there is none."""
+
+
+class Session:
+    """Connects when a page is asked for, and again when the connection or the driver was lost."""
+
+    def __init__(
+        self, driver: Driver, new_url: Callable[[], str], fronts: Fronts, *, scratch: Path
+    ) -> None:
+        self._driver = driver
+        self._new_url = new_url
+        self._fronts = fronts
+        self._scratch = scratch
+        self._browser: Browser | None = None
+        self._pages: dict[str, Page] = {}
+        self._crashed: set[Page] = set()
+        self._new_page = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the browser can be asked."""
+        return self._browser is not None and self._browser.is_connected()
+
+    async def page(self, target_id: str | None) -> tuple[str, Page]:
+        """That page, or the one in front, and its target id. Raises DriverUnavailable, Failed."""
+        wanted = target_id or self._fronts.active
+        if not self.is_connected:
+            await self._connect()
+        page = self._pages.get(wanted) or await self._found(wanted)
+        if page in self._crashed:
+            raise Failed("page.crashed", "The page has crashed; navigate another, or reload it.")
+        return wanted, page
+
+    async def new_page(self) -> tuple[str, Page]:
+        """Another page, and its target id. Raises DriverUnavailable."""
+        if not self.is_connected:
+            await self._connect()
+        page = await self._context.new_page()
+        return await self._identify(page), page
+
+    def has_page(self, target_id: str) -> bool:
+        """Whether the browser still has it."""
+        return target_id in self._fronts.opened_in_order
+
+    def has_crashed(self, target_id: str) -> bool:
+        """Whether it crashed since we are connected."""
+        return self._pages.get(target_id) in self._crashed
+
+    async def close(self) -> None:
+        """Leave; the next action connects anew."""
+        browser, self._browser = self._browser, None
+        self._pages.clear()
+        self._crashed.clear()
+        if browser is not None:
+            with suppress(Exception):  # it may be gone already
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await browser.close()
+
+    @property
+    def _context(self) -> BrowserContext:
+        assert self._browser is not None
+        return self._browser.contexts[0]
+
+    async def _connect(self) -> None:
+        await self.close()
+        self._browser = await self._driver.connect(self._new_url, self._scratch)
+        # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
+        self._context.on("dialog", lambda _dialog: None)
+        self._context.on("page", lambda _page: self._new_page.set())
+
+    async def _found(self, target_id: str) -> Page:
+        """A page that was opened a moment ago may come yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAGE_SECONDS):
+                while self.has_page(target_id):
+                    self._new_page.clear()
+                    await self._identify_all()
+                    if target_id in self._pages:
+                        return self._pages[target_id]
+                    await self._new_page.wait()
+        if self.has_page(target_id):
+            raise Failed("page.crashed", "The page does not answer.")
+        which = f"no target {target_id}" if target_id else "no page; navigate opens one"
+        raise Failed(NO_PAGE, f"The browser has {which}.")
+
+    async def _identify_all(self) -> None:
+        known = set(self._pages.values())
+        for page in self._context.pages:
+            if page not in known and not page.is_closed():
+                await self._identify(page)
+
+    async def _identify(self, page: Page) -> str:
+        session = await self.cdp(page)
+        try:
+            info = await session.send("Target.getTargetInfo")
+        finally:
+            with suppress(Exception):
+                await session.detach()
+        target_id: str = info["targetInfo"]["targetId"]
+        self._pages[target_id] = page
+        page.on("close", lambda _page: self._pages.pop(target_id, None))
+        page.on("crash", self._crashed.add)
+        return target_id
+
+    async def cdp(self, page: Page) -> CDPSession:
+        """A CDP session of that page's."""
+        return await self._context.new_cdp_session(page)
