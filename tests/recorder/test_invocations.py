@@ -11,10 +11,12 @@ from recorder.api.action_examples import EXAMPLES
 from recorder.api.actions import KNOWN, read
 from schemas import codec
 from schemas.actions import Navigate, name_of
+from schemas.artifacts import object_path
 from schemas.ends import BROWSER_CRASHED
+from schemas.events.artifact import ArtifactCreated
 from schemas.events.command import CommandStarted
 from schemas.problems import OutputSchemaInvalid, Problem, RateLimited, RuntimeNotExecutable
-from schemas.requests import CancelInvocation, Invoke, Refused
+from schemas.requests import CancelInvocation, Invoke, Refused, StoredFile
 from tests.support.recorder_commands import done, failed
 from tests.support.recorder_running import Running
 from tests.support.recorder_worker import FakeRun, FakeWorker, new_id
@@ -227,6 +229,52 @@ async def test_more_than_nats_carries(recorder: Running, worker: FakeWorker, run
     body = {"action": "upload", "locator": "input", "files": [file] * 20}
     problem = await recorder.post(path_of(run), body, status=413)
     assert problem["code"] == "request.too_large"
+
+
+# stored files
+
+
+def produced(run: FakeRun) -> ArtifactCreated:
+    return ArtifactCreated(
+        artifact_id=new_id(),
+        kind="download",
+        name="cv.pdf",
+        path="downloads/cv.pdf",
+        content_type="application/pdf",
+        size_bytes=7,
+        sha256="0" * 64,
+    )
+
+
+async def test_a_stored_file_is_uploaded(
+    recorder: Running, worker: FakeWorker, run: FakeRun
+) -> None:
+    file = produced(run)
+    await worker.publish(run, run.event(file))
+    while not (await recorder.get(f"/v1/runs/{run.run_id}"))["counts"]["files"]:
+        pass
+    one = {"action": "upload", "locator": "input", "files": [{"fileId": file.artifact_id}] * 2}
+    await ask(recorder, run, action="batch", actions=[one, one])
+    asked = worker.asked[-1]
+    assert isinstance(asked, Invoke)
+    assert asked.files == [
+        StoredFile(
+            file_id=file.artifact_id,
+            object_path=object_path(run.space_id, file.artifact_id),
+            name="cv.pdf",
+            content_type="application/pdf",
+            size_bytes=7,
+        )
+    ]
+    space = (await recorder.post("/v1/spaces", {"name": "elsewhere"}, status=201))["id"]
+    other = await recorder.post("/v1/runtimes", {"spaceId": space, "start": True}, status=201)
+    problem = await recorder.post(f"/v1/runtimes/{other['id']}/invocations", one, status=404)
+    assert problem["code"] == "file.not_found"
+
+
+async def test_a_file_that_is_none(recorder: Running, run: FakeRun) -> None:
+    body = {"action": "upload", "locator": "input", "files": [{"fileId": new_id()}]}
+    assert (await recorder.post(path_of(run), body, status=404))["code"] == "file.not_found"
 
 
 # how it is described

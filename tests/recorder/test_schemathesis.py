@@ -100,8 +100,8 @@ def _real_ids(http: httpx.Client, path: str, run_id: str) -> dict[str, str]:
             if f"{{{name}}}" in path:
                 body = BODIES.get(kind, {})
                 made[name] = http.post(f"/v1/runtimes/{runtime}/{kind}", json=body).json()["id"]
-    if path.endswith("/wait") and "invocationId" in made:
-        http.post(f"/v1/runtimes/{runtime}/invocations/{made['invocationId']}/cancel")
+        if path.endswith("/wait"):
+            http.post(f"/v1/runtimes/{runtime}/invocations/{made.get('invocationId')}/cancel")
     return {name: each for name, each in made.items() if f"{{{name}}}" in path}
 
 
