@@ -38,6 +38,7 @@ from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
+from worker.tools.tools import Tools
 from worker.warm import Browsers
 
 WORKER = "w1"
@@ -187,6 +188,7 @@ class Worker:
             facts,
             profiles=self.profiles,
             uploads=self.uploads,
+            tools=Tools("ws://127.0.0.1:9", store),
             now_ns=now_ns,
         )
         self.publishing = asyncio.create_task(

@@ -1,4 +1,4 @@
-"""Playwright's driver, one process for all runs of a worker: started on the first hosted action, and again when it died.
+"""Playwright's driver, one process for all runs of a worker: started on the first hosted action, again when it died.
 
 Nothing of Playwright is imported before that: a worker without hosted actions does not pay for it.
 """
@@ -9,10 +9,10 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -72,11 +72,7 @@ class Driver:
     async def stop(self) -> None:
         """No action is to come any more."""
         playwright, self._playwright = self._playwright, None
-        if playwright is not None:
-            with suppress(Exception):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await playwright.stop()
-                return
+        if playwright is not None and not await attempt(playwright.stop(), STOP_SECONDS):
             kill()
 
     async def _started(self) -> Playwright:
@@ -95,7 +91,7 @@ class Driver:
 
 async def _start() -> Playwright:
     api = await asyncio.to_thread(importlib.import_module, "playwright.async_api")
-    transport = importlib.import_module("playwright._impl.transport")
+    transport: Any = importlib.import_module("playwright._impl.transport")
     theirs = importlib.import_module("playwright._impl._driver").get_driver_env
     transport.get_driver_env = lambda: environment(theirs())  # there is no option for that
     try:
@@ -103,9 +99,8 @@ async def _start() -> Playwright:
             playwright: Playwright = await api.async_playwright().start()
     except Exception as error:  # whatever kept it from starting
         kill()
-        raise DriverUnavailable(
-            f"Playwright's driver does not start: {error or type(error).__name__}"
-        ) from error
+        why = str(error) or type(error).__name__
+        raise DriverUnavailable(f"Playwright's driver does not start: {why}") from error
     log.info("driver.started", pid=find_pid())
     return playwright
 
@@ -118,10 +113,21 @@ def environment(theirs: dict[str, str]) -> dict[str, str]:
 
 
 async def _is_alive(playwright: Playwright) -> bool:
+    return await attempt(_asked(playwright), ALIVE_SECONDS)
+
+
+async def _asked(playwright: Playwright) -> None:
+    """Something that it has to answer."""
+    await (await playwright.request.new_context()).dispose()
+
+
+async def attempt(work: Awaitable[object], seconds: float) -> bool:
+    """Whether it was done, of something that may be gone, or not answer any more."""
     try:
-        async with asyncio.timeout(ALIVE_SECONDS):
-            await (await playwright.request.new_context()).dispose()
-    except Exception:  # of any kind: it does not answer
+        async with asyncio.timeout(seconds):
+            await work
+    except Exception as error:  # Playwright raises its own, and what its transport does
+        log.debug("driver.no_answer", reason=str(error))
         return False
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -26,6 +26,9 @@ ACTION_FAILED = "invocation.action_failed"
 PAGE_CRASHED = "page.crashed"
 
 
+Outcome = Literal["failed", "cancelled", "timed_out"]
+
+
 class Failed(Exception):
     """An action came to nothing: its code, a sentence, and what else is known."""
 
@@ -39,7 +42,7 @@ class Failed(Exception):
 class Failure(Struct, frozen=True):
     """What is told of it. `outcome` is how the command ends."""
 
-    outcome: str
+    outcome: Outcome
     code: str
     message: str
     details: dict[str, Any] | None = None
