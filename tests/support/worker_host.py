@@ -38,6 +38,8 @@ from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
+from worker.runtime import Runtime
+from worker.tools.tools import Tools
 from worker.warm import Browsers
 
 WORKER = "w1"
@@ -187,6 +189,7 @@ class Worker:
             facts,
             profiles=self.profiles,
             uploads=self.uploads,
+            tools=Tools("ws://127.0.0.1:9", store),
             now_ns=now_ns,
         )
         self.publishing = asyncio.create_task(
@@ -200,6 +203,13 @@ class Worker:
             task.cancel()
         await asyncio.wait([self.publishing, self.serving])
         await self.bus.close()
+
+
+def silence(runtime: Runtime) -> None:
+    """Of a worker that has died, in this process: its browser is gone, and nothing is written of that."""
+    runtime.log.ended = True
+    runtime.parts.clear()
+    runtime.browser.kill()  # the kernel would have closed its pipe
 
 
 def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:
