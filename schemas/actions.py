@@ -4,6 +4,7 @@ to the worker are the same structs.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -44,6 +45,13 @@ class Locator(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nth: Annotated[int, Meta(ge=-1000, le=1000)] | None = None
     within: Locator | None = None
     frame: Short | None = None
+
+    def __post_init__(self) -> None:
+        named = (self.role, self.label, self.placeholder, self.text, self.test_id, self.css)
+        if sum(each is not None for each in named) != 1:
+            raise ValueError("needs one of role, label, placeholder, text, testId and css")
+        if self.name is not None and self.role is None:
+            raise ValueError("name is that of a role; give the role, too")
 
 
 # A text alone is CSS.
@@ -88,6 +96,10 @@ class Navigate(_Action, frozen=True, kw_only=True, tag="navigate"):
 
     url: Annotated[str, Meta(min_length=1, max_length=16 * KIB)]
     wait_until: WaitUntil = "load"
+
+    def __post_init__(self) -> None:
+        if not self.url.lower().startswith(("http://", "https://", "data:", "about:blank")):
+            raise ValueError("url must begin with http://, https:// or data:, or be about:blank")
 
 
 class Back(_Action, frozen=True, kw_only=True, tag="back"):
@@ -176,6 +188,14 @@ class FileToUpload(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     content_type: Short | None = None
     content_base64: Annotated[str, Meta(max_length=400 * KIB)] | None = None
 
+    def __post_init__(self) -> None:
+        if (self.file_id is None) == (self.content_base64 is None):
+            raise ValueError("needs either fileId or contentBase64")
+        if self.content_base64 is not None:
+            b64decode(
+                self.content_base64, validate=True
+            )  # raises a ValueError that says what is wrong
+
 
 class Upload(_Action, frozen=True, kw_only=True, tag="upload"):
     """Choose files for a file input, or for the chooser that a click on the element opens."""
@@ -191,6 +211,10 @@ class WaitFor(_Action, frozen=True, kw_only=True, tag="wait_for"):
     state: Literal["attached", "detached", "visible", "hidden"] = "visible"
     url: Short | None = None
     load_state: Literal["domcontentloaded", "load", "networkidle"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.locator is None and self.url is None and self.load_state is None:
+            raise ValueError("needs one of locator, url and loadState")
 
 
 class Evaluate(_Action, frozen=True, kw_only=True, tag="evaluate"):
@@ -230,6 +254,10 @@ class Screenshot(_Action, frozen=True, kw_only=True, tag="screenshot"):
     locator: Where | None = None
     name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
+    def __post_init__(self) -> None:
+        if self.quality is not None and self.format == "png":
+            raise ValueError("quality is that of a jpeg")
+
 
 class Pdf(_Action, frozen=True, kw_only=True, tag="pdf"):
     """The page as it would be printed. It becomes an artifact."""
@@ -254,6 +282,10 @@ class Cookie(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     http_only: bool | None = None
     secure: bool | None = None
     same_site: Literal["Strict", "Lax", "None"] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.domain is None):
+            raise ValueError("needs either url or domain")
 
 
 class Cookies(_Action, frozen=True, kw_only=True, tag="cookies"):

@@ -32,6 +32,7 @@ from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
 from worker.stored import acknowledge_stored
+from worker.tools.tools import Tools
 from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,8 @@ async def _serve(
     uploads = Uploads(
         artifacts, _pending_files(settings), run_limit_bytes=settings.run_artifacts_bytes
     )
-    host = Host(bus, outbox, browsers, facts, profiles=profiles, uploads=uploads)
+    tools = Tools(gateway.local_url, artifacts)
+    host = Host(bus, outbox, browsers, facts, profiles=profiles, uploads=uploads, tools=tools)
     gateway.lead_to(host)
     serving = asyncio.create_task(_part("host", host.serve()))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)

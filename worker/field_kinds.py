@@ -60,8 +60,12 @@ def changed(value: S, change: Change) -> S:
         before = getattr(value, name)
         if not before:  # nor is UNSET true
             continue
-        nested = kind == "nested"
-        after = _changed_nested(before, change) if nested else change(kind, limit_bytes, before)
+        if kind == "nested":
+            after = _changed_nested(before, change)
+        elif isinstance(before, list):
+            after = [change(kind, limit_bytes, each) for each in before]
+        else:
+            after = change(kind, limit_bytes, before)
         if after is not before and after != before:
             replaced = replaced or {}
             replaced[name] = after

@@ -43,6 +43,7 @@ from worker.refusals import NO_PLACE, SPOOL_IS_FULL, TOO_MANY, decode
 from worker.run_log import RunLog
 from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime
+from worker.tools.tools import Tools
 from worker.warm import Browsers
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ class Host:
         *,
         profiles: Profiles,
         uploads: Uploads,
+        tools: Tools,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
@@ -70,6 +72,7 @@ class Host:
         self._facts = facts
         self._profiles = profiles
         self._uploads = uploads
+        self._tools = tools
         self._runtimes: dict[str, Runtime] = {}
         self._active = 0  # from before its claim is asked for until its end is in the log
         self._background = Background()
@@ -98,7 +101,7 @@ class Host:
             worker_id = self._facts.worker_id
             await self._bus.answer(subjects.start_request(worker_id), self._on_start)
             await self._bus.answer(subjects.stop_request(worker_id), self._on_stop)
-            requests = RunRequests(self, self._outbox, self._facts.gateway_url)
+            requests = RunRequests(self, self._outbox, self._facts.gateway_url, self._tools)
             await self._bus.answer(subjects.run_request(worker_id), requests.answer)
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
@@ -142,6 +145,7 @@ class Host:
         await self._drain.emptied(self._is_empty)  # also of starts that were on their way
         await self._background.finished()
         await self._profiles.finished()
+        await self._tools.stop()
 
     def hurry(self, seconds: float) -> None:
         """Give up what is not saved of a profile by then: we are waited for."""

@@ -85,6 +85,8 @@ def redact(data: S, *, keep_headers: bool = False) -> S:
 
 
 def _redact_but_secret_headers(kind: str, limit_bytes: int, value: Any) -> Any:
+    if kind == "json":
+        return redact_json(value, keep_pairs=True)
     if kind != "headers":
         return _redact_field(kind, limit_bytes, value)
     kept = {name: each for name, each in value.items() if _may_be_kept(name)}
@@ -252,14 +254,15 @@ def _redact_param(name: str, value: Any) -> Any:
 # JSON
 
 
-def redact_json(raw: Raw) -> Raw:
+def redact_json(raw: Raw, *, keep_pairs: bool = False) -> Raw:
     """Any JSON value without the secrets of its texts, and without what members hold that are named like secrets.
 
-    What cannot be read is replaced by a text that says so: nobody knows what is in it.
+    `keep_pairs`: but in a `name` and a `value` beside each other, as cookies are written. What cannot be read is
+    replaced by a text that says so: nobody knows what is in it.
     """
     try:
         value = _json_decoder.decode(raw)
-        redacted = redact_value(value)
+        redacted = redact_value(value, keep_pairs=keep_pairs)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return UNREADABLE
     return raw if redacted == value else Raw(msgspec.json.encode(redacted))
@@ -269,16 +272,18 @@ _json_decoder = msgspec.json.Decoder()
 UNREADABLE = Raw(b'"[unreadable]"')
 
 
-def redact_value(value: Any) -> Any:
+def redact_value(value: Any, *, keep_pairs: bool = False) -> Any:
     """A JSON value as Python has it, without its secrets; as `redact_json`."""
     if isinstance(value, str):
         return redact_url(value) if _URL.match(value) else redact_text(value)
     if isinstance(value, list):
-        return [redact_value(each) for each in value]
+        return [redact_value(each, keep_pairs=keep_pairs) for each in value]
     if isinstance(value, dict):
-        named = _name_within(value)
+        pair = "value" if keep_pairs else _name_within(value)
         return {
-            redact_text(name): _redact_member(named if name == "value" else name, each)
+            redact_text(name): REDACTED
+            if _is_secret_member(pair if name == "value" else name, each)
+            else redact_value(each, keep_pairs=keep_pairs)
             for name, each in value.items()
         }
     return value
@@ -290,11 +295,10 @@ def _name_within(members: dict[str, Any]) -> str:
     return name if isinstance(name, str) else "value"
 
 
-def _redact_member(name: str, value: Any) -> Any:
+def _is_secret_member(name: str, value: Any) -> bool:
     if value in (None, "") or isinstance(value, bool):
-        return value
-    seen = value[:_SEEN_CHARS] if isinstance(value, str) else ""
-    return REDACTED if is_secret(name, seen) else redact_value(value)
+        return False
+    return is_secret(name, value[:_SEEN_CHARS] if isinstance(value, str) else "")
 
 
 # free text

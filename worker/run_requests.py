@@ -41,12 +41,12 @@ from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.outbox import Entry, Outbox
 from worker.runtime import Runtime
 from worker.targets import NoSuchTarget
+from worker.tools.tools import Tools
 
 log = structlog.get_logger(__name__)
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="This worker does not have that run.")
 NO_SUCH_TARGET = Refused(code=TargetNotFound.code, message="There is no such target in this run.")
-NOT_YET = Refused(code=RequestInvalid.code, message="This worker does not do that yet.")
 UNANSWERED = Refused(code=RuntimeHostUnavailable.code, message="The browser does not answer.")
 # A browser that stands still answers nothing, and whoever asked waits.
 TARGETS_SECONDS = 10.0
@@ -66,10 +66,11 @@ class Runs(Protocol):
 class RunRequests:
     """Answers them. `gateway_url` is the worker's."""
 
-    def __init__(self, runs: Runs, outbox: Outbox, gateway_url: str) -> None:
+    def __init__(self, runs: Runs, outbox: Outbox, gateway_url: str, tools: Tools) -> None:
         self._runs = runs
         self._outbox = outbox
         self._gateway_url = gateway_url
+        self._tools = tools
 
     async def answer(self, body: bytes) -> Answer:
         """Do what is asked, and say so once the stream has what the log tells of it."""
@@ -102,13 +103,20 @@ class RunRequests:
             case ReconfigureRun():
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
+            case Invoke():
+                return await self._told(self._tools.of(run).invoke(request))
+            case CancelInvocation():
+                return await self._told(self._tools.of(run).cancel(request.invocation_id))
             case Ingest():
                 return await self._ingest(run, request.events)
-            case Invoke() | CancelInvocation():
-                return NOT_YET
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
                     return await _do_to_targets(run, request)
+
+    async def _told(self, what: Entry | Refused | None) -> Answer:
+        if isinstance(what, Refused):
+            return what
+        return Done(position=await self._outbox.acknowledged(what) if what else 0)
 
     async def _create_connection(self, run: Runtime, ttl_seconds: int) -> Answer:
         created = run.attachments.create_connection(ttl_seconds)

@@ -15,6 +15,7 @@ from worker.cdp.switchboard import CdpError, Switchboard
 from worker.limits import cut_text
 from worker.redact import redact_text, redact_url
 from worker.tap import Tap
+from worker.tap.fronts import Fronts
 
 CLOSE_SECONDS = 5.0
 AGAIN_SECONDS = 0.5
@@ -52,14 +53,26 @@ class Targets:
         self._switchboard = switchboard
         self._tap = tap
 
+    @property
+    def fronts(self) -> Fronts:
+        """Which pages there are, and which is in front."""
+        return self._tap.fronts
+
+    def stop_script(self, target_id: str) -> None:
+        """End the script that the page runs, which may never end by itself."""
+        self._tap.post(target_id, "Runtime.terminateExecution")
+
+    def revive(self, target_id: str) -> None:
+        """Load a page again that has crashed."""
+        self._tap.post(target_id, "Page.reload")
+
     async def all(self) -> list[TargetInfo]:
         """All pages in the order in which they were opened."""
         answer = await self._switchboard.call("Target.getTargets")
         infos = {info.target_id: info for info in frames.decode(_infos, answer).target_infos}
-        fronts = self._tap.fronts
         return [
-            _shown(infos[target_id], fronts.active)
-            for target_id in fronts.opened_in_order
+            _shown(infos[target_id], self.fronts.active)
+            for target_id in self.fronts.opened_in_order
             if target_id in infos
         ]
 
@@ -74,7 +87,7 @@ class Targets:
     async def activate(self, target_id: str) -> TargetInfo:
         """Bring a page to the front. Raises NoSuchTarget."""
         await self._call("Target.activateTarget", target_id)
-        self._tap.fronts.activated(target_id)
+        self.fronts.activated(target_id)
         found = [info for info in await self.all() if info.target_id == target_id]
         if not found:
             raise NoSuchTarget
@@ -82,7 +95,7 @@ class Targets:
 
     async def close(self, target_id: str) -> None:
         """Close a page; one that asks whether it may be left may stay for a while. Raises NoSuchTarget."""
-        gone = self._tap.fronts.closing(target_id) if self._has(target_id) else asyncio.Event()
+        gone = self.fronts.closing(target_id) if self._has(target_id) else asyncio.Event()
         await self._call("Target.closeTarget", target_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -98,7 +111,7 @@ class Targets:
                 await self._call("Target.closeTarget", target_id)
 
     def _has(self, target_id: str) -> bool:
-        return target_id in self._tap.fronts.opened_in_order
+        return target_id in self.fronts.opened_in_order
 
     async def _call(self, method: str, target_id: str) -> None:
         if not self._has(target_id):

@@ -39,6 +39,7 @@ from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
 from worker.runtime import Runtime
+from worker.tools.tools import Tools
 from worker.warm import Browsers
 
 WORKER = "w1"
@@ -188,6 +189,7 @@ class Worker:
             facts,
             profiles=self.profiles,
             uploads=self.uploads,
+            tools=Tools("ws://127.0.0.1:9", store),
             now_ns=now_ns,
         )
         self.publishing = asyncio.create_task(

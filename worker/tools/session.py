@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from worker.tools.driver import Driver
+from worker.tools.driver import Driver, attempt
 from worker.tools.failures import Failed
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Session:
         self._fronts = fronts
         self._scratch = scratch
         self._browser: Browser | None = None
+        self._epoch = 0
         self._pages: dict[str, Page] = {}
         self._crashed: set[Page] = set()
         self._new_page = asyncio.Event()
@@ -47,22 +48,35 @@ class Session:
     @property
     def is_connected(self) -> bool:
         """Whether the browser can be asked."""
-        return self._browser is not None and self._browser.is_connected()
+        if self._browser is None or self._epoch != self._driver.epoch:
+            return False
+        return self._browser.is_connected()
+
+    async def connected(self) -> None:
+        """See that it is. Raises DriverUnavailable."""
+        if not self.is_connected:
+            await self._connect()
 
     async def page(self, target_id: str | None) -> tuple[str, Page]:
         """That page, or the one in front, and its target id. Raises DriverUnavailable, Failed."""
         wanted = target_id or self._fronts.active
-        if not self.is_connected:
-            await self._connect()
+        await self.connected()
         page = self._pages.get(wanted) or await self._found(wanted)
         if page in self._crashed:
             raise Failed("page.crashed", "The page has crashed; navigate another, or reload it.")
         return wanted, page
 
+    async def revived(
+        self, target_id: str | None, revive: Callable[[str], None]
+    ) -> tuple[str, Page]:
+        """A page that has crashed, in a process of its own again. Raises DriverUnavailable, Failed."""
+        revive(target_id or self._fronts.active)
+        await self.close()
+        return await self.page(target_id)
+
     async def new_page(self) -> tuple[str, Page]:
         """Another page, and its target id. Raises DriverUnavailable."""
-        if not self.is_connected:
-            await self._connect()
+        await self.connected()
         page = await self._context.new_page()
         return await self._identify(page), page
 
@@ -76,13 +90,12 @@ class Session:
 
     async def close(self) -> None:
         """Leave; the next action connects anew."""
-        browser, self._browser = self._browser, None
+        browser = self._browser if self.is_connected else None
+        self._browser = None
         self._pages.clear()
         self._crashed.clear()
         if browser is not None:
-            with suppress(Exception):  # it may be gone already
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await browser.close()
+            await attempt(browser.close(), CLOSE_SECONDS)
 
     @property
     def _context(self) -> BrowserContext:
@@ -92,6 +105,7 @@ class Session:
     async def _connect(self) -> None:
         await self.close()
         self._browser = await self._driver.connect(self._new_url, self._scratch)
+        self._epoch = self._driver.epoch
         # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
         self._context.on("dialog", lambda _dialog: None)
         self._context.on("page", lambda _page: self._new_page.set())
@@ -100,16 +114,21 @@ class Session:
         """A page that was opened a moment ago may come yet."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PAGE_SECONDS):
-                while self.has_page(target_id):
-                    self._new_page.clear()
-                    await self._identify_all()
-                    if target_id in self._pages:
-                        return self._pages[target_id]
-                    await self._new_page.wait()
+                return await self._identified(target_id)
         if self.has_page(target_id):
             raise Failed("page.crashed", "The page does not answer.")
         which = f"no target {target_id}" if target_id else "no page; navigate opens one"
         raise Failed(NO_PAGE, f"The browser has {which}.")
+
+    async def _identified(self, target_id: str) -> Page:
+        """Raises TimeoutError where there is no such page."""
+        while self.has_page(target_id):
+            self._new_page.clear()
+            await self._identify_all()
+            if target_id in self._pages:
+                return self._pages[target_id]
+            await self._new_page.wait()
+        raise TimeoutError
 
     async def _identify_all(self) -> None:
         known = set(self._pages.values())
@@ -122,13 +141,15 @@ class Session:
         try:
             info = await session.send("Target.getTargetInfo")
         finally:
-            with suppress(Exception):
-                await session.detach()
+            await attempt(session.detach(), CLOSE_SECONDS)
         target_id: str = info["targetInfo"]["targetId"]
         self._pages[target_id] = page
-        page.on("close", lambda _page: self._pages.pop(target_id, None))
-        page.on("crash", self._crashed.add)
+        page.on("close", lambda _page: self._forget(target_id))
+        page.on("crash", lambda _page: self._crashed.add(page))
         return target_id
+
+    def _forget(self, target_id: str) -> None:
+        self._pages.pop(target_id, None)
 
     async def cdp(self, page: Page) -> CDPSession:
         """A CDP session of that page's."""

@@ -1,0 +1,74 @@
+"""The order of one run's invocations: one at a time, as they came. Pure; it writes nothing and waits for nothing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Generic, Literal, TypeVar
+
+MOST_WAITING = 100
+# Of those that are over, so many are known by their id, so that they are not done once more.
+MOST_KNOWN = 2000
+
+J = TypeVar("J")
+Place = Literal["waiting", "running", "over", "unknown"]
+
+
+class Queue(Generic[J]):
+    """Jobs by id. A job is waiting, then running, then over; cancelled, it may be over at once."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._running: str | None = None
+        self._jobs: OrderedDict[str, J] = OrderedDict()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many wait that no more are taken."""
+        return len(self._waiting) >= MOST_WAITING
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do, and nothing being done."""
+        return self._running is None and not self._waiting
+
+    def find(self, job_id: str) -> J | None:
+        """The job with that id, also when it is over; None: it is unknown, or long over."""
+        return self._jobs.get(job_id)
+
+    def place(self, job_id: str) -> Place:
+        """How far it is."""
+        if job_id not in self._jobs:
+            return "unknown"
+        if job_id == self._running:
+            return "running"
+        return "waiting" if job_id in self._waiting else "over"
+
+    def add(self, job_id: str, job: J) -> None:
+        """Another one, last. Its id is new."""
+        self._waiting.append(job_id)
+        self._jobs[job_id] = job
+
+    def begin_next(self) -> J | None:
+        """The job whose turn it is; None where none waits. The one before it must be over."""
+        assert self._running is None
+        if not self._waiting:
+            return None
+        self._running = self._waiting.popleft()
+        return self._jobs[self._running]
+
+    def end(self, job_id: str) -> None:
+        """It is over, whether its turn had come or not."""
+        if job_id == self._running:
+            self._running = None
+        elif job_id in self._waiting:
+            self._waiting.remove(job_id)
+        while len(self._jobs) - len(self._waiting) > MOST_KNOWN:
+            self._jobs.pop(self._oldest_over())
+
+    def open(self) -> list[J]:
+        """All that are not over, in their order."""
+        running = [self._running] if self._running is not None else []
+        return [self._jobs[each] for each in (*running, *self._waiting)]
+
+    def _oldest_over(self) -> str:
+        return next(each for each in self._jobs if self.place(each) == "over")
