@@ -22,8 +22,8 @@ Perform = Callable[[Doing, Any], Awaitable[T]]
 
 TITLE_SECONDS = 1.0
 COUNT_SECONDS = 1.0
-# Chromium's word while it puts another document in the page's place: asked again, it knows its history.
-SWAPPED = "Not attached to an active page"
+# While Chromium puts another document in the page's place, such as that of an error: asked again, it does it.
+SWAPPED = ("Not attached to an active page", 'navigation to "chrome-error:')
 SWAP_TRIES = 10
 SWAP_SECONDS = 0.1
 # Longer texts come as one input, as from a clipboard: a key at a time would take their time, too.
@@ -65,8 +65,9 @@ async def _is_missing(element: Locator) -> bool:
 
 
 async def _navigate(do: Doing, action: asked.Navigate) -> Output:
-    page = do.page
-    response = await page.goto(action.url, wait_until=action.wait_until, timeout=do.left_ms)
+    response = await _unless_swapped(
+        lambda: do.page.goto(action.url, wait_until=action.wait_until, timeout=do.left_ms)
+    )
     return await _arrived(do, response)
 
 
@@ -94,7 +95,7 @@ async def _unless_swapped(go: Callable[[], Awaitable[T]]) -> T:
         try:
             return await go()
         except Exception as error:  # Playwright's, of any kind
-            if SWAPPED not in str(error):
+            if not any(each in str(error) for each in SWAPPED):
                 raise
         await asyncio.sleep(SWAP_SECONDS)
     return await go()

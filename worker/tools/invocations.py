@@ -99,6 +99,11 @@ class Invocations:
         self._over = asyncio.Event()
         self.background = Background()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next one need not wait for the driver."""
+        return self._session.is_connected
+
     # what is asked
 
     def invoke(self, request: Invoke) -> Entry | Refused:
