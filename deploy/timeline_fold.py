@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UnsetType
 
 from deploy.terminal_text import shorten_end, shorten_middle, size
+from deploy.timeline_commands import Deeds
 from deploy.timeline_entries import (
     CLIENT,
     CONSOLE,
@@ -143,6 +144,7 @@ class Fold:
             ConnectionClosed: self._disconnected,
             RuntimeLifecycle: self._lifecycle,
             EventsSuppressed: self._suppressed,
+            **Deeds(self.entries).adders,
         }
 
     def add(self, event: RunEvent, body: EventData | None) -> None:

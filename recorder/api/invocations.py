@@ -19,10 +19,11 @@ from recorder.api.lists import PageQuery, Values, one_of
 from recorder.api.waiting import seconds_of, wait_until
 from recorder.idempotency import Ids
 from recorder.queries import commands as queries
-from recorder.queries import runtimes
+from recorder.queries import files, runtimes
 from recorder.queries.commands import CommandFilter
 from schemas import subjects
 from schemas.actions import Action, name_of
+from schemas.artifacts import object_path
 from schemas.problems import (
     CursorExpired,
     FileNotFound,
@@ -37,7 +38,7 @@ from schemas.problems import (
     RuntimeNotFound,
     StorageUnavailable,
 )
-from schemas.requests import CancelInvocation, Done, Invoke
+from schemas.requests import CancelInvocation, Done, Invoke, StoredFile
 from schemas.resources import (
     Invocation,
     Page,
@@ -91,15 +92,32 @@ async def _ask(call: Call[object, Action], ids: Ids) -> Asked:
     runtime = await _get_runtime(call)
     if found := await queries.find_invocation(recorder.store, runtime.id, invocation_id):
         return Asked(found, 0)
+    stored = [await _stored(call, runtime.space_id, each) for each in actions.file_ids(call.body)]
     run_id, answer = await recorder.fleet.ask_run(
         runtime.id,
-        lambda run_id: Invoke(run_id=run_id, invocation_id=invocation_id, invocation=call.body),
+        lambda run_id: Invoke(
+            run_id=run_id, invocation_id=invocation_id, invocation=call.body, files=stored
+        ),
     )
     if not isinstance(answer, Done):
         raise RuntimeHostUnavailable("The worker gave an answer that belongs to something else.")
     shown = await queries.find_invocation(recorder.store, runtime.id, invocation_id)
     # Of a run that is parked no table shows what is new.
     return Asked(shown or _not_shown(runtime.id, run_id, invocation_id, call.body), answer.position)
+
+
+async def _stored(call: Call[object, Action], space_id: str, file_id: str) -> StoredFile:
+    """A file that the action uploads. One of another space is none."""
+    file = await files.get_file(call.recorder.store, file_id, "")
+    if file.space_id != space_id:
+        raise FileNotFound
+    return StoredFile(
+        file_id=file.id,
+        object_path=object_path(file.space_id, file.id),
+        name=file.name,
+        content_type=file.content_type,
+        size_bytes=file.size_bytes,
+    )
 
 
 def _not_shown(runtime_id: str, run_id: str, invocation_id: str, action: Action) -> Invocation:

@@ -4,6 +4,7 @@ async with Runreel("http://127.0.0.1:8787", key) as runreel:
     space = await runreel.spaces.get("default")
     async with await space.runtimes.browser.launch(name="crm") as runtime:
         run = await runtime.current_run()
+        await runtime.invocations.create_and_wait({"action": "navigate", "url": "https://example.com/"})
         async for event in run.events.follow(type="network.*"): ...
 """
 
@@ -14,6 +15,7 @@ from typing import Self
 
 import httpx
 
+from .commands import RunCommands
 from .connections import ConnectionHandle, Connections
 from .errors import (
     ApiError,
@@ -30,6 +32,8 @@ from .errors import (
     Unavailable,
 )
 from .events import RunEvents
+from .files import FileHandle, Files, RunArtifacts, RunFiles
+from .invocations import InvocationHandle, Invocations, RunInvocations
 from .pages import Listing
 from .runs import RunHandle, Runs
 from .runtimes import RuntimeHandle, Runtimes
@@ -43,15 +47,23 @@ __all__ = [
     "Conflict",
     "ConnectionHandle",
     "Connections",
+    "FileHandle",
+    "Files",
     "Forbidden",
     "Gone",
     "InvalidRequest",
+    "InvocationHandle",
+    "Invocations",
     "Listing",
     "NotFound",
     "QuotaExceeded",
     "RateLimited",
+    "RunArtifacts",
+    "RunCommands",
     "RunEvents",
+    "RunFiles",
     "RunHandle",
+    "RunInvocations",
     "Runreel",
     "RunreelError",
     "Runs",
@@ -76,6 +88,7 @@ class Runreel:
         self.spaces = Spaces(self._transport)
         self.runtimes = Runtimes(self._transport)
         self.runs = Runs(self._transport)
+        self.files = Files(self._transport)
 
     async def close(self) -> None:
         """Close the connections."""

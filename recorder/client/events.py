@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import msgspec
 from httpx_sse import ServerSentEvent
 
-from schemas.resources import RunEvent, WaitedEvent, WaitForEvent
+from schemas.resources import (
+    EventToIngest,
+    IngestedEvents,
+    RunEvent,
+    WaitedEvent,
+    WaitForEvent,
+)
 
 from .errors import CannotConnect, Unavailable
 from .pages import Listing, as_it_is
@@ -104,6 +110,16 @@ class RunEvents:
         """The first after `cursor`, or after now; its `event` is None where the time or the run was over first."""
         body = WaitForEvent(cursor=cursor, timeout_seconds=timeout_seconds, **wanted)
         return await self._transport.call("POST", f"{self._path}/wait", WaitedEvent, body=body)
+
+    async def put(self, *events: EventToIngest | dict[str, Any]) -> Sequence[str]:
+        """Put events of one's own into the run's log (`tool.call.*`, `llm.usage`, `custom.*`); their ids.
+
+        One that is sent again with the same `id` is not written again. Raises Conflict once the run has ended,
+        RateLimited.
+        """
+        body = {"events": events}
+        answer = await self._transport.call("POST", self._path, IngestedEvents, body=body)
+        return answer.event_ids
 
 
 def _query(wanted: Wanted) -> dict[str, object]:

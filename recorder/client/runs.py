@@ -7,8 +7,11 @@ from typing import TypeVar
 
 from schemas.resources import Run, RunSummary, WaitedRun, WaitForRun
 
+from .commands import RunCommands
 from .events import RunEvents
+from .files import RunArtifacts, RunFiles
 from .handle import Handle
+from .invocations import RunInvocations
 from .pages import Listing
 from .transport import Transport
 
@@ -21,6 +24,10 @@ class RunHandle(Handle[S]):
     def __init__(self, transport: Transport, resource: S) -> None:
         super().__init__(transport, resource)
         self.events = RunEvents(transport, resource.id)
+        self.commands = RunCommands(transport, resource.id)
+        self.invocations = RunInvocations(transport, resource.id)
+        self.artifacts = RunArtifacts(transport, resource.id)
+        self.files = RunFiles(transport, resource.id)
 
     @property
     def status(self) -> str:

@@ -12,6 +12,7 @@ from schemas.runtime_config import WantedConfig
 from .connections import Connections
 from .errors import Conflict
 from .handle import Handle
+from .invocations import Invocations
 from .pages import Listing
 from .runs import RunHandle, get_run
 from .targets import Targets
@@ -27,6 +28,7 @@ class RuntimeHandle(Handle[Runtime]):
         super().__init__(transport, resource)
         self.connections = Connections(transport, resource.id)
         self.targets = Targets(transport, resource.id)
+        self.invocations = Invocations(transport, resource.id)
 
     @property
     def name(self) -> str:

@@ -93,6 +93,22 @@ class Transport:
         except httpx.TransportError as error:
             raise CannotConnect(f"The stream from {self._base_url} broke: {error!r}") from error
 
+    @asynccontextmanager
+    async def content(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A body, piece by piece. Raises ApiError, CannotConnect, also while it is read."""
+        try:
+            async with self._http.stream(
+                "GET", self._base_url + path, headers=self._headers(), timeout=TIMEOUT_SECONDS
+            ) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                yield response.aiter_bytes()
+        except httpx.TransportError as error:
+            raise CannotConnect(
+                f"The content from {self._base_url} broke off: {error!r}"
+            ) from error
+
     def _headers(self) -> dict[str, str]:
         seen = ",".join(f"{stream}={position}" for stream, position in self._positions.items())
         return {**self._key, "x-runreel-min-position": seen} if seen else dict(self._key)

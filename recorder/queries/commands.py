@@ -205,8 +205,8 @@ def _artifact_ids(row: sqlite3.Row) -> list[str]:
     return msgspec.json.decode(row["artifact_ids"], type=list[str])
 
 
-def _raw(value: bytes | None) -> Raw | None:
-    return None if value is None else Raw(value)
+def _raw(value: bytes | None) -> Raw:
+    return Raw(b"null" if value is None else value)
 
 
 def _error(row: sqlite3.Row) -> InvocationError | None:

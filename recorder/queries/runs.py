@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from recorder.queries.cursors import TimeKey, cursor, time_key
+from recorder.queries.files import count_of_run
 from recorder.queries.pages import Conditions, page
 from recorder.queries.spaces import space_id_of
 from recorder.store import Query, Store
@@ -151,10 +152,11 @@ async def list_open(store: Store) -> list[OpenRun]:
 
 async def get_run(store: Store, run_id: str) -> Run:
     """One run, with its counts and what is missing of it. Raises RunNotFound."""
-    row = _only(await store.rows(*one_run(run_id)))
+    rows, [[files]] = await store.rows_of_each(one_run(run_id), count_of_run(run_id))
+    row = _only(rows)
     return Run(
         **_summary(row),
-        counts=_counts(row),
+        counts=_counts(row, files),
         last_sequence=row["last_sequence"],
         missing=await _missing(store, row),
         late=row["late"],
@@ -284,9 +286,12 @@ def _failure(row: sqlite3.Row) -> Failure | None:
     return Failure(code=row["end_code"], message=row["end_message"])
 
 
-def _counts(row: sqlite3.Row) -> RunCounts:
+def _counts(row: sqlite3.Row, files: int) -> RunCounts:
     return RunCounts(
-        events=row["events"], invocations=row["invocations"], tool_calls=row["tool_calls"]
+        events=row["events"],
+        files=files,
+        invocations=row["invocations"],
+        tool_calls=row["tool_calls"],
     )
 
 

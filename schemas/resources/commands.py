@@ -74,8 +74,8 @@ class Progress(Resource, frozen=True, kw_only=True):
 class Command(Resource, frozen=True, kw_only=True):
     """What was asked of a run: a hosted invocation, or an operation of the platform itself.
 
-    `sequence_no` counts a run's commands from 1. `request`, `result` and `error` are there where `include` asks; a
-    result that is too large is the artifact that `result_artifact_id` names.
+    `sequence_no` counts a run's commands from 1. `request`, `result` and `error` are there where `include` asks (null
+    where there is none); a result that is too large is the artifact that `result_artifact_id` names.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Command(Resource, frozen=True, kw_only=True):
     artifact_ids: list[str]
     action: str | UnsetType = UNSET
     progress: Progress | UnsetType = UNSET
-    request: Raw | UnsetType | None = UNSET
-    result: Raw | UnsetType | None = UNSET
+    request: Raw | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
     result_artifact_id: str | UnsetType = UNSET
     error: InvocationError | UnsetType | None = UNSET

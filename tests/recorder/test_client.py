@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from recorder.client import (
     ApiError,
@@ -22,10 +22,12 @@ from recorder.client import (
     Unauthorized,
     Unavailable,
 )
+from schemas.actions import Reload
 from schemas.events.page import PageOpened
-from schemas.resources import Run, RunEvent
+from schemas.resources import EventToIngest, Run, RunEvent
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer, free_port
+from tests.support.recorder_commands import done
 from tests.support.recorder_running import KEY, Running, running, settings_for
 from tests.support.recorder_worker import FakeWorker, fake_worker
 
@@ -236,3 +238,48 @@ async def test_what_one_answer_showed_the_next_shows(own_nats: NatsServer, tmp_p
             for number in range(10):
                 made = await runreel.spaces.create(f"{number}")
                 assert (await runreel.spaces.get(made.id)).name == f"{number}"
+
+
+async def test_invocations_and_commands(runreel: Runreel, worker: FakeWorker) -> None:
+    runtime = await runreel.runtimes.browser.launch()
+    run = await runtime.current_run()
+    assert run is not None
+    fake = worker.runs[run.id]
+    go: dict[str, object] = {"action": "navigate", "url": "https://example.com/"}
+    first = await runtime.invocations.create(go)
+    assert (first.status, first.has_ended, first.output) == ("queued", False, None)
+    assert not (await first.wait(timeout_seconds=0)).has_ended
+    waiting = asyncio.create_task(first.wait())
+    await worker.publish(fake, *done(fake, first.id, {"url": "u"}))
+    assert ((await waiting).status, first.output) == ("succeeded", {"url": "u"})
+    second = await runtime.invocations.create(Reload(), idempotency_key="k")
+    assert (await runtime.invocations.create(Reload(), idempotency_key="k")).id == second.id
+    assert (await second.cancel()).status == "cancelled"
+    assert second.resource.error is not None
+    assert second.resource.error.code == "invocation.cancelled"
+    with pytest.raises(InvalidRequest):
+        await runtime.invocations.create({"action": "jump"})
+    ids = [first.id, second.id]
+    assert [each.id async for each in run.invocations.list(limit=1)] == ids
+    assert [each.id for each in await run.invocations.list(action="reload").all()] == ids[1:]
+    assert (await run.invocations.get(first.id)).output == {"url": "u"}
+    commands = await run.commands.list(include=["result"]).all()
+    assert [each.entry_call for each in commands] == [
+        *("runtimes.start", "runtimes.invocations.create", "runtimes.invocations.create")
+    ]
+    assert commands[1].result == Raw(b'{"url":"u"}')
+    assert (await run.commands.get(first.id)).request is UNSET
+    assert (await run.refresh()).resource.counts.invocations == 2
+
+
+async def test_events_of_ones_own(runreel: Runreel, worker: FakeWorker) -> None:
+    runtime = await runreel.runtimes.browser.launch()
+    run = await runtime.current_run()
+    assert run is not None
+    plan = EventToIngest(type="custom.plan", data={"n": 1}, id="a")
+    ids = await run.events.put(plan, {"type": "custom.plan", "id": "b"})
+    assert (await run.events.put(plan)) == ids[:1]
+    assert [each.id async for each in run.events.list(type="custom.*")] == ids
+    await runtime.stop()
+    with pytest.raises(Conflict):
+        await run.events.put(plan)

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from recorder import finaliser, retention
 from recorder.projections import PROJECTIONS
-from recorder.queries import connections, runtimes
+from recorder.queries import commands, connections, runtimes
+from recorder.queries.commands import CommandFilter
 from recorder.queries.cursors import cursor
 from recorder.queries.events import EventFilter, Place, events_query
 from recorder.queries.runs import OPEN, RunFilter, one_run, page_query
@@ -221,3 +222,16 @@ async def test_connections(store: Store) -> None:
             f"SEARCH connections USING INDEX connections_by_runtime (runtime_id=?{keyset})",
             run,
         ]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_commands(store: Store, order: Literal["asc", "desc"]) -> None:
+    assert await plan(store, *commands.one_command("c")) == [
+        "SEARCH commands USING INDEX commands_by_id (id=?)"
+    ]
+    everything = CommandFilter(status=["failed"], execution_mode="hosted", action=["click"])
+    beyond = ">" if order == "asc" else "<"
+    for place, keyset in ((None, ""), ((1, 5), f" AND (epoch,position){beyond}(?,?)")):
+        for wanted in (CommandFilter(), everything):
+            steps = await plan(store, *commands.page_query("r", wanted, place, 10, order))
+            assert steps == [f"SEARCH commands USING PRIMARY KEY (run_id=?{keyset})"]

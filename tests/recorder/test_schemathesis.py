@@ -46,7 +46,8 @@ WANTED = CHECKS.get_by_names(
         "negative_data_rejection",
     ]
 )
-OF_A_RUN = {"targets": "targetId", "connections": "connectionId"}
+OF_A_RUN = {"targets": "targetId", "connections": "connectionId", "invocations": "invocationId"}
+BODIES = {"invocations": {"action": "reload"}}
 LONGEST = {"timeoutMs": 120_000, "timeoutSeconds": 120}
 
 
@@ -97,7 +98,10 @@ def _real_ids(http: httpx.Client, path: str, run_id: str) -> dict[str, str]:
         made["runtimeId"] = runtime
         for kind, name in OF_A_RUN.items():
             if f"{{{name}}}" in path:
-                made[name] = http.post(f"/v1/runtimes/{runtime}/{kind}", json={}).json()["id"]
+                body = BODIES.get(kind, {})
+                made[name] = http.post(f"/v1/runtimes/{runtime}/{kind}", json=body).json()["id"]
+        if path.endswith("/wait"):
+            http.post(f"/v1/runtimes/{runtime}/invocations/{made.get('invocationId')}/cancel")
     return {name: each for name, each in made.items() if f"{{{name}}}" in path}
 
 

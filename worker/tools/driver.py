@@ -146,14 +146,15 @@ async def attempt(work: Awaitable[object], seconds: float) -> bool:
 
 def pids() -> set[int]:
     """The drivers among our children."""
-    lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
-    return {pid for each in lists for pid in map(int, each.split()) if _is_driver(pid)}
+    ours = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
+    return {int(pid) for pids in ours for pid in pids if _COMMAND in _command_line(pid)}
 
 
-def _is_driver(pid: int) -> bool:
-    with suppress(OSError):
-        return _COMMAND in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return False
+def _command_line(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def kill(pid: int | None) -> None:

@@ -1,0 +1,115 @@
+"""Events from outside, with a worker that has no browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.problems import RateLimited
+from schemas.requests import Ingest, Refused
+from tests.support.recorder_running import Running
+from tests.support.recorder_worker import FakeRun, FakeWorker, new_id
+
+CALL = {"toolCallId": "call_1", "tool": "search", "input": {"q": "shoes"}}
+ONE = {"type": "tool.call.started", "id": "a", "data": CALL}
+
+
+def path_of(run: FakeRun) -> str:
+    return f"/v1/runs/{run.run_id}/events"
+
+
+async def test_one_event(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
+    [event_id] = (await recorder.post(path_of(run), {**ONE, "name": "step 1"}))["eventIds"]
+    [event] = (await recorder.get(path_of(run), type="tool.*"))["data"]
+    assert (event["id"], event["data"], event["category"]) == (event_id, CALL, "tool")
+    assert (event["name"], event["sequence"], event["source"]) == ("step 1", 3, "worker")
+    assert (await recorder.get(f"/v1/runs/{run.run_id}"))["counts"]["toolCalls"] == 1
+
+
+async def test_several_in_their_order(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
+    events: list[dict[str, Any]] = [
+        ONE,
+        {"type": "llm.usage", "data": {"model": "m", "inputTokens": 1, "outputTokens": 2}},
+        {"type": "custom.plan", "data": {"steps": ["look", {"then": "buy"}]}, "status": "received"},
+        {"type": "custom.nothing-said.yet"},
+    ]
+    ids = (await recorder.post(path_of(run), {"events": events}))["eventIds"]
+    found = (await recorder.get(path_of(run), category="tool"))["data"]
+    assert [each["id"] for each in found] == ids
+    assert [each["type"] for each in found] == [each["type"] for each in events]
+    assert [each["data"] for each in found] == [each.get("data", {}) for each in events]
+    assert found[2]["status"] == "received"
+    own = (await recorder.get(path_of(run), type="custom.*"))["data"]
+    assert [each["id"] for each in own] == ids[2:]
+
+
+async def test_sent_again(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
+    first = await recorder.post(path_of(run), ONE)
+    assert await recorder.post(path_of(run), {"events": [ONE, ONE]}) == {
+        "eventIds": first["eventIds"] * 2
+    }
+    assert len((await recorder.get(path_of(run), type="tool.*"))["data"]) == 1
+    [again] = [each for each in worker.asked if isinstance(each, Ingest)][-1:]
+    assert [each.client_id for each in again.events] == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, "$"),
+        ({"type": "page.opened", "data": {}}, "$.type"),
+        ({"type": "runtime.lifecycle", "data": {"phase": "ended"}}, "$.type"),
+        ({"type": "tool.call.paused", "data": {}}, "$.type"),
+        ({"type": "custom", "data": {}}, "$.type"),
+        ({"type": "custom.", "data": {}}, "$.type"),
+        ({"type": "custom.UPPER", "data": {}}, "$.type"),
+        ({"type": "custom.*", "data": {}}, "$.type"),
+        ({"type": "custom.a b\r\n", "data": {}}, "$.type"),
+        ({"type": "custom.x", "data": []}, "$.data"),
+        ({"type": "custom.x", "data": {}, "time": "2026-01-01T00:00:00Z"}, "$"),
+        ({"type": "custom.x", "data": {}, "status": "odd"}, "$.status"),
+        ({"type": "tool.call.started", "data": {"tool": "x"}}, "$.data"),
+        ({"events": []}, "$.events"),
+        ({"events": [ONE] * 501}, "$.events"),
+        ({"events": {}}, "$.events"),
+        ({"events": [ONE, {"type": "x.y"}]}, "$.events[1].type"),
+        (
+            {"events": [ONE, {"type": "llm.usage", "data": {"model": "m", "inputTokens": -1}}]},
+            "$.events[1].data.inputTokens",
+        ),
+    ],
+)
+async def test_bad_bodies(
+    recorder: Running, worker: FakeWorker, run: FakeRun, body: Any, path: str
+) -> None:
+    asked = len(worker.asked)
+    problem = await recorder.post(path_of(run), body, status=400)
+    assert (problem["code"], problem["details"]["path"]) == ("request.invalid", path)
+    assert len(worker.asked) == asked
+
+
+async def test_too_large(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
+    large = {"type": "custom.x", "data": {"text": "x" * 64 * 1024}}
+    assert (await recorder.post(path_of(run), large, status=413))["code"] == "request.too_large"
+    fits = {"type": "custom.x", "data": {"text": "x" * 64 * 1000}}
+    body = {"events": [fits] * 40}
+    assert (await recorder.post(path_of(run), body, status=413))["code"] == "request.too_large"
+
+
+async def test_too_many(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Refused(code=RateLimited.code, message="Slowly.", retry_after_seconds=3)
+    monkeypatch.setattr(worker, "refuse_run_with", refused)
+    answer = await recorder.http.post(path_of(run), json=ONE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+
+
+async def test_of_a_run_that_has_ended_or_is_none(
+    recorder: Running, worker: FakeWorker, run: FakeRun
+) -> None:
+    await recorder.post(f"/v1/runtimes/{run.runtime_id}/stop")
+    assert (await recorder.post(path_of(run), ONE, status=409))["code"] == "runtime.not_active"
+    problem = await recorder.post(f"/v1/runs/{new_id()}/events", ONE, status=404)
+    assert problem["code"] == "run.not_found"

@@ -1,0 +1,181 @@
+"""Events from outside, on their way into a run's log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from schemas.codec import decode_event
+from schemas.envelope import Event
+from schemas.events import category_of
+from schemas.ids import fact_id
+from schemas.problems import RateLimited, RequestInvalid, StorageUnavailable
+from schemas.requests import IngestedEvent, Refused
+from worker import ingest
+from worker.fact import Fact
+from worker.ingest import EVENTS_PER_SECOND, Ingestion, Taken
+from worker.outbox import Outbox
+from worker.run_log import RunLog
+
+RUN = "run"
+BURST = 10 * EVENTS_PER_SECOND
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox.open(tmp_path / "outbox")
+
+
+@pytest.fixture
+def ingestion(outbox: Outbox) -> Ingestion:
+    log = RunLog(outbox, worker_id="w1", run_id=RUN, runtime_id="rt", space_id="s")
+    return Ingestion(RUN, log.record)
+
+
+def said(kind: str, data: Any, **others: Any) -> IngestedEvent:
+    return IngestedEvent(type=kind, data=Raw(msgspec.json.encode(data)), **others)
+
+
+def own(number: int = 0, **others: Any) -> IngestedEvent:
+    return said("custom.step", {"n": number}, **others)
+
+
+def events_of(outbox: Outbox) -> list[Event]:
+    return [decode_event(outbox.read(entry)[1]) for entry in outbox.entries]
+
+
+def taken(answer: Taken | Refused) -> list[str]:
+    assert isinstance(answer, Taken), answer
+    return answer.event_ids
+
+
+def test_numbered_and_stored_like_the_rest(ingestion: Ingestion, outbox: Outbox) -> None:
+    call = {"toolCallId": "c", "tool": "search", "input": {"q": 1}}
+    answer = ingestion.take(
+        [
+            said("tool.call.started", call, name="step", page_id="p"),
+            said("llm.usage", {"model": "m", "inputTokens": 1, "outputTokens": 2}),
+            said("custom.plan", {"any": ["thing", None]}, status="received"),
+        ],
+        0.0,
+    )
+    events = events_of(outbox)
+    assert [event.id for event in events] == taken(answer)
+    assert [event.number for event in events] == [1, 2, 3]
+    assert [event.type for event in events] == ["tool.call.started", "llm.usage", "custom.plan"]
+    assert [msgspec.json.decode(event.data) for event in events] == [
+        call,
+        {"model": "m", "inputTokens": 1, "outputTokens": 2},
+        {"any": ["thing", None]},
+    ]
+    assert [event.status or None for event in events] == ["started", None, "received"]
+    assert (events[0].name, events[0].pageid, events[0].source) == ("step", "p", "/workers/w1")
+    assert {category_of(event.type) for event in events} == {"tool"}
+    assert isinstance(answer, Taken)
+    assert answer.entry is outbox.entries[-1]
+
+
+def test_each_once_by_its_clients_id(ingestion: Ingestion, outbox: Outbox) -> None:
+    first = taken(ingestion.take([own(1, client_id="a"), own(2, client_id="b")], 0.0))
+    again = taken(ingestion.take([own(9, client_id="b"), own(3, client_id="c")], 0.0))
+    assert (again[0], len({*first, *again})) == (first[1], 3)
+    assert first[0] == fact_id("ingested", RUN, "a")
+    assert [msgspec.json.decode(event.data)["n"] for event in events_of(outbox)] == [1, 2, 3]
+
+
+def test_what_only_comes_again_knows_the_newest(ingestion: Ingestion, outbox: Outbox) -> None:
+    ingestion.take([own(client_id="a")], 0.0)
+    answer = ingestion.take([own(client_id="a")], 0.0)
+    assert isinstance(answer, Taken)
+    assert answer.entry is outbox.entries[-1]
+
+
+def test_without_an_id_each_is_another(ingestion: Ingestion, outbox: Outbox) -> None:
+    assert len({*taken(ingestion.take([own(), own()], 0.0))}) == 2
+    assert len(outbox) == 2
+
+
+def test_so_many_are_remembered(
+    ingestion: Ingestion, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MOST_REMEMBERED", 2)
+    ids = taken(ingestion.take([own(client_id=name) for name in "abc"], 0.0))
+    assert taken(ingestion.take([own(client_id="c")], 0.0)) == ids[2:]
+    assert len(outbox) == 3
+    assert taken(ingestion.take([own(client_id="a")], 0.0)) == ids[:1]
+    assert len(outbox) == 4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        said("page.opened", {}),
+        said("tool.call.started", {"tool": "x"}),
+        IngestedEvent(type="llm.usage", data=Raw(b"{")),
+    ],
+)
+def test_all_or_none(ingestion: Ingestion, outbox: Outbox, wrong: IngestedEvent) -> None:
+    answer = ingestion.take([own(), wrong], 0.0)
+    assert isinstance(answer, Refused)
+    assert answer.code == RequestInvalid.code
+    assert len(outbox) == 0
+
+
+def test_so_many_a_second(ingestion: Ingestion, outbox: Outbox) -> None:
+    for _ in range(BURST // 500):
+        taken(ingestion.take([own()] * 500, 0.0))
+    answer = ingestion.take([own()] * 500, 0.0)
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.retry_after_seconds) == (RateLimited.code, 3)
+    assert len(outbox) == BURST
+    assert isinstance(ingestion.take([own()] * 500, 2.4), Refused)
+    taken(ingestion.take([own()] * 500, 2.5))
+
+
+def test_so_many_bytes_a_second(ingestion: Ingestion) -> None:
+    large = said("custom.x", {"text": "x" * 64_000})
+    taken(ingestion.take([large] * 160, 0.0))
+    answer = ingestion.take([large] * 10, 0.0)
+    assert isinstance(answer, Refused)
+    assert answer.code == RateLimited.code
+    taken(ingestion.take([own()] * 10, 0.0))
+
+
+def test_secrets_do_not_come_in(ingestion: Ingestion, outbox: Outbox) -> None:
+    secret = "hunter2hunter2"
+    ingestion.take(
+        [
+            said("custom.login", {"password": secret, "at": f"https://a.b/?token={secret}"}),
+            said(
+                "tool.call.started",
+                {"toolCallId": "c", "tool": "x", "input": {"api_key": secret}},
+                name=f"password={secret}",
+            ),
+            said(
+                "tool.call.failed",
+                {"toolCallId": "c", "tool": "x", "code": "y", "message": f"token={secret}"},
+            ),
+        ],
+        0.0,
+    )
+    for entry in outbox.entries:
+        assert secret.encode() not in outbox.read(entry)[1]
+
+
+def test_a_custom_body_is_not_cut(ingestion: Ingestion, outbox: Outbox) -> None:
+    body = {"text": "x" * 60_000, "list": list(range(500))}
+    ingestion.take([said("custom.x", body)], 0.0)
+    assert msgspec.json.decode(events_of(outbox)[0].data) == body
+
+
+def test_a_full_disk(outbox: Outbox) -> None:
+    def nowhere(fact: Fact) -> None:
+        assert fact.type == "custom.step"
+
+    answer = Ingestion(RUN, nowhere).take([own()], 0.0)
+    assert isinstance(answer, Refused)
+    assert answer.code == StorageUnavailable.code
