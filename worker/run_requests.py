@@ -103,12 +103,12 @@ class RunRequests:
             case ReconfigureRun():
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
-            case Ingest():
-                return await self._ingest(run, request.events)
             case Invoke():
                 return await self._told(self._tools.of(run).invoke(request))
             case CancelInvocation():
                 return await self._told(self._tools.of(run).cancel(request.invocation_id))
+            case Ingest():
+                return await self._ingest(run, request.events)
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
                     return await _do_to_targets(run, request)

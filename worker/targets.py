@@ -58,6 +58,14 @@ class Targets:
         """Which pages there are, and which is in front."""
         return self._tap.fronts
 
+    def stop_script(self, target_id: str) -> None:
+        """End the script that the page runs, which may never end by itself."""
+        self._tap.post(target_id, "Runtime.terminateExecution")
+
+    def revive(self, target_id: str) -> None:
+        """Load a page again that has crashed."""
+        self._tap.post(target_id, "Page.reload")
+
     async def all(self) -> list[TargetInfo]:
         """All pages in the order in which they were opened."""
         answer = await self._switchboard.call("Target.getTargets")

@@ -1,7 +1,6 @@
-"""Listens to one browser.
+"""Listens to one browser: by a session of its own beside those of the clients, and changes nothing that a page can see.
 
-It holds a browser session of its own beside those of the clients, and only listens: what it enables changes nothing
-that a page can see. Everything it hears goes through `translate` at once, in the order in which it came.
+Everything it hears goes through `translate` at once, in the order in which it came.
 """
 
 from __future__ import annotations
@@ -135,8 +134,7 @@ class Tap:
 
     @property
     def passed_over(self) -> Counter[str]:
-        """How often something that was heard became no fact: the browser's own requests, and by its method what
-        could not be read."""
+        """How often something became no fact: the browser's own requests, and by its method what could not be read."""
         return self._browser.passed_over
 
     async def attach(self) -> None:
@@ -161,6 +159,11 @@ class Tap:
         self._awaited[self._last_id] = lambda _result: self._send(
             session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"}
         )
+
+    def post(self, target_id: str, method: str) -> None:
+        """Call a page, if it is there, and wait for nothing."""
+        if (session := self._sessions.get(target_id)) is not None:
+            self._send(session, method, {})
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of our sessions. Nothing in it can make us fail."""

@@ -22,6 +22,10 @@ Perform = Callable[[Doing, Any], Awaitable[T]]
 
 TITLE_SECONDS = 1.0
 COUNT_SECONDS = 1.0
+# Chromium's word while it puts another document in the page's place: asked again, it knows its history.
+SWAPPED = "Not attached to an active page"
+SWAP_TRIES = 10
+SWAP_SECONDS = 0.1
 # Longer texts come as one input, as from a clipboard: a key at a time would take their time, too.
 MOST_KEYS = 1000
 
@@ -77,12 +81,23 @@ async def _forward(do: Doing, action: asked.Forward) -> Output:
 async def _through_history(do: Doing, by: int, wait_until: asked.WaitUntil) -> Output:
     go = do.page.go_back if by < 0 else do.page.go_forward
     before = do.page.url
-    response = await go(wait_until=wait_until, timeout=do.left_ms)
+    response = await _unless_swapped(lambda: go(wait_until=wait_until, timeout=do.left_ms))
     if response is None and do.page.url == before:
         raise Failed(
             NAVIGATION_FAILED, f"There is nothing to go {'back' if by < 0 else 'forward'} to."
         )
     return await _arrived(do, response)
+
+
+async def _unless_swapped(go: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(SWAP_TRIES):
+        try:
+            return await go()
+        except Exception as error:  # Playwright's, of any kind
+            if SWAPPED not in str(error):
+                raise
+        await asyncio.sleep(SWAP_SECONDS)
+    return await go()
 
 
 async def _reload(do: Doing, action: asked.Reload) -> Output:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.requests import StoredFile
 from worker.artifacts import Artifacts
 from worker.files.run_files import RunFiles
+from worker.targets import Targets
 from worker.tools.failures import TIMED_OUT, Failed
 from worker.tools.session import Session
 
@@ -29,6 +30,7 @@ class Place(Struct, frozen=True):
     """
 
     files: RunFiles
+    targets: Targets
     artifacts: Artifacts
     scratch: Path
     uid: int | None

@@ -39,12 +39,10 @@ class Driver:
 
     def __init__(self) -> None:
         self._playwright: Playwright | None = None
+        self._pid: int | None = None
+        self._pidfd: int | None = None
         self._lock = asyncio.Lock()
-
-    @property
-    def pid(self) -> int | None:
-        """Its process; None while there is none."""
-        return find_pid() if self._playwright is not None else None
+        self.epoch = 0  # how often it was started or lost: a connection lives in one of them
 
     async def connect(self, new_url: Callable[[], str], scratch: Path) -> Browser:
         """Connect to a browser by a URL that is good once; `scratch` is for its files. Raises DriverUnavailable."""
@@ -56,40 +54,58 @@ class Driver:
                         new_url(), is_local=True, no_defaults=True, artifacts_dir=scratch
                     )
             except Exception as error:  # Playwright's, or what its transport raised
-                if last or await _is_alive(playwright):
+                if last or not await self.is_lost():
                     raise DriverUnavailable(f"Playwright does not connect: {error}") from error
-                await self._give_up(playwright)
         raise AssertionError
 
-    async def restart_if_dead(self) -> bool:
-        """After a call that failed: whether it was the driver that died. The next call starts another."""
+    async def is_lost(self) -> bool:
+        """After a call that failed: whether it was the driver that died, or stands still. The next call starts another."""
         playwright = self._playwright
-        if playwright is None or await _is_alive(playwright):
+        if playwright is None or await attempt(_asked(playwright), ALIVE_SECONDS):
             return playwright is None
-        await self._give_up(playwright)
+        self._lose()
         return True
 
     async def stop(self) -> None:
         """No action is to come any more."""
-        playwright, self._playwright = self._playwright, None
+        playwright, pid = self._playwright, self._pid
+        self._forget()
         if playwright is not None and not await attempt(playwright.stop(), STOP_SECONDS):
-            kill()
+            kill(pid)
 
     async def _started(self) -> Playwright:
         async with self._lock:
             if self._playwright is None:
-                self._playwright = await _start()
+                others = pids()
+                self._playwright = await _start(others)
+                self.epoch += 1
+                self._watch(next(iter(pids() - others), None))
             return self._playwright
 
-    async def _give_up(self, playwright: Playwright) -> None:
-        async with self._lock:
-            if self._playwright is playwright:
-                log.warning("driver.died")
-                self._playwright = None
-                kill()
+    def _watch(self, pid: int | None) -> None:
+        """The kernel tells when its process ends."""
+        self._pid = pid
+        log.info("driver.started", pid=pid)
+        if pid is not None:
+            self._pidfd = os.pidfd_open(pid)
+            asyncio.get_running_loop().add_reader(self._pidfd, self._lose)
+
+    def _lose(self) -> None:
+        pid = self._pid
+        log.warning("driver.died", pid=pid)
+        self._forget()
+        kill(pid)
+
+    def _forget(self) -> None:
+        self._playwright = self._pid = None
+        self.epoch += 1
+        if self._pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
 
 
-async def _start() -> Playwright:
+async def _start(others: set[int]) -> Playwright:
     api = await asyncio.to_thread(importlib.import_module, "playwright.async_api")
     transport: Any = importlib.import_module("playwright._impl.transport")
     theirs = importlib.import_module("playwright._impl._driver").get_driver_env
@@ -98,10 +114,10 @@ async def _start() -> Playwright:
         async with asyncio.timeout(START_SECONDS):
             playwright: Playwright = await api.async_playwright().start()
     except Exception as error:  # whatever kept it from starting
-        kill()
+        for pid in pids() - others:
+            kill(pid)
         why = str(error) or type(error).__name__
         raise DriverUnavailable(f"Playwright's driver does not start: {why}") from error
-    log.info("driver.started", pid=find_pid())
     return playwright
 
 
@@ -110,10 +126,6 @@ def environment(theirs: dict[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in theirs.items() if name in _PASSED_ON or name[:3] == "PW_"
     } | {"HOME": "/nonexistent"}
-
-
-async def _is_alive(playwright: Playwright) -> bool:
-    return await attempt(_asked(playwright), ALIVE_SECONDS)
 
 
 async def _asked(playwright: Playwright) -> None:
@@ -132,19 +144,19 @@ async def attempt(work: Awaitable[object], seconds: float) -> bool:
     return True
 
 
-def find_pid() -> int | None:
-    """The driver among our children."""
-    children = Path("/proc/self/task").glob("*/children")
-    for pid in {int(each) for path in children for each in path.read_text().split()}:
-        with suppress(OSError):
-            if _COMMAND in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                return pid
-    return None
+def pids() -> set[int]:
+    """The drivers among our children."""
+    found = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        for pid in path.read_text().split():
+            with suppress(OSError):
+                if _COMMAND in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    found.add(int(pid))
+    return found
 
 
-def kill() -> None:
+def kill(pid: int | None) -> None:
     """End it at once, whether it answers or not."""
-    pid = find_pid()
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ _ELEMENT = re.compile(r"^\s+\d+\) (?P<element>.*)$", re.MULTILINE)
 _NET = re.compile(r"net::(?P<reason>ERR_\w+)")
 _CALL_LOG = re.compile(r"\n?(?:=+ logs =+|Call log:)\n?.*", re.DOTALL)
 _METHOD = re.compile(r"^(?:\w+\.)+\w+: ")
+_SELECTOR = re.compile(r"while parsing (?:css )?selector|is not a valid selector|Unknown engine")
 _MOST_LINES = 10
 _LOG_CHARS = 2000
 
@@ -23,6 +24,7 @@ TIMED_OUT = "invocation.timed_out"
 NAVIGATION_FAILED = "invocation.navigation_failed"
 SCRIPT_FAILED = "invocation.script_failed"
 ACTION_FAILED = "invocation.action_failed"
+LOCATOR_INVALID = "invocation.locator_invalid"
 PAGE_CRASHED = "page.crashed"
 
 
@@ -59,6 +61,8 @@ def of(error: BaseException) -> Failed:
         return Failed(PAGE_CRASHED, "The page crashed.")
     if found := _NET.search(text):
         return Failed(NAVIGATION_FAILED, _sentence(text), {"reason": found["reason"]})
+    if _SELECTOR.search(text):
+        return Failed(LOCATOR_INVALID, _sentence(text))
     if "Timeout" in text and "exceeded" in text:
         return Failed(TIMED_OUT, "It took longer than it may.", _log_of(text))
     return Failed(ACTION_FAILED, _sentence(text), _log_of(text))

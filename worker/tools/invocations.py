@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from msgspec import UNSET, Struct, field
 
-from schemas.actions import Action, Batch, Extract, Navigate, Step, name_of
+from schemas.actions import Action, Batch, Extract, Navigate, Reload, Step, name_of
 from schemas.ends import End
 from schemas.problems import (
     InvocationNotFound,
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 # What waits for its turn is given up after this; its own time-out counts from its turn.
 MOST_WAIT_SECONDS = 1800.0
 # Playwright's time-outs, and ours of what it has none for, come before this.
-LAST_SECONDS = 1.5
+LAST_SECONDS = 2.0
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="The run is over.")
 UNKNOWN = Refused(code=InvocationNotFound.code, message="This run has no such invocation.")
@@ -186,7 +186,13 @@ class Invocations:
         steps = []
         for number, step in enumerate(batch.actions, 1):
             own = asyncio.get_running_loop().time() + step.limit_ms / 1000
-            output = await self._do_step(job, number, step, min(own, deadline), batch.target_id)
+            try:
+                output = await self._do_step(job, number, step, min(own, deadline), batch.target_id)
+            except Failed as failed:
+                where = {"step": number, "action": name_of(step)}
+                raise Failed(
+                    failed.code, failed.message, where | (failed.details or {})
+                ) from failed
             steps.append({"action": name_of(step)} | _summary(output))
             job.teller.progress(number, len(batch.actions))
         return await self._output(job, "batch", {"steps": steps})
@@ -213,6 +219,8 @@ class Invocations:
         except Failed as failed:
             if failed.code == NO_PAGE and target_id is None and isinstance(action, Navigate):
                 return await self._session.new_page()
+            if failed.code == failures.PAGE_CRASHED and isinstance(action, Navigate | Reload):
+                return await self._session.revived(target_id, self._place.targets.revive)
             raise
 
     async def _explained(self, error: Failed | TimeoutError, page_id: str) -> Failed:
@@ -225,7 +233,7 @@ class Invocations:
             return Failed(failures.TIMED_OUT, "It took longer than it may.")
         if not self._session.has_page(page_id):
             return Failed(NO_PAGE, "The page was closed meanwhile.")
-        if not self._session.is_connected or await self._driver.restart_if_dead():
+        if not self._session.is_connected or await self._driver.is_lost():
             return Failed(RuntimeNotExecutable.code, LOST)
         return error
 

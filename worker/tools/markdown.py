@@ -13,5 +13,6 @@ async def markdown(html: str) -> str:
 
 def _turned(html: str) -> str:
     library = importlib.import_module("html_to_markdown")  # 8 MB that most workers never need
-    content: str | None = library.convert(html).content
+    options = library.ConversionOptions(extract_metadata=False)
+    content: str | None = library.convert(html, options).content
     return (content or "").strip() + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,26 +13,30 @@ from schemas import actions as asked
 from worker.tools.doing import Doing, Made
 from worker.tools.driver import attempt
 from worker.tools.extraction import MOST_ITEMS, READ, Extraction
-from worker.tools.failures import SCRIPT_FAILED, Failed, of
+from worker.tools.failures import ACTION_FAILED, SCRIPT_FAILED, Failed, of
 from worker.tools.markdown import markdown
 
 if TYPE_CHECKING:
-    from playwright.async_api import JSHandle, Locator
+    from playwright.async_api import Locator
 
 Output = dict[str, Any]
 
 # Of a script's value or a page's text; more would be held several times on its way through the driver.
 MOST_CHARS = 16 * 1024 * 1024
 BUSY_SECONDS = 0.5
-STOP_SECONDS = 2.0
+_OURS = re.compile(r"\s+at (?:async )?(?:eval|UtilityScript|<anonymous>|JSON\.stringify)\b.*")
 
-# A value as JSON; the length instead where that is too long.
-_AS_JSON = """
-(value, most) => {
-  const text = JSON.stringify(value);
+# An expression's value as JSON; its length instead where that is too long. A function is called with the arguments.
+# Evaluated here, and not by Playwright, so that a value of any size stays in the page.
+_EVALUATE = """
+async (expression, most, values) => {
+  const parses = text => { try { new Function(text); return true; } catch { return false; } };
+  let value = (0, eval)(parses(`return (${expression}\\n)`) ? `(${expression}\\n)` : expression);
+  if (typeof value === 'function') value = value(...values);
+  const text = JSON.stringify(await value);
   return typeof text !== 'string' ? null : text.length > most ? text.length : text;
 }
-"""
+""".strip()
 _HTML = """
 (root, most) => {
   const isPage = root === document.documentElement;
@@ -54,9 +59,7 @@ async def evaluate(do: Doing, element: Locator | None, action: asked.Evaluate) -
     """The value of an expression, as JSON has it. Raises Failed; a script that never ends is stopped."""
     try:
         async with do.in_time():
-            handle = await _handle(do, element, action)
-            text = await handle.evaluate(_AS_JSON, MOST_CHARS)
-            await handle.dispose()
+            text = await _evaluated(do, element, action)
     except Failed:
         await _stop_script(do)
         raise
@@ -73,29 +76,30 @@ async def evaluate(do: Doing, element: Locator | None, action: asked.Evaluate) -
         raise Failed(SCRIPT_FAILED, "The value of the script is no JSON.") from error
 
 
-async def _handle(do: Doing, element: Locator | None, action: asked.Evaluate) -> JSHandle:
+async def _evaluated(do: Doing, element: Locator | None, action: asked.Evaluate) -> Any:
+    given = [action.expression, MOST_CHARS, action.arg]
     if element is None:
-        return await do.page.evaluate_handle(action.expression, action.arg)
-    return await element.evaluate_handle(action.expression, action.arg, timeout=do.left_ms)
+        script = f"([expression, most, arg]) => ({_EVALUATE})(expression, most, [arg])"
+        return await do.page.evaluate(script, given)
+    script = (
+        f"(element, [expression, most, arg]) => ({_EVALUATE})(expression, most, [element, arg])"
+    )
+    return await element.evaluate(script, given, timeout=do.left_ms)
 
 
 def _of_script(error: Exception) -> Failed:
     """What the page throws is the script's failure; that there is no such element is not."""
     failed = of(error)
-    is_ours = failed.code != "invocation.action_failed"
-    return failed if is_ours else Failed(SCRIPT_FAILED, failed.message, failed.details)
+    if failed.code != ACTION_FAILED:
+        return failed
+    lines = [line for line in failed.message.splitlines() if not _OURS.match(line)]
+    return Failed(SCRIPT_FAILED, "\n".join(lines))
 
 
 async def _stop_script(do: Doing) -> None:
     """A page that runs a script without end does nothing else. One that only waits for a promise is left alone."""
     if not await attempt(do.page.evaluate("0"), BUSY_SECONDS):
-        await attempt(_terminate(do), STOP_SECONDS)
-
-
-async def _terminate(do: Doing) -> None:
-    session = await do.session.cdp(do.page)
-    await session.send("Runtime.terminateExecution")
-    await session.detach()
+        do.place.targets.stop_script(do.page_id)
 
 
 def _not_too_long(text: str | int) -> str:

@@ -40,6 +40,7 @@ class Session:
         self._fronts = fronts
         self._scratch = scratch
         self._browser: Browser | None = None
+        self._epoch = 0
         self._pages: dict[str, Page] = {}
         self._crashed: set[Page] = set()
         self._new_page = asyncio.Event()
@@ -47,7 +48,9 @@ class Session:
     @property
     def is_connected(self) -> bool:
         """Whether the browser can be asked."""
-        return self._browser is not None and self._browser.is_connected()
+        if self._browser is None or self._epoch != self._driver.epoch:
+            return False
+        return self._browser.is_connected()
 
     async def connected(self) -> None:
         """See that it is. Raises DriverUnavailable."""
@@ -62,6 +65,14 @@ class Session:
         if page in self._crashed:
             raise Failed("page.crashed", "The page has crashed; navigate another, or reload it.")
         return wanted, page
+
+    async def revived(
+        self, target_id: str | None, revive: Callable[[str], None]
+    ) -> tuple[str, Page]:
+        """A page that has crashed, in a process of its own again. Raises DriverUnavailable, Failed."""
+        revive(target_id or self._fronts.active)
+        await self.close()
+        return await self.page(target_id)
 
     async def new_page(self) -> tuple[str, Page]:
         """Another page, and its target id. Raises DriverUnavailable."""
@@ -79,7 +90,8 @@ class Session:
 
     async def close(self) -> None:
         """Leave; the next action connects anew."""
-        browser, self._browser = self._browser, None
+        browser = self._browser if self.is_connected else None
+        self._browser = None
         self._pages.clear()
         self._crashed.clear()
         if browser is not None:
@@ -93,6 +105,7 @@ class Session:
     async def _connect(self) -> None:
         await self.close()
         self._browser = await self._driver.connect(self._new_url, self._scratch)
+        self._epoch = self._driver.epoch
         # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
         self._context.on("dialog", lambda _dialog: None)
         self._context.on("page", lambda _page: self._new_page.set())

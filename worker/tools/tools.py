@@ -51,7 +51,7 @@ class Tools:
         return Invocations(
             Session(self._driver, new_url, run.targets.fronts, scratch=scratch),
             self._driver,
-            Place(run.files, self._artifacts, scratch, uid, lambda: not run.is_open),
+            Place(run.files, run.targets, self._artifacts, scratch, uid, lambda: not run.is_open),
             record=run.conclude,
             wanted=run.attachments.told,
             busy=run.attachments.busy,
