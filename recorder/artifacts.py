@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import obstore
+import structlog
 from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from recorder import cancelling
 from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
+
+log = structlog.get_logger()
 
 MIB = 1024 * 1024
 FROM_DISK_BYTES = MIB
@@ -41,18 +44,14 @@ class Artifacts:
     """A store of objects. A directory need not be there before something is read: a worker makes it."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        local = _is_directory(url)
-        self._store = None if local else _provider(url)
-        self._part_bytes = FROM_DISK_BYTES if local else FROM_PROVIDER_BYTES
+        self._directory = _directory(url)
+        self._store = None if self._directory else _provider(url)
+        self._part_bytes = FROM_DISK_BYTES if self._directory else FROM_PROVIDER_BYTES
 
     async def check(self, path: str, size_bytes: int) -> None:
         """Raises ContentMissing where an object is not there or has another size, StorageUnavailable."""
         async with self._asked():
-            try:
-                meta = await obstore.head_async(self._opened(), path)
-            except FileNotFoundError as error:
-                raise ContentMissing from error
+            meta = await obstore.head_async(self._opened(), path)
         if meta["size"] != size_bytes:
             raise _other_size(size_bytes, meta["size"])
 
@@ -76,12 +75,7 @@ class Artifacts:
     async def _part(self, path: str, start: int, end: int) -> memoryview:
         length = min(self._part_bytes, end - start)
         async with self._asked():
-            try:
-                read = await obstore.get_range_async(
-                    self._opened(), path, start=start, length=length
-                )
-            except FileNotFoundError as error:
-                raise ContentMissing from error
+            read = await obstore.get_range_async(self._opened(), path, start=start, length=length)
         if len(read) != length:
             raise _other_size(start + length, start + len(read))
         return memoryview(read)
@@ -100,7 +94,8 @@ class Artifacts:
 
     def _opened(self) -> ObjectStore:
         if self._store is None:
-            self._store = LocalStore(Path(self._url.removeprefix("file://")).absolute())
+            assert self._directory is not None
+            self._store = LocalStore(self._directory)
         return self._store
 
     @asynccontextmanager
@@ -110,12 +105,25 @@ class Artifacts:
                 yield
         except TimeoutError as error:
             raise _unreachable("it does not answer") from error
+        except FileNotFoundError as error:
+            await self._check_directory()
+            raise ContentMissing from error
         except (BaseError, OSError) as error:
-            raise _unreachable(_first_line(error)) from error
+            await self._check_directory()
+            log.warning("artifacts.unreachable", reason=_first_line(error))
+            raise _unreachable(type(error).__name__) from error
+
+    async def _check_directory(self) -> None:
+        """One that is not there is a disk that is not mounted rather than one on which all was lost."""
+        if self._directory and not await asyncio.to_thread(self._directory.is_dir):
+            log.warning("artifacts.unreachable", reason=f"no directory {self._directory}")
+            raise _unreachable("its directory is not there")
 
 
-def _is_directory(url: str) -> bool:
-    return "://" not in url or url.startswith("file://")
+def _directory(url: str) -> Path | None:
+    if "://" in url and not url.startswith("file://"):
+        return None
+    return Path(url.removeprefix("file://")).absolute()
 
 
 def _provider(url: str) -> ObjectStore:

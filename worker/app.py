@@ -91,7 +91,7 @@ async def _serve(
     told = Told.listening()
     asked = await _is_asked(host, told, serving)
     log.info("worker.draining", asked=asked)
-    await _leave(host, outbox, told, serving, asked=asked)
+    await _leave(host, told, serving, asked=asked)
     serving.cancel()
     await host.leave()
     gateway.close()
@@ -108,15 +108,13 @@ async def _is_asked(host: Host, told: Told, serving: Task[None]) -> bool:
     return asked
 
 
-async def _leave(
-    host: Host, outbox: Outbox, told: Told, serving: Task[None], *, asked: bool
-) -> None:
+async def _leave(host: Host, told: Told, serving: Task[None], *, asked: bool) -> None:
     """End every run. Who sent a signal waits for this process; who asked may give this host away, so that all that it
     has must be published before, however long that takes. Raises what `serving` did meanwhile.
     """
     draining = asyncio.create_task(host.drain())
     if asked:
-        published = asyncio.create_task(_until_published(draining, outbox))
+        published = asyncio.create_task(_until_published(draining, host))
         await _first_of(published, told.once, serving)
         published.cancel()
     if told.once.is_set():
@@ -132,9 +130,9 @@ async def _leave(
         raise error
 
 
-async def _until_published(draining: Task[None], outbox: Outbox) -> None:
+async def _until_published(draining: Task[None], host: Host) -> None:
     await asyncio.wait({draining})
-    await outbox.emptied()
+    await host.emptied()
 
 
 async def _first_of(

@@ -24,6 +24,11 @@ class Background:
         """What fails there from now on has failed here."""
         other._owner = self
 
+    @property
+    def tasks(self) -> frozenset[asyncio.Task[None]]:
+        """What is being done."""
+        return frozenset(self._tasks)
+
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Do this, beside all else."""
         task = asyncio.get_running_loop().create_task(work)

@@ -1,8 +1,8 @@
 """How much one run may write: what goes beyond is counted before it has a number, and told. Pure.
 
-Only what a page or a client can make without end is measured: the categories network, console and browser, and what
-clients call over CDP, each with a bucket of its own, so that a flood of one does not suppress another. The clock is
-given by the caller.
+Only what a page or a client can make without end is measured: the categories network, console and browser, what clients
+call over CDP, and files that are not kept, each with a bucket of its own, so that a flood of one does not suppress
+another. The clock is given by the caller.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schemas.codec import encode
 from schemas.events import EventData, type_of
+from schemas.events.artifact import ArtifactFailed
 from schemas.events.connection import ConnectionCommand
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
@@ -27,6 +28,9 @@ BURST_SECONDS = 10
 # What tells a page's course has room when the rest has none. But a page can open popups in a loop too.
 SANITY_FACTOR = 2
 _COURSE = (PageOpened, PageClosed, PageCrash, Dialog)
+
+# Of categories that are not, what clients and pages can make in a loop all the same.
+_NOISY_TOO = (ConnectionCommand, ArtifactFailed)
 
 Reason = Literal["rate", "total", "bytes"]
 
@@ -84,7 +88,7 @@ class Budget:
     def admits(self, data: EventData, now: float) -> bool:
         """Whether there is room for this event at `now` (monotonic, seconds); if not, it is counted here."""
         spec = type_of(data)
-        if spec.category not in NOISY and not isinstance(data, ConnectionCommand):
+        if spec.category not in NOISY and not isinstance(data, _NOISY_TOO):
             return True
         reason = self._bound_met(data) or self._rate_met(spec.category, data, now)
         if reason is None:

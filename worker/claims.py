@@ -82,8 +82,13 @@ async def left_runs(bus: Bus, outbox: Outbox, worker_id: str) -> list[Left]:
     """The runs that are still claimed by an earlier worker of that name. Raises LinkDown."""
     found = []
     for runtime_id, claim in (await bus.claims_of(worker_id)).items():
-        stored = await bus.stored_of(claim.run_id, worker_id)
-        known = (stored.newest if stored else None, outbox.left.get(claim.run_id))
-        newest = max(filter(None, known), key=lambda event: event.number, default=None)
+        newest = await newest_of(bus, outbox, claim.run_id, worker_id)
         found.append(Left(runtime_id, claim, newest))
     return found
+
+
+async def newest_of(bus: Bus, outbox: Outbox, run_id: str, worker_id: str) -> Event | None:
+    """The last that an earlier worker of that name wrote of a run, as stream or outbox know. Raises LinkDown."""
+    stored = await bus.stored_of(run_id, worker_id)
+    known = (stored.newest if stored else None, outbox.left.get(run_id))
+    return max(filter(None, known), key=lambda event: event.number, default=None)

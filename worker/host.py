@@ -32,6 +32,7 @@ from worker.background import Background
 from worker.bus import Bus, until_done
 from worker.claims import Doubts, Left, end_left, left_runs, unclaimed
 from worker.drain import Drain
+from worker.files.left import left_files
 from worker.files.uploads import Uploads
 from worker.heartbeat import Busy, HostFacts, heartbeat
 from worker.outbox import Entry, Outbox
@@ -150,6 +151,11 @@ class Host:
         """Give up what is not saved of a profile by then: we are waited for."""
         self._profiles.hurry(seconds)
         self._uploads.hurry(seconds)
+
+    async def emptied(self) -> None:
+        """Wait until the artifact store has every file, and the stream every event."""
+        await self._uploads.background.finished()
+        await self._outbox.emptied()
 
     def _is_empty(self) -> bool:
         return self._active == 0
@@ -346,10 +352,21 @@ class Host:
     async def _end_what_was_left(self) -> None:
         """Runs that this worker held when it died are over: say so, after all that they had numbered."""
         # Nothing is written before all is known: what NATS interrupts is done again from the start.
-        for left in await left_runs(self._bus, self._outbox, self._facts.worker_id):
+        worker_id = self._facts.worker_id
+        runs = await left_runs(self._bus, self._outbox, worker_id)
+        files = await left_files(self._bus, self._outbox, worker_id, self._uploads.disk)
+        logs: dict[str, RunLog] = {}  # one a run: it gives the numbers
+        for left in runs:
             claim = left.claim
             run_log = self._run_log(claim.run_id, left.runtime_id, claim.space_id, last=left.last)
+            logs[claim.run_id] = run_log
             self._background.start(self._end_left(run_log, left))
+        for each in files:
+            file = each.file
+            if file.run_id not in logs:
+                ids = (file.run_id, file.runtime_id, file.space_id)
+                logs[file.run_id] = self._run_log(*ids, last=each.last)
+            self._uploads.begin(file, logs[file.run_id])
 
     async def _end_left(self, run_log: RunLog, left: Left) -> None:
         await end_left(left, run_log, self._outbox)

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from schemas import ends
 from schemas.ends import End
+from schemas.events.download import Download
 from schemas.events.profile import ProfileSaved, ProfileSaveFailed
 from schemas.runtime_config import Record, RuntimeConfig
 from schemas.sealing import CannotUnseal, unseal
@@ -19,9 +20,11 @@ from schemas.times import rfc3339
 from worker.allowance import Allowance
 from worker.background import Background
 from worker.browser import LAUNCH_SECONDS, Browser
-from worker.budget import Budget
+from worker.budgeted_log import BudgetedLog
 from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
+from worker.files.downloads import Downloads
+from worker.files.report import Report
 from worker.files.run_files import RunFiles
 from worker.files.uploads import Uploads
 from worker.gateway.attachments import Attachments
@@ -38,7 +41,6 @@ log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 2
 DISK_RETRY_SECONDS = 1.0
-SUPPRESSED_TOLD_SECONDS = 1.0
 
 
 class LaunchFailed(Exception):
@@ -73,9 +75,11 @@ class Runtime:
         self._has_closed = False
         self._on_ended = on_ended
         self.files = RunFiles(run_log, uploads, self.conclude)
+        self._downloads = Downloads(self.files, browser.downloads, self._cancel_download)
+        self._report = Report(run_log.run_id, self.files)
         self.ingestion = Ingestion(run_log.run_id, self.conclude)
         # In the order in which they end.
-        self.parts: list[Part] = []
+        self.parts: list[Part] = [self._downloads, self._report]
         self.attachments = Attachments(
             browser.switchboard,
             self.record,
@@ -90,8 +94,8 @@ class Runtime:
             stop=self._stop_by_itself,
         )
         self.background = Background()
-        self._budget = Budget(browser.setup.limits)
-        self._telling: asyncio.TimerHandle | None = None
+        self.background.include(self._downloads.background)
+        self._written = BudgetedLog(run_log, browser.setup.limits, self._on_disk_refusal)
         self._end: tuple[End, str] | None = None
         self._tap: Tap | None = None
         self._launched = False
@@ -177,6 +181,7 @@ class Runtime:
             answerable=self.attachments.is_on,
             config=self._config,
             login=login,
+            on_download=self._downloads.came_on,
         )
 
     def _login(self) -> Login | None:
@@ -214,45 +219,14 @@ class Runtime:
         """Write a fact to the log of the run within its budget, if so; after its end nothing is written any more."""
         if self._finishing:
             return None
-        if self._budget.admits(fact.data, time.monotonic()):
-            return self._put(fact)
-        if self._telling is None:
-            loop = asyncio.get_running_loop()
-            self._telling = loop.call_later(SUPPRESSED_TOLD_SECONDS, self._tell_suppressed)
-        return None
+        self._report.hear(fact)
+        if isinstance(fact.data, Download) and fact.data.phase == "began":
+            self._downloads.begun(fact, fact.data)
+        return self._written.record(fact)
 
     def conclude(self, fact: Fact) -> Entry | None:
         """Write a fact of which no page can make many, also one that the run ends with; not after its last event."""
-        if not self._finishing:
-            return self._put(fact)
-        if self.log.ended:
-            return None
-        try:
-            return self.log.record(fact, last=True)
-        except OSError as error:
-            log.error("runtime.not_told", run_id=self.log.run_id, error=str(error))
-            return None
-
-    def _put(self, fact: Fact) -> Entry | None:
-        try:
-            entry = self.log.record(fact)
-        except OSError as error:
-            self._on_disk_refusal(error)
-            return None
-        self._budget.spend(entry.size_bytes)
-        return entry
-
-    def _tell_suppressed(self) -> None:
-        self._telling = None
-        try:
-            self._write_suppressed(last=False)
-        except OSError as error:
-            self._on_disk_refusal(error)
-
-    def _write_suppressed(self, *, last: bool) -> None:
-        for suppressed in self._budget.untold():
-            self.log.record(Fact(data=suppressed), last=last)
-            self._budget.told(suppressed)
+        return self._written.conclude(fact)
 
     def _on_disk_refusal(self, error: OSError) -> None:
         """Something that happened is not recorded: this run is not one that merely stopped."""
@@ -260,6 +234,11 @@ class Runtime:
             log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
             self._end = ends.SPOOL_FULL, ""
         self._stop_for(ends.SPOOL_FULL)
+
+    def _cancel_download(self, guid: str, context_id: str | UnsetType) -> None:
+        """By its context, and by none, which is the default one's: Chromium refuses what does not fit."""
+        for more in ({}, {"browserContextId": context_id} if context_id else {}):
+            self.browser.switchboard.post("Browser.cancelDownload", {"guid": guid, **more})
 
     def reconfigure(self, idle_timeout_seconds: int | None) -> None:
         """What may change while the run is active. None: the worker's own."""
@@ -342,13 +321,12 @@ class Runtime:
             return
         self._finishing = True
         self._allowance.end()
-        if self._telling is not None:
-            self._telling.cancel()
+        self._written.finish()
         duration_ms = round((time.monotonic() - self._since) * 1000)
         self.background.start(self._clean_up(end, detail, duration_ms))
 
     def _write_end(self, end: End, detail: str, duration_ms: int) -> Entry:
-        self._write_suppressed(last=True)
+        self._written.write_suppressed(last=True)
         return self.log.end(
             end,
             detail,

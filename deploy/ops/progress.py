@@ -30,6 +30,8 @@ PHASES = {
     "copying": "Copying the database",
     "projecting": "Projecting the log",
     "publishing": "Publishing back",
+    "listing": "Listing the artifact store",
+    "reading": "Reading contents",
 }
 
 FEW = 10  # steps are no rows: their rate says nothing

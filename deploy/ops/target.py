@@ -133,7 +133,10 @@ def _of_directory(path: Path, environment: Mapping[str, str], *, must_exist: boo
             variable("runs_max_bytes"): str(store.runs_max_bytes),
             variable("control_max_bytes"): str(store.control_max_bytes),
         }
-    local = {variable("recorder_id"): LOCAL_ID}  # as `up` has it, where nothing else is set
+    local = {  # as `up` has it, where nothing else is set
+        variable("recorder_id"): LOCAL_ID,
+        variable("artifacts_url"): str(data.artifacts),
+    }
     return Target(
         _settings(RecorderSettings, {**local, **environment, **theirs}),
         data,

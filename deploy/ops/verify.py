@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -14,6 +15,7 @@ from deploy.ops import look
 from deploy.ops.frame import Call, operation
 from deploy.ops.progress import shown
 from deploy.ops.target import check_nats
+from deploy.ops.verify_artifacts import verify_artifacts
 from deploy.terminal_text import clean
 
 if TYPE_CHECKING:
@@ -25,15 +27,27 @@ if TYPE_CHECKING:
 @operation(
     "verify",
     short_help="Replay the streams beside the tables, and compare.",
-    fine="The tables are what the streams make.",
-    found="They differ, or a stream lost what they were made of.",
+    fine="The tables are what the streams make; the artifact store has what they say.",
+    found="They differ, or a stream lost what they were made of; contents are missing or others.",
 )
-async def verify(call: Call) -> int:
+@click.option(
+    "--artifacts",
+    is_flag=True,
+    help="Instead: has the artifact store what the tables say, by size?",
+)
+@click.option(
+    "--content", is_flag=True, help="With --artifacts: read all of it, and compare SHA-256."
+)
+async def verify(call: Call, artifacts: bool, content: bool) -> int:
     """Replay the streams into a scratch database beside the live one, up to where that is, and compare every
     row of every table. The first difference is named. Changes nothing.
 
     Runs that began before the first message that RUNS still has are left out.
     """
+    if artifacts:
+        return await verify_artifacts(call, read=content)
+    if content:
+        raise click.UsageError("--content goes with --artifacts.")
     from recorder.ops.verify import verify as prove
 
     check_nats(call.target)

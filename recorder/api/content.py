@@ -127,6 +127,7 @@ def _number(digits: str) -> int | None:
     """A very long one is beyond the end of anything."""
     if not digits:
         return None
+    digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 

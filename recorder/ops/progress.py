@@ -9,7 +9,15 @@ from typing import Literal
 from msgspec import Struct
 
 Phase = Literal[
-    "replaying", "comparing", "checking", "swapping", "copying", "projecting", "publishing"
+    "replaying",
+    "comparing",
+    "checking",
+    "swapping",
+    "copying",
+    "projecting",
+    "publishing",
+    "listing",
+    "reading",
 ]
 
 

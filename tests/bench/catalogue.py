@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.bench.figure import Figure
 from tests.bench.figures import (
+    artifact_content,
+    artifact_page,
     console_sse,
     event_page,
     fan_out,
@@ -33,6 +35,8 @@ FIGURES: dict[str, Figure] = {
         console_sse.FIGURE,
         fan_out.FIGURE,
         event_page.FIGURE,
+        artifact_page.FIGURE,
+        artifact_content.FIGURE,
         memory.FIGURE,
         worker_rate.FIGURE,
         spooling.FIGURE,

@@ -12,11 +12,13 @@ import msgspec
 import psutil
 from uuid_utils import uuid7
 
+from schemas.artifacts import object_path
 from schemas.codec import decode_event
 from schemas.ends import REQUESTED
 from schemas.envelope import Event
 from schemas.runtime_config import RuntimeConfig
 from schemas.sealing import PROXY_PASSWORD, sealing_key
+from schemas.settings import RUN_ARTIFACTS_BYTES
 from schemas.tokens import connect_url, connection_url
 from tests.support.eventually import eventually
 from worker.artifacts import Artifacts
@@ -39,10 +41,16 @@ SECRET = "a secret of sixteen or more"
 class RealRuntime:
     """A started runtime, the URL to attach to, and what it has recorded so far."""
 
-    def __init__(self, runtime: Runtime, outbox: Outbox, url: str) -> None:
+    def __init__(self, runtime: Runtime, outbox: Outbox, url: str, store: Path) -> None:
         self.runtime = runtime
         self.outbox = outbox
         self.connect_url = url
+        self.store = store
+
+    def stored(self, artifact_id: str) -> bytes:
+        """What the artifact store has of an artifact."""
+        path = object_path(self.runtime.log.space_id, artifact_id)
+        return (self.store / path).read_bytes()
 
     def find_run(self, run_id: str) -> Runtime | None:
         """For the gateway: this run only, while it is active."""
@@ -107,6 +115,7 @@ async def real_runtime(
     limits: RunLimits | None = None,
     *,
     runtime_id: str = "",
+    files_limit_bytes: int = RUN_ARTIFACTS_BYTES,
 ) -> AsyncIterator[RealRuntime]:
     """Start a browser and a gateway to it; stop it in the end."""
     root = directory.default_root(tmp_path)
@@ -135,12 +144,12 @@ async def real_runtime(
         config=config,
         clear_away=browsers.clear_away,
         on_ended=lambda *_: None,
-        uploads=uploads_in(tmp_path),
+        uploads=uploads_in(tmp_path, files_limit_bytes),
     )
     gateway = Gateway(secret=SECRET)
     port = await gateway.listen("127.0.0.1", 0)
     url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)
-    real = RealRuntime(runtime, outbox, url)
+    real = RealRuntime(runtime, outbox, url, tmp_path / "artifacts")
     gateway.lead_to(real)
     try:
         await runtime.start(f"ws://127.0.0.1:{port}")
@@ -154,11 +163,11 @@ async def real_runtime(
         root.rmdir()
 
 
-def uploads_in(directory: Path) -> Uploads:
+def uploads_in(directory: Path, limit_bytes: int) -> Uploads:
     """To a store in a directory of its own."""
-    return Uploads(
-        Artifacts.open(str(directory / "artifacts")), PendingFiles.open(directory / "pending")
-    )
+    store = Artifacts.open(str(directory / "artifacts"))
+    pending = PendingFiles.open(directory / "pending")
+    return Uploads(store, pending, run_limit_bytes=limit_bytes)
 
 
 def _body(event: Event) -> dict[str, Any]:

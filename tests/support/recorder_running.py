@@ -31,6 +31,7 @@ def settings_for(directory: Path, nats_url: str, **others: Any) -> RecorderSetti
         "api_key": KEY,
         "runs_max_bytes": 64 * MIB,
         "control_max_bytes": 16 * MIB,
+        "artifacts_url": str(directory / "artifacts"),
     }
     return RecorderSettings(**(given | others))
 

@@ -38,6 +38,7 @@ from worker.host import Host
 from worker.outbox import Outbox
 from worker.profiles.profile import Profiles
 from worker.publisher import Publisher
+from worker.runtime import Runtime
 from worker.tools.tools import Tools
 from worker.warm import Browsers
 
@@ -202,6 +203,13 @@ class Worker:
             task.cancel()
         await asyncio.wait([self.publishing, self.serving])
         await self.bus.close()
+
+
+def silence(runtime: Runtime) -> None:
+    """Of a worker that has died, in this process: its browser is gone, and nothing is written of that."""
+    runtime.log.ended = True
+    runtime.parts.clear()
+    runtime.browser.kill()  # the kernel would have closed its pipe
 
 
 def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:

@@ -10,7 +10,7 @@ from schemas.ends import REQUESTED
 from tests.support.real_runtime import real_runtime
 from tests.support.worker_cdp import cdp_client
 from tests.support.worker_pages import Pages
-from worker import runtime as runtime_module
+from worker import budgeted_log
 from worker.budget import BURST_SECONDS, RunLimits
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 async def test_a_page_that_floods_is_counted_and_the_rest_of_the_run_is_whole(
     tmp_path: Path, site: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_module, "SUPPRESSED_TOLD_SECONDS", 0.05)
+    monkeypatch.setattr(budgeted_log, "SUPPRESSED_TOLD_SECONDS", 0.05)
     limits = RunLimits(events_per_second=20)
     async with (
         real_runtime(tmp_path, limits=limits) as real,
@@ -47,7 +47,7 @@ async def test_a_page_that_floods_is_counted_and_the_rest_of_the_run_is_whole(
 async def test_what_was_suppressed_last_is_told_before_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_module, "SUPPRESSED_TOLD_SECONDS", 3600)
+    monkeypatch.setattr(budgeted_log, "SUPPRESSED_TOLD_SECONDS", 3600)
     async with real_runtime(tmp_path, limits=RunLimits(events=5)) as real:
         async with cdp_client(real.connect_url) as client:
             page = await client.new_page()

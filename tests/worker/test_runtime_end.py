@@ -19,6 +19,7 @@ from tests.support.living import living
 from tests.support.real_runtime import real_runtime
 from tests.support.worker_cdp import cdp_client
 from tests.support.worker_pages import Pages
+from worker import budgeted_log
 from worker import runtime as runtime_module
 from worker.budget import RunLimits
 from worker.outbox import Entry, Outbox
@@ -154,7 +155,7 @@ async def test_stopped_with_something_to_say_on_a_full_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was suppressed is told from the reserve too; what was not recorded makes it a failure."""
-    monkeypatch.setattr(runtime_module, "SUPPRESSED_TOLD_SECONDS", 3600)
+    monkeypatch.setattr(budgeted_log, "SUPPRESSED_TOLD_SECONDS", 3600)
     async with real_runtime(tmp_path, limits=RunLimits(events=5)) as real:
         async with cdp_client(real.connect_url) as client:
             page = await client.new_page()

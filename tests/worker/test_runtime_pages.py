@@ -132,9 +132,10 @@ async def test_a_download_belongs_to_its_page(
     assert (began["_page"], began["suggestedFilename"]) == (target, "report.csv")
     done = await real.until("download", phase="completed", guid=began["guid"])
     assert (done["_page"], done["_status"]) == (target, "finished")
-    (file,) = (real.directory / "downloads").glob("*.csv" if where == "context" else began["guid"])
-    assert file.stat().st_size == done["receivedBytes"] > 0
-    file.unlink()
+    kept = await real.until("artifact.created", guid=began["guid"])
+    assert (kept["_page"], kept["name"], kept["kind"]) == (target, "report.csv", "download")
+    assert len(real.stored(kept["artifactId"])) == kept["sizeBytes"] == done["receivedBytes"] > 0
+    assert list((real.directory / "downloads").iterdir()) == []
     await client.call("Target.closeTarget", targetId=target)
 
 

@@ -94,6 +94,10 @@ class RunFiles:
             guid=guid,
             page_id=page_id,
         )
+        return await self.keep_as(source, about)
+
+    async def keep_as(self, source: Path | bytes, about: About) -> Kept:
+        """As `keep`, with a name that is safe already. Raises NotKept."""
         # Who asked may give up; what was begun goes on to its end.
         taking = asyncio.ensure_future(self._take(source, about))
         self._taking.add(taking)
@@ -106,6 +110,10 @@ class RunFiles:
         """Tell the log that something is not kept; what says so."""
         self._record(Fact(data=failed(about, code, message, size_bytes), page_id=about.page_id))
         return NotKept(code, message)
+
+    def refuse_for_limit(self, about: About, size_bytes: int) -> NotKept:
+        """Tell the log that something would be more than the run may keep; what says so."""
+        return self.refuse(about, "artifact.limit_exceeded", self._over_limit(), size_bytes)
 
     async def finish(self) -> None:
         """Wait for what is on its way, for STORED_SECONDS; what comes later is told after the end of the run."""
@@ -145,7 +153,7 @@ class RunFiles:
             message = f"This run has {MOST_FILES} files, and may not have more."
             raise self.refuse(about, "artifact.limit_exceeded", message, size_bytes)
         if size_bytes > self.room_bytes:
-            raise self.refuse(about, "artifact.limit_exceeded", self.over_limit, size_bytes)
+            raise self.refuse_for_limit(about, size_bytes)
         self._count += 1
         self._used_bytes += size_bytes
         try:
@@ -155,13 +163,10 @@ class RunFiles:
             self._used_bytes -= size_bytes
             raise
 
-    @property
-    def over_limit(self) -> str:
-        """Why something is too large."""
-        limit = self._uploads.run_limit_bytes
+    def _over_limit(self) -> str:
         return (
-            f"With it, the files of this run would have more than {limit} bytes; it has {self._used_bytes}."
-            f" RUNREEL_RUN_ARTIFACTS_BYTES of its worker is the limit."
+            f"With it the files of this run would be more than {self._uploads.run_limit_bytes} bytes, which"
+            f" is its limit (RUNREEL_RUN_ARTIFACTS_BYTES); they are {self._used_bytes}."
         )
 
     def _pending(self, about: About, size_bytes: int) -> Pending:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from schemas.runtime_config import RuntimeConfig
 from worker.cdp import frames
@@ -21,7 +21,7 @@ from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact
 from worker.gateway.pending import Place
 from worker.gateway.policy import Call
-from worker.tap import calls
+from worker.tap import answers, calls
 from worker.tap.calls import Calls
 from worker.tap.dialogs import Dialogs
 from worker.tap.downloads import Downloads
@@ -30,7 +30,7 @@ from worker.tap.gate import Gate
 from worker.tap.overrides import Overrides, Spot
 from worker.tap.proxy_login import Login
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
-from worker.translate.navigations import Frame
+from worker.translate.browser import DownloadProgress
 from worker.translate.requests import document_found
 from worker.translate.target import (
     AttachedToTarget,
@@ -50,37 +50,6 @@ LOGIN_SECONDS = 2.0
 Later = Callable[[float, Callable[[], None]], object]
 
 
-class _Answer(Struct):
-    """The answer to a call of ours; an error has no result."""
-
-    id: int
-    result: Raw = Raw()
-
-
-class _Tree(Struct):
-    """`Page.FrameTree`: its top."""
-
-    frame: Frame
-
-
-class _FrameTree(Struct, rename="camel"):
-    """The answer to `Page.getFrameTree`."""
-
-    frame_tree: _Tree
-
-
-class _Aimed(Struct, rename="camel"):
-    """Parameters that name a target."""
-
-    target_id: str
-
-
-_aimed = msgspec.json.Decoder(_Aimed)
-_answer = msgspec.json.Decoder(_Answer)
-_info = msgspec.json.Decoder(TargetInfoChanged)
-_tree = msgspec.json.Decoder(_FrameTree)
-
-
 def in_the_loop(seconds: float, do: Callable[[], None]) -> object:
     """Do it later in the loop that runs."""
     return asyncio.get_running_loop().call_later(seconds, do)
@@ -98,6 +67,7 @@ class Tap:
         answerable: Callable[[str], bool],
         config: RuntimeConfig | None = None,
         login: Login | None = None,
+        on_download: Callable[[DownloadProgress], None] = lambda _progress: None,
         later: Later = in_the_loop,
     ) -> None:
         self._switchboard = switchboard
@@ -108,6 +78,7 @@ class Tap:
         self._overrides = Overrides(config or RuntimeConfig(), self._send)
         traffic = config.network_traffic if config is not None else None
         self._gate = Gate(traffic or None, login, context_of=self._context_of)
+        self._on_download = on_download
         self._later = later
         self._sweeping = False
         self._session = b""
@@ -130,6 +101,7 @@ class Tap:
             "Page.loadEventFired": self._on_load,
             "Fetch.requestPaused": self._on_paused,
             "Fetch.authRequired": self._on_auth,
+            "Browser.downloadProgress": self._on_download_progress,
         }
 
     @property
@@ -182,7 +154,7 @@ class Tap:
     def _receive_answer(self, message: bytes) -> None:
         """Few of our calls are made for their answers."""
         if self._awaited:
-            answer = frames.decode(_answer, message)
+            answer = frames.decode(answers.answer, message)
             awaited = self._awaited.pop(answer.id, None)
             if awaited is not None:
                 awaited(answer.result)
@@ -247,7 +219,7 @@ class Tap:
         """A popup may have got somewhere before anyone could hear that it went."""
         self._send(session, "Page.getFrameTree", {})
         self._awaited[self._last_id] = lambda result: self._record_all(
-            document_found(_tree.decode(result).frame_tree.frame, tapped) if result else ()
+            document_found(answers.tree.decode(result).frame_tree.frame, tapped) if result else ()
         )
 
     def _on_detached(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
@@ -294,7 +266,7 @@ class Tap:
     def _take_title(self, result: Raw, asked_at: str) -> None:
         """A title counts only while the page is still where it was asked for: it belongs to its document."""
         if result:
-            info = _info.decode(result)
+            info = answers.info.decode(result)
             if info.target_info.url == asked_at:
                 self._take_info(info)
 
@@ -319,6 +291,12 @@ class Tap:
         """A client is gone, who may have been the last that could answer, or whose settings went with it."""
         self._dialogs.dismiss_what_nobody_answers()
         self._overrides.client_left(client_id)
+
+    def _on_download_progress(self, _session: bytes, tapped: Tapped, message: bytes) -> None:
+        """Whoever keeps files hears each step, and of the end after the log."""
+        progress: DownloadProgress = read("Browser.downloadProgress", message)
+        self._record_all(facts_in("Browser.downloadProgress", progress, tapped))
+        self._on_download(progress)
 
     def _dismiss(self, session: bytes) -> None:
         self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
@@ -389,7 +367,7 @@ def _spot(tapped: Tapped) -> Spot:
 
 def _target_of(call: Call) -> str:
     try:
-        return _aimed.decode(call.params).target_id
+        return answers.aimed.decode(call.params).target_id
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
 

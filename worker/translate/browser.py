@@ -28,6 +28,7 @@ class DownloadProgress(Params, frozen=True, kw_only=True):
     state: str
     received_bytes: float = 0
     total_bytes: float = 0
+    file_path: str = ""
 
 
 QUARTERS = 4

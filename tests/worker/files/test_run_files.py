@@ -1,0 +1,293 @@
+"""What a run keeps: in a directory and in S3, told once it is there, within limits, through outages and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import json
+
+from schemas.artifacts import object_path
+from schemas.codec import decode_event
+from tests.support.eventually import eventually
+from tests.support.worker_events import SPACE, new_log
+from worker.artifacts import Artifacts, ArtifactsUnreachable
+from worker.budget import RunLimits
+from worker.budgeted_log import BudgetedLog
+from worker.files import pending as pending_module
+from worker.files import run_files as run_files_module
+from worker.files import uploads as uploads_module
+from worker.files.pending import PendingFiles
+from worker.files.run_files import NotKept, RunFiles
+from worker.files.uploads import Uploads
+from worker.outbox import Outbox
+
+MIB = 1024**2
+
+
+class Bench:
+    """A run without a browser: its files, its log, and the store."""
+
+    def __init__(self, directory: Path, url: str, *, limit_bytes: int = 10**12) -> None:
+        self.directory = directory
+        self.outbox = Outbox.open(directory / "outbox")
+        self.log = new_log(self.outbox)
+        self.store = Artifacts.open(url)
+        self.uploads = Uploads(
+            self.store, PendingFiles.open(directory / "uploads"), run_limit_bytes=limit_bytes
+        )
+        written = BudgetedLog(self.log, RunLimits(), _raise)
+        self.files = RunFiles(self.log, self.uploads, written.conclude)
+
+    def told(self, event_type: str) -> list[dict[str, Any]]:
+        """The bodies of all events of a type."""
+        events = [decode_event(self.outbox.read(entry)[1]) for entry in self.outbox.entries]
+        return [json.decode(event.data) for event in events if event.type == event_type]
+
+    async def stored(self, artifact_id: str) -> bytes:
+        """What the store has of an artifact."""
+        into = io.BytesIO()
+        await self.store.get(object_path(SPACE, artifact_id), into, limit_bytes=10**9)
+        return into.getvalue()
+
+    @property
+    def waiting(self) -> list[str]:
+        """What is on the worker's own disk."""
+        return sorted(path.name for path in (self.directory / "uploads").iterdir())
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+@pytest.fixture
+def bench(tmp_path: Path, store_url: str) -> Bench:
+    return Bench(tmp_path, store_url)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
+
+
+async def keep(bench: Bench, source: Path | bytes, name: str = "a.txt", **more: Any) -> str:
+    kept = await bench.files.keep(
+        source, **{"kind": "file", "name": name, "content_type": "text/plain"} | more
+    )
+    return kept.artifact_id
+
+
+# kept
+
+
+async def test_bytes_are_in_the_store_before_they_are_told(bench: Bench) -> None:
+    artifact_id = await keep(bench, b"hello", command_id="c1")
+    assert await bench.stored(artifact_id) == b"hello"
+    (told,) = bench.told("artifact.created")
+    assert told == {
+        "artifactId": artifact_id,
+        "kind": "file",
+        "name": "a.txt",
+        "path": "files/a.txt",
+        "contentType": "text/plain",
+        "sizeBytes": 5,
+        "sha256": hashlib.sha256(b"hello").hexdigest(),
+        "commandId": "c1",
+    }
+    assert bench.waiting == []
+
+
+async def test_a_large_file_goes_in_parts_and_is_gone_from_where_it_was(
+    bench: Bench, tmp_path: Path
+) -> None:
+    content = os.urandom(20 * MIB + 7)
+    (tmp_path / "large").write_bytes(content)
+    artifact_id = await keep(bench, tmp_path / "large", kind="download", guid="g")
+    assert await bench.stored(artifact_id) == content
+    (told,) = bench.told("artifact.created")
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (told["sizeBytes"], told["guid"]) == (len(content), "g")
+    assert not (tmp_path / "large").exists()
+    assert bench.waiting == []
+
+
+async def test_nothing_is_kept_too(bench: Bench) -> None:
+    artifact_id = await keep(bench, b"")
+    assert await bench.stored(artifact_id) == b""
+
+
+async def test_files_of_one_name_have_paths_of_their_own(local: Bench) -> None:
+    for name in ("a.txt", "A.TXT", "a.txt", "../../a.txt"):
+        await keep(local, b"x", name)
+    paths = [told["path"] for told in local.told("artifact.created")]
+    assert paths == ["files/a.txt", "files/A (2).TXT", "files/a (3).txt", "files/a (4).txt"]
+
+
+async def test_from_another_file_system(
+    local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_self: Path, _target: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    (tmp_path / "there").write_bytes(b"hello")
+    with monkeypatch.context() as patch:
+        rename = Path.rename
+        patch.setattr(
+            Path,
+            "rename",
+            lambda self, to: refused(self, to) if self.name == "there" else rename(self, to),
+        )
+        artifact_id = await keep(local, tmp_path / "there")
+    assert await local.stored(artifact_id) == b"hello"
+    assert not (tmp_path / "there").exists()
+
+
+# not kept
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def _second_name(path: Path) -> None:
+    (path.parent / "first").write_bytes(b"x")
+    path.hardlink_to(path.parent / "first")
+
+
+@pytest.mark.parametrize(
+    "lay", [_link, _second_name, os.mkfifo, Path.mkdir, lambda _path: None], ids=str
+)
+async def test_what_is_no_ordinary_file_is_told(
+    local: Bench, tmp_path: Path, lay: Callable[[Path], None]
+) -> None:
+    lay(tmp_path / "source")
+    with pytest.raises(NotKept) as raised:
+        await keep(local, tmp_path / "source")
+    assert raised.value.code == "artifact.unreadable"
+    (told,) = local.told("artifact.failed")
+    assert told["code"] == "artifact.unreadable"
+    assert local.told("artifact.created") == []
+    assert local.waiting == []
+
+
+async def test_the_limit_of_a_run_is_clear_when_it_is_hit(local: Bench) -> None:
+    await keep(local, b"x" * 600)
+    with pytest.raises(NotKept, match=r"1000 bytes.*RUNREEL_RUN_ARTIFACTS_BYTES.*600"):
+        await keep(local, b"x" * 401, "too-much.bin")
+    (told,) = local.told("artifact.failed")
+    assert (told["code"], told["name"]) == ("artifact.limit_exceeded", "too-much.bin")
+    assert told["sizeBytes"] == 401
+    await keep(local, b"x" * 400)
+    assert len(local.told("artifact.created")) == 2
+
+
+async def test_those_at_the_same_time_share_the_limit(local: Bench) -> None:
+    done = await asyncio.gather(
+        *(keep(local, b"x" * 400, f"{n}") for n in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(each, str) for each in done) == 2
+    assert len(local.told("artifact.failed")) == 3
+
+
+async def test_a_run_has_not_files_without_end(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files_module, "MOST_FILES", 2)
+    await keep(local, b"")
+    await keep(local, b"")
+    with pytest.raises(NotKept, match="2 files"):
+        await keep(local, b"")
+
+
+async def test_a_disk_that_is_nearly_full_is_left_to_events(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending_module, "MARGIN_BYTES", 2**62)
+    monkeypatch.setattr(pending_module, "MARGIN_SHARE", 1)
+    with pytest.raises(NotKept) as raised:
+        await keep(local, b"hello")
+    assert raised.value.code == "artifact.disk_full"
+    (told,) = local.told("artifact.failed")
+    assert told["code"] == "artifact.disk_full"
+    assert local.waiting == []
+
+
+# a store that is away
+
+
+class Away:
+    """Lets the store refuse for as long as one likes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked = 0
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.01)
+        monkeypatch.setattr(run_files_module, "STORED_SECONDS", 0.05)
+        self._put = Artifacts.put
+        monkeypatch.setattr(Artifacts, "put", self._refuse)
+
+    async def _refuse(self, *_: object) -> None:
+        self.asked += 1
+        raise ArtifactsUnreachable("it is away")
+
+    def comes_back(self) -> None:
+        self._monkeypatch.setattr(Artifacts, "put", self._put)
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Away:
+    return Away(monkeypatch)
+
+
+async def test_what_the_store_does_not_take_is_tried_until_it_does(
+    local: Bench, away: Away
+) -> None:
+    artifact_id = await keep(local, b"hello")
+    await eventually(lambda: away.asked > 2)
+    assert local.told("artifact.created") == []
+    assert (len(local.uploads), local.uploads.waiting_bytes) == (1, 5)
+    assert local.waiting == [artifact_id, f"{artifact_id}.json"]
+    await local.files.finish()  # which waits, and then does not
+    local.log.ended = True
+    away.comes_back()
+    await eventually(lambda: local.told("artifact.created"))
+    assert await local.stored(artifact_id) == b"hello"
+    assert (len(local.uploads), local.waiting) == (0, [])
+
+
+async def test_who_gives_up_waiting_has_it_kept_all_the_same(local: Bench, away: Away) -> None:
+    keeping = asyncio.ensure_future(keep(local, b"hello"))
+    await eventually(lambda: away.asked)
+    keeping.cancel()
+    away.comes_back()
+    await eventually(lambda: local.told("artifact.created"))
+
+
+async def test_the_next_worker_finds_what_was_not_stored_and_nothing_half_written(
+    local: Bench, away: Away, tmp_path: Path
+) -> None:
+    artifact_id = await keep(local, b"hello", page_id="p1")
+    uploads = tmp_path / "uploads"
+    (uploads / "half").write_bytes(b"hel")
+    (uploads / "half.tmp").write_bytes(b"{")
+    (uploads / "broken.json").write_bytes(b"{")
+    (uploads / "broken").write_bytes(b"kept for a person")
+    found = PendingFiles.open(uploads)
+    (left,) = found.left
+    assert (left.artifact_id, left.run_id, left.about.page_id) == (artifact_id, "run-1", "p1")
+    names = sorted(path.name for path in uploads.iterdir())
+    assert names == sorted([artifact_id, f"{artifact_id}.json", "broken", "broken.json"])
+
+
+async def test_what_our_own_disk_lost_is_told(local: Bench, away: Away, tmp_path: Path) -> None:
+    artifact_id = await keep(local, b"hello")
+    (tmp_path / "uploads" / artifact_id).unlink()
+    (told,) = await eventually(lambda: local.told("artifact.failed"))
+    assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", 5)
+    assert local.waiting == []

@@ -1,0 +1,101 @@
+"""What pages download is kept: when the browser has it whole, and while it fits into what the run may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from mimetypes import MimeTypes
+from pathlib import Path
+
+import structlog
+from msgspec import UNSET, Struct, UnsetType
+
+from schemas.ends import End
+from schemas.events.download import Download
+from worker.background import Background
+from worker.fact import Fact
+from worker.files.names import safe_name
+from worker.files.pending import About
+from worker.files.run_files import NotKept, RunFiles
+from worker.translate.browser import DownloadProgress
+
+log = structlog.get_logger(__name__)
+
+UNKNOWN_TYPE = "application/octet-stream"
+# Python's own table, so that a type does not depend on the host.
+_TYPES = MimeTypes(filenames=())
+
+Cancel = Callable[[str, str | UnsetType], None]
+
+
+class _UnderWay(Struct):
+    """A download, what of it is there, and whether we had it cancelled."""
+
+    name: str
+    page_id: str | UnsetType = UNSET
+    context_id: str | UnsetType = UNSET
+    size_bytes: int = 0
+    cancelled: bool = False
+
+
+class Downloads:
+    """Those of one run. `cancel` ends one, by its guid and browser context."""
+
+    def __init__(self, files: RunFiles, directory: Path, cancel: Cancel) -> None:
+        self.background = Background()
+        self._files = files
+        self._directory = directory
+        self._cancel = cancel
+        self._under_way: dict[str, _UnderWay] = {}
+
+    def begun(self, fact: Fact, download: Download) -> None:
+        """One begins."""
+        name = download.suggested_filename or ""
+        self._under_way[download.guid] = _UnderWay(name, fact.page_id, fact.context_id)
+
+    def came_on(self, progress: DownloadProgress) -> None:
+        """One comes on, or ends."""
+        under = self._under_way.get(progress.guid)
+        if under is None:
+            return
+        if progress.state == "inProgress":
+            under.size_bytes = int(max(progress.received_bytes, progress.total_bytes))
+            self._cancel_beyond_limit(progress.guid, under)
+            return
+        del self._under_way[progress.guid]
+        if progress.state == "completed" and not under.cancelled:
+            name = Path(progress.file_path).name or progress.guid
+            self.background.start(self._keep(self._directory / name, progress.guid, under))
+
+    def _cancel_beyond_limit(self, guid: str, under: _UnderWay) -> None:
+        """One that cannot be kept takes nobody's disk and time: the youngest goes first."""
+        on_the_way = sum(each.size_bytes for each in self._under_way.values() if not each.cancelled)
+        if under.cancelled or on_the_way <= self._files.room_bytes:
+            return
+        under.cancelled = True
+        self._cancel(guid, under.context_id)
+        self._files.refuse_for_limit(_about(guid, under), under.size_bytes)
+
+    async def _keep(self, source: Path, guid: str, under: _UnderWay) -> None:
+        about = _about(guid, under)
+        try:
+            await self._files.keep_as(source, about)
+        except NotKept as error:  # and the log says so
+            log.info("download.not_kept", code=error.code)
+
+    async def stop(self, end: End) -> None:
+        """What is complete is kept already; what is not will never be."""
+
+    async def end(self, end: End, detail: str) -> None:
+        """Wait until what was complete is ours: the browser's directory goes."""
+        await self.background.finished()
+
+
+def _about(guid: str, under: _UnderWay) -> About:
+    name = safe_name(under.name, "download")
+    return About(
+        kind="download",
+        name=name,
+        content_type=_TYPES.guess_type(name)[0] or UNKNOWN_TYPE,
+        guid=guid,
+        page_id=under.page_id,
+    )
