@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from urllib.parse import quote
 
 import pytest
@@ -116,16 +115,17 @@ def test_a_screenshot_is_a_file_of_the_run(client: Bctrl, shop: StartedRuntime) 
     assert [file["id"]] == made["artifactIds"]
 
 
-def test_a_stop_ends_what_is_asked_for(client: Bctrl, shop: StartedRuntime) -> None:
+def test_a_stop_ends_what_is_asked_for(client: Bctrl) -> None:
     invocations = client.runtimes.invocations
-    made = invocations.create(shop.id, NEVER)
-    stopping = threading.Timer(0.5, client.runtimes.stop, [shop.id])
-    stopping.start()
-    ended = invocations.wait(shop.id, made["id"], timeoutMs=30_000)
-    stopping.join()
+    runtime = client.runtimes.create(name="stopped", start=True)["id"]
+    made = invocations.create(runtime, NEVER)
+    while invocations.wait(runtime, made["id"], timeoutMs=50)["status"] == "queued":
+        pass
+    client.runtimes.stop(runtime)
+    ended = invocations.wait(runtime, made["id"], timeoutMs=30_000)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "runtime.stop_requested")
     with pytest.raises(BctrlConflictError) as refused:
-        invocations.create(shop.id, NEVER)
+        invocations.create(runtime, NEVER)
     assert refused.value.code == "runtime.not_active"
 
 
