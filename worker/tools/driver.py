@@ -59,7 +59,7 @@ class Driver:
         raise AssertionError
 
     async def is_lost(self) -> bool:
-        """After a call that failed: whether it was the driver that died, or stands still. The next call starts another."""
+        """After a call that failed: whether the driver died, or stands still. The next call starts another."""
         playwright = self._playwright
         if playwright is None or await attempt(_asked(playwright), ALIVE_SECONDS):
             return playwright is None
@@ -146,13 +146,15 @@ async def attempt(work: Awaitable[object], seconds: float) -> bool:
 
 def pids() -> set[int]:
     """The drivers among our children."""
-    found = set()
-    for path in Path("/proc/self/task").glob("*/children"):
-        for pid in path.read_text().split():
-            with suppress(OSError):
-                if _COMMAND in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    found.add(int(pid))
-    return found
+    ours = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
+    return {int(pid) for pids in ours for pid in pids if _COMMAND in _command_line(pid)}
+
+
+def _command_line(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def kill(pid: int | None) -> None:
