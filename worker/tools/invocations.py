@@ -21,7 +21,6 @@ from schemas.problems import (
     ServerError,
 )
 from schemas.requests import Invoke, Refused
-from schemas.runtime_config import Record
 from schemas.types import JSON_LIMIT_BYTES
 from worker.background import Background
 from worker.fact import Fact
@@ -83,7 +82,6 @@ class Invocations:
         place: Place,
         *,
         record: Told,
-        wanted: Record,
         busy: Callable[[bool], None],
         on_end: Callable[[], None],
     ) -> None:
@@ -91,13 +89,18 @@ class Invocations:
         self._driver = driver
         self._place = place
         self._record = record
-        self._wanted = wanted
+        self._wanted = place.wanted
         self._busy = busy
         self._on_end = on_end
         self._queue: Queue[Job] = Queue()
         self._ended = False
         self._over = asyncio.Event()
         self.background = Background()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next one need not wait for the driver."""
+        return self._session.is_connected
 
     # what is asked
 
