@@ -1,7 +1,8 @@
 """The recorder's only door to the artifact store: contents by path, from a directory or a provider. It only reads.
 
 Contents are read in parts, each a request of its own with a deadline: a slow reader holds no connection to the
-store, and memory is bounded by two parts a reader.
+store, and memory is bounded by two parts a reader: one read, one on its way out. (To read one ahead was measured:
+on two cores it costs more than it gains.)
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from recorder import cancelling
 from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
 
 log = structlog.get_logger()
@@ -56,21 +56,15 @@ class Artifacts:
             raise _other_size(size_bytes, meta["size"])
 
     async def parts(self, path: str, first: int, end: int) -> AsyncGenerator[memoryview, None]:
-        """The bytes from `first` up to `end`, which is left out. While one part is used, the next is read.
+        """The bytes from `first` up to `end`, which is left out.
 
         Raises ContentMissing, StorageUnavailable; then what was given is only a beginning.
         """
         after = first
-        following = None
-        try:
-            while after < end:
-                part = await (following or self._part(path, after, end))
-                after += len(part)
-                following = after < end and asyncio.create_task(self._part(path, after, end))
-                yield part
-        finally:
-            if following:
-                await cancelling.end([following])
+        while after < end:
+            part = await self._part(path, after, end)
+            after += len(part)
+            yield part
 
     async def _part(self, path: str, start: int, end: int) -> memoryview:
         length = min(self._part_bytes, end - start)
