@@ -36,15 +36,20 @@ class Hosted:
         """Those of the run."""
         return self.tools.of(self.real.runtime)
 
-    def ask(self, action: str, *, files: tuple[StoredFile, ...] = (), **asked: Any) -> str:
+    def ask(self, action: str, *, files_given: tuple[StoredFile, ...] = (), **asked: Any) -> str:
         """Ask for it; its id."""
         invocation_id = str(uuid7())
-        answer = self.try_to_ask(invocation_id, action, files=files, **asked)
+        answer = self.try_to_ask(invocation_id, action, files_given=files_given, **asked)
         assert isinstance(answer, Entry), answer
         return invocation_id
 
     def try_to_ask(
-        self, invocation_id: str, action: str, *, files: tuple[StoredFile, ...] = (), **asked: Any
+        self,
+        invocation_id: str,
+        action: str,
+        *,
+        files_given: tuple[StoredFile, ...] = (),
+        **asked: Any,
     ) -> Entry | Refused:
         """What the worker makes of it."""
         invocation = msgspec.convert({"action": action} | asked, Action)
@@ -54,7 +59,7 @@ class Hosted:
                 run_id=run_id,
                 invocation_id=invocation_id,
                 invocation=invocation,
-                files=list(files),
+                files=list(files_given),
             )
         )
 

@@ -22,8 +22,11 @@ Perform = Callable[[Doing, Any], Awaitable[T]]
 
 TITLE_SECONDS = 1.0
 COUNT_SECONDS = 1.0
-# Chromium's word while it puts another document in the page's place: asked again, it knows its history.
-SWAPPED = "Not attached to an active page"
+# While Chromium puts another document in the page's place, such as that of an error: asked again, it does it.
+SWAPPED = ("Not attached to an active page", 'navigation to "chrome-error:')
+# A page that comes out of Chromium's cache of pages is there at once, and tells of no load.
+_READY = """wanted => wanted === 'commit' || document.readyState === 'complete' ||
+  wanted === 'domcontentloaded' && document.readyState === 'interactive'"""
 SWAP_TRIES = 10
 SWAP_SECONDS = 0.1
 # Longer texts come as one input, as from a clipboard: a key at a time would take their time, too.
@@ -65,8 +68,9 @@ async def _is_missing(element: Locator) -> bool:
 
 
 async def _navigate(do: Doing, action: asked.Navigate) -> Output:
-    page = do.page
-    response = await page.goto(action.url, wait_until=action.wait_until, timeout=do.left_ms)
+    response = await _unless_swapped(
+        lambda: do.page.goto(action.url, wait_until=action.wait_until, timeout=do.left_ms)
+    )
     return await _arrived(do, response)
 
 
@@ -80,13 +84,22 @@ async def _forward(do: Doing, action: asked.Forward) -> Output:
 
 async def _through_history(do: Doing, by: int, wait_until: asked.WaitUntil) -> Output:
     go = do.page.go_back if by < 0 else do.page.go_forward
-    before = do.page.url
-    response = await _unless_swapped(lambda: go(wait_until=wait_until, timeout=do.left_ms))
-    if response is None and do.page.url == before:
-        raise Failed(
-            NAVIGATION_FAILED, f"There is nothing to go {'back' if by < 0 else 'forward'} to."
-        )
+    if not await _unless_swapped(lambda: _has_history(do, by)):
+        way = "back" if by < 0 else "forward"
+        raise Failed(NAVIGATION_FAILED, f"There is nothing to go {way} to.")
+    response = await _unless_swapped(lambda: go(wait_until="commit", timeout=do.left_ms))
+    await do.page.wait_for_function(_READY, arg=wait_until, timeout=do.left_ms)
     return await _arrived(do, response)
+
+
+async def _has_history(do: Doing, by: int) -> bool:
+    async with do.in_time():
+        session = await do.session.cdp(do.page)
+        try:
+            history = await session.send("Page.getNavigationHistory")
+        finally:
+            await session.detach()
+    return bool(0 <= history["currentIndex"] + by < len(history["entries"]))
 
 
 async def _unless_swapped(go: Callable[[], Awaitable[T]]) -> T:
@@ -94,7 +107,7 @@ async def _unless_swapped(go: Callable[[], Awaitable[T]]) -> T:
         try:
             return await go()
         except Exception as error:  # Playwright's, of any kind
-            if SWAPPED not in str(error):
+            if not any(each in str(error) for each in SWAPPED):
                 raise
         await asyncio.sleep(SWAP_SECONDS)
     return await go()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from schemas.requests import StoredFile
+from schemas.runtime_config import Record
 from worker.artifacts import Artifacts
 from worker.files.run_files import RunFiles
 from worker.targets import Targets
@@ -26,7 +27,7 @@ GRACE_MS = 150
 
 class Place(Struct, frozen=True):
     """What a run lends its actions. `uid` is the browser's, which may pass through `scratch` and change nothing there.
-    `is_over`: whether the run ends, or has ended.
+    `wanted`: what is told of what is secret. `is_over`: whether the run ends, or has ended.
     """
 
     files: RunFiles
@@ -34,6 +35,7 @@ class Place(Struct, frozen=True):
     artifacts: Artifacts
     scratch: Path
     uid: int | None
+    wanted: Record
     is_over: Callable[[], bool]
 
 

@@ -61,6 +61,8 @@ def of(error: BaseException) -> Failed:
         return Failed(PAGE_CRASHED, "The page crashed.")
     if found := _NET.search(text):
         return Failed(NAVIGATION_FAILED, _sentence(text), {"reason": found["reason"]})
+    if "interrupted by another navigation" in text:
+        return Failed(NAVIGATION_FAILED, _sentence(text), _log_of(text))
     if _SELECTOR.search(text):
         return Failed(LOCATOR_INVALID, _sentence(text))
     if "Timeout" in text and "exceeded" in text:

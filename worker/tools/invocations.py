@@ -21,7 +21,6 @@ from schemas.problems import (
     ServerError,
 )
 from schemas.requests import Invoke, Refused
-from schemas.runtime_config import Record
 from schemas.types import JSON_LIMIT_BYTES
 from worker.background import Background
 from worker.fact import Fact
@@ -83,7 +82,6 @@ class Invocations:
         place: Place,
         *,
         record: Told,
-        wanted: Record,
         busy: Callable[[bool], None],
         on_end: Callable[[], None],
     ) -> None:
@@ -91,13 +89,18 @@ class Invocations:
         self._driver = driver
         self._place = place
         self._record = record
-        self._wanted = wanted
+        self._wanted = place.wanted
         self._busy = busy
         self._on_end = on_end
         self._queue: Queue[Job] = Queue()
         self._ended = False
         self._over = asyncio.Event()
         self.background = Background()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next one need not wait for the driver."""
+        return self._session.is_connected
 
     # what is asked
 
@@ -178,8 +181,9 @@ class Invocations:
         await self._session.connected()  # takes a moment, the first time: that is not the action's
         deadline = asyncio.get_running_loop().time() + action.limit_ms / 1000
         if isinstance(action, Batch):
-            return await self._do_all(job, action, deadline)
-        output = await self._do_step(job, 1, action, deadline)
+            output = await self._do_all(job, action, deadline)
+        else:
+            output = await self._do_step(job, 1, action, deadline)
         return msgspec.structs.replace(output, artifact_ids=job.artifact_ids)
 
     async def _do_all(self, job: Job, batch: Batch, deadline: float) -> Output:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas import actions as asked
+from schemas.runtime_config import Record
+from worker.secret_shapes import REDACTED
 from worker.tools.doing import Doing, Made
 from worker.tools.driver import attempt
 from worker.tools.extraction import MOST_ITEMS, READ, Extraction
@@ -136,7 +138,9 @@ async def extract(do: Doing, element: Locator | None, action: asked.Extract) -> 
     async with do.in_time():
         script = f"(root, [plan, most]) => ({READ.strip()})(root, plan, most)"
         text = await root.evaluate(script, [plan, MOST_ITEMS], timeout=do.left_ms)
-    return {"data": extraction.shaped(json.loads(_not_too_long(text)))}
+    # What the schema describes is the output itself: clients check it against that.
+    found: Output = extraction.shaped(json.loads(_not_too_long(text)))
+    return found
 
 
 # pictures
@@ -197,7 +201,7 @@ async def cookies(do: Doing, action: asked.Cookies) -> Output:
                 found = await session.send("Network.getCookies", {"urls": list(action.urls)})
             else:
                 found = await session.send("Network.getAllCookies")
-            return {"cookies": [_from_cdp(each) for each in found["cookies"]]}
+            return {"cookies": [_from_cdp(each, do.place.wanted) for each in found["cookies"]]}
         finally:
             await session.detach()
 
@@ -207,6 +211,7 @@ def _to_cdp(cookie: asked.Cookie) -> dict[str, Any]:
     return given
 
 
-def _from_cdp(cookie: dict[str, Any]) -> dict[str, Any]:
+def _from_cdp(cookie: dict[str, Any], wanted: Record) -> dict[str, Any]:
     names = ("name", "value", "domain", "path", "expires", "httpOnly", "secure", "sameSite")
-    return {name: cookie[name] for name in names if name in cookie}
+    found = {name: cookie[name] for name in names if name in cookie}
+    return found if wanted.headers else found | {"value": REDACTED}

@@ -47,13 +47,19 @@ class Tools:
             del self._invocations[run_id]
             directory.remove(scratch)
 
-        uid = setup.sandbox.uid(run.browser.place)
         return Invocations(
             Session(self._driver, new_url, run.targets.fronts, scratch=scratch),
             self._driver,
-            Place(run.files, run.targets, self._artifacts, scratch, uid, lambda: not run.is_open),
+            Place(
+                files=run.files,
+                targets=run.targets,
+                artifacts=self._artifacts,
+                scratch=scratch,
+                uid=setup.sandbox.uid(run.browser.place),
+                wanted=run.attachments.told,
+                is_over=lambda: not run.is_open,
+            ),
             record=run.conclude,
-            wanted=run.attachments.told,
             busy=run.attachments.busy,
             on_end=on_end,
         )
