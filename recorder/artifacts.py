@@ -26,8 +26,7 @@ log = structlog.get_logger()
 MIB = 1024 * 1024
 FROM_DISK_BYTES = MIB
 FROM_PROVIDER_BYTES = 4 * MIB  # where each request takes its time
-CONNECT_SECONDS = timedelta(seconds=3)
-REQUEST_SECONDS = timedelta(seconds=10)
+RETRY_SECONDS = timedelta(seconds=10)
 PART_SECONDS = 20.0  # with what is tried again
 LISTED_AT_ONCE = 1000
 
@@ -99,6 +98,8 @@ class Artifacts:
                 yield
         except TimeoutError as error:
             raise _unreachable("it does not answer") from error
+        except ValueError as error:  # a path that no object can have
+            raise ContentMissing from error
         except FileNotFoundError as error:
             await self._check_directory()
             raise ContentMissing from error
@@ -122,11 +123,8 @@ def _directory(url: str) -> Path | None:
 
 def _provider(url: str) -> ObjectStore:
     try:
-        return from_url(
-            url,
-            client_options={"connect_timeout": CONNECT_SECONDS, "timeout": REQUEST_SECONDS},
-            retry_config={"max_retries": 2, "retry_timeout": REQUEST_SECONDS},
-        )
+        # Not with time-outs of its own: options of a client put aside what AWS_ALLOW_HTTP and its like say.
+        return from_url(url, retry_config={"max_retries": 2, "retry_timeout": RETRY_SECONDS})
     except (BaseError, OSError, ValueError) as error:
         raise CannotStart(
             f"The artifact store cannot be used: {type(error).__name__}.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -13,9 +14,14 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.problems import CannotStart
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 # What is larger goes in chunks. S3 takes 10,000 of them, so objects of 80 GB.
 CHUNK_BYTES = 8 * 1024**2
 CHUNKS_AT_ONCE = 2
+# A provider that is away is told soon; whoever stores tries again by its own pauses.
+RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 
 
 class ArtifactsUnreachable(Exception):
@@ -72,8 +78,10 @@ class Artifacts:
 
 
 def _store(url: str) -> ObjectStore:
-    if "://" in url:
+    if url.startswith("file:"):
         return from_url(url)
+    if "://" in url:
+        return from_url(url, retry_config=RETRY)
     directory = Path(url).absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(directory)

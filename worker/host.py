@@ -387,7 +387,8 @@ class Host:
     async def _beat(self) -> None:
         draining = self._draining or self._drain.asked
         busy = Busy(self._active, self._browsers.waiting, draining)
-        beat = heartbeat(self._facts, busy, self._browsers.setup.sandbox, self._outbox)
+        sandbox = self._browsers.setup.sandbox
+        beat = heartbeat(self._facts, busy, sandbox, self._outbox, self._uploads)
         try:
             await self._pulse.send(beat)
         except LinkDown as error:

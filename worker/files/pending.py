@@ -62,17 +62,18 @@ _pending = msgspec.json.Decoder(Pending)
 
 
 class PendingFiles:
-    """The directory. Calls block as disks do: they belong into threads."""
+    """The directory. Calls block as disks do: they belong into threads. `margin_bytes` of the disk stay free."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
         self._directory = directory
+        self._margin_bytes = margin_bytes
         self.left: list[Pending] = []
 
     @classmethod
-    def open(cls, directory: Path) -> PendingFiles:
+    def open(cls, directory: Path, *, margin_bytes: int = MARGIN_BYTES) -> PendingFiles:
         """That directory, with `left` what an earlier worker did not get away. Raises OSError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = cls(directory)
+        found = cls(directory, margin_bytes=margin_bytes)
         found._take_up()
         return found
 
@@ -137,7 +138,7 @@ class PendingFiles:
     def _ensure_room(self, size_bytes: int) -> None:
         disk = os.statvfs(self._directory)
         free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        if free - size_bytes < min(MARGIN_BYTES, whole * MARGIN_SHARE):
+        if free - size_bytes < min(self._margin_bytes, whole * MARGIN_SHARE):
             raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")
 
     def _take_up(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import AsyncIterator
 from typing import IO
 
@@ -78,6 +79,7 @@ class Uploads:
         self.background = Background()
         self._artifacts = artifacts
         self._waiting: dict[str, Pending] = {}
+        self._since: dict[str, float] = {}  # by the monotonic clock, oldest first
         self._small = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._until = math.inf
@@ -90,10 +92,16 @@ class Uploads:
         """How many bytes are on this disk only."""
         return sum(file.size_bytes for file in self._waiting.values())
 
+    @property
+    def oldest_seconds(self) -> float:
+        """For how long the oldest has been waiting."""
+        return time.monotonic() - next(iter(self._since.values())) if self._since else 0.0
+
     def begin(self, file: Pending, run_log: RunLog) -> asyncio.Future[None]:
         """Upload a file, and tell the log of its run; done once that has been told."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[file.artifact_id] = file
+        self._since[file.artifact_id] = time.monotonic()
         self.background.start(self._until_told(file, run_log, told))
         return told
 
@@ -110,7 +118,7 @@ class Uploads:
         while not await self._try(file, run_log):
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
-        del self._waiting[file.artifact_id]
+        del self._waiting[file.artifact_id], self._since[file.artifact_id]
         if not told.done():
             told.set_result(None)
 

@@ -206,9 +206,9 @@ async def test_a_run_has_not_files_without_end(
 
 
 async def test_a_disk_that_is_nearly_full_is_left_to_events(
-    local: Bench, monkeypatch: pytest.MonkeyPatch
+    local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending_module, "MARGIN_BYTES", 2**62)
+    monkeypatch.setattr(local.uploads, "disk", PendingFiles(tmp_path, margin_bytes=2**62))
     monkeypatch.setattr(pending_module, "MARGIN_SHARE", 1)
     with pytest.raises(NotKept) as raised:
         await keep(local, b"hello")
