@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -31,14 +33,15 @@ class ArtifactsUnreachable(Exception):
 class Artifacts:
     """A store of objects. What is put is there whole or not at all."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
         self._store = store
+        self._directory = directory
 
     @classmethod
     def open(cls, url: str) -> Artifacts:
         """By a directory, which is made, or a URL. Raises CannotStart."""
         try:
-            return cls(_store(url))
+            return cls(_store(url), _directory(url))
         except (BaseError, OSError, ValueError) as error:
             raise CannotStart(
                 f"The artifact store {_shown(url)} cannot be used: {_why(error, url)}.",
@@ -54,6 +57,15 @@ class Artifacts:
             await obstore.put_async(
                 self._store, path, content, chunk_size=CHUNK_BYTES, max_concurrency=CHUNKS_AT_ONCE
             )
+
+    def discard_parts(self, path: str) -> None:
+        """Remove what a put that was killed left of an object in a directory: parts, which nobody lists. A provider's
+        own rules remove theirs.
+        """
+        if self._directory is not None:
+            whole = self._directory / path
+            for part in whole.parent.glob(f"{glob.escape(whole.name)}#*"):
+                part.unlink(missing_ok=True)
 
     async def get(self, path: str, into: IO[bytes], *, limit_bytes: int) -> None:
         """Write an object into a file. Raises ArtifactsUnreachable, also where it is larger than that."""
@@ -78,13 +90,18 @@ class Artifacts:
 
 
 def _store(url: str) -> ObjectStore:
-    if url.startswith("file:"):
-        return from_url(url)
-    if "://" in url:
+    directory = _directory(url)
+    if directory is None:
         return from_url(url, retry_config=RETRY)
-    directory = Path(url).absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(directory)
+
+
+def _directory(url: str) -> Path | None:
+    """Where a store is a directory: which."""
+    if url.startswith("file://"):
+        return Path(unquote(urlsplit(url).path))
+    return None if "://" in url else Path(url).absolute()
 
 
 @contextmanager

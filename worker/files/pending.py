@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -117,8 +118,18 @@ class PendingFiles:
         to.chmod(0o600)
 
     def open_content(self, file: Pending) -> IO[bytes]:
-        """Its content, from the beginning. Raises OSError."""
-        return self._content(file).open("rb")
+        """Its content, from the beginning. Raises OSError, also where it is not what was kept."""
+        content = self._content(file).open("rb")
+        found = os.fstat(content.fileno()).st_size
+        if found != file.size_bytes:
+            content.close()
+            raise OSError(errno.EIO, f"it has {found} bytes, of {file.size_bytes}")
+        return content
+
+    def read(self, file: Pending) -> bytes:
+        """All of its content, in memory. Raises OSError, as above."""
+        with self.open_content(file) as content:
+            return content.read()
 
     def remove(self, file: Pending) -> None:
         """The store has it, or nobody will. First what says whose it is: content alone is nobody's."""
