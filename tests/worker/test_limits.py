@@ -172,6 +172,7 @@ def _called(value: Any) -> ToolCallStarted:
 def test_json_is_cut_to_something_that_says_so(value: Any, kept: Any) -> None:
     before = _called(value)
     after = cut(before)
+    assert isinstance(before.input, msgspec.Raw)
     assert isinstance(after.input, msgspec.Raw)
     assert msgspec.json.decode(after.input) == kept
     assert after.truncated == {"input": len(bytes(before.input))}
