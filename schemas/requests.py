@@ -242,6 +242,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `spool_bytes` are the events on its disk that the stream does not have yet, `spool_full` that it takes no new runs
     for that; `set_aside` counts what could not be read or published and waits in files of its own for a person.
+    `uploads` files, so many bytes, are on its disk and not in the artifact store yet, the oldest for `uploads_seconds`.
     """
 
     worker_id: str
@@ -261,6 +262,9 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     spool_limit_bytes: int = 0
     spool_full: bool = False
     set_aside: int = 0
+    uploads: int = 0
+    uploads_bytes: int = 0
+    uploads_seconds: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     load: float = 0.0
     warm: int = 0

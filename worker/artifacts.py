@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -13,9 +16,14 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.problems import CannotStart
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 # What is larger goes in chunks. S3 takes 10,000 of them, so objects of 80 GB.
 CHUNK_BYTES = 8 * 1024**2
 CHUNKS_AT_ONCE = 2
+# A provider that is away is told soon; whoever stores tries again by its own pauses.
+RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 
 
 class ArtifactsUnreachable(Exception):
@@ -25,14 +33,15 @@ class ArtifactsUnreachable(Exception):
 class Artifacts:
     """A store of objects. What is put is there whole or not at all."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
         self._store = store
+        self._directory = directory
 
     @classmethod
     def open(cls, url: str) -> Artifacts:
         """By a directory, which is made, or a URL. Raises CannotStart."""
         try:
-            return cls(_store(url))
+            return cls(_store(url), _directory(url))
         except (BaseError, OSError, ValueError) as error:
             raise CannotStart(
                 f"The artifact store {_shown(url)} cannot be used: {_why(error, url)}.",
@@ -48,6 +57,15 @@ class Artifacts:
             await obstore.put_async(
                 self._store, path, content, chunk_size=CHUNK_BYTES, max_concurrency=CHUNKS_AT_ONCE
             )
+
+    def discard_parts(self, path: str) -> None:
+        """Remove what a put that was killed left of an object in a directory: parts, which nobody lists. A provider's
+        own rules remove theirs.
+        """
+        if self._directory is not None:
+            whole = self._directory / path
+            for part in whole.parent.glob(f"{glob.escape(whole.name)}#*"):
+                part.unlink(missing_ok=True)
 
     async def get(self, path: str, into: IO[bytes], *, limit_bytes: int) -> None:
         """Write an object into a file. Raises ArtifactsUnreachable, also where it is larger than that."""
@@ -72,11 +90,18 @@ class Artifacts:
 
 
 def _store(url: str) -> ObjectStore:
-    if "://" in url:
-        return from_url(url)
-    directory = Path(url).absolute()
+    directory = _directory(url)
+    if directory is None:
+        return from_url(url, retry_config=RETRY)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(directory)
+
+
+def _directory(url: str) -> Path | None:
+    """Where a store is a directory: which."""
+    if url.startswith("file://"):
+        return Path(unquote(urlsplit(url).path))
+    return None if "://" in url else Path(url).absolute()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from schemas.requests import Heartbeat
 from worker.chromium.sandbox import Sandbox
+from worker.files.uploads import Uploads
 from worker.outbox import Outbox
 
 
@@ -28,7 +29,9 @@ class Busy(Struct, frozen=True):
     draining: bool
 
 
-def heartbeat(facts: HostFacts, busy: Busy, sandbox: Sandbox, outbox: Outbox) -> Heartbeat:
+def heartbeat(
+    facts: HostFacts, busy: Busy, sandbox: Sandbox, outbox: Outbox, uploads: Uploads
+) -> Heartbeat:
     """A beat without its number."""
     return Heartbeat(
         worker_id=facts.worker_id,
@@ -48,4 +51,7 @@ def heartbeat(facts: HostFacts, busy: Busy, sandbox: Sandbox, outbox: Outbox) ->
         spool_limit_bytes=outbox.limit_bytes,
         spool_full=outbox.is_full,
         set_aside=outbox.set_aside_count,
+        uploads=len(uploads),
+        uploads_bytes=uploads.waiting_bytes,
+        uploads_seconds=round(uploads.oldest_seconds),
     )

@@ -366,7 +366,7 @@ class Host:
             if file.run_id not in logs:
                 ids = (file.run_id, file.runtime_id, file.space_id)
                 logs[file.run_id] = self._run_log(*ids, last=each.last)
-            self._uploads.begin(file, logs[file.run_id])
+            self._uploads.resume(file, logs[file.run_id])
 
     async def _end_left(self, run_log: RunLog, left: Left) -> None:
         await end_left(left, run_log, self._outbox)
@@ -387,7 +387,8 @@ class Host:
     async def _beat(self) -> None:
         draining = self._draining or self._drain.asked
         busy = Busy(self._active, self._browsers.waiting, draining)
-        beat = heartbeat(self._facts, busy, self._browsers.setup.sandbox, self._outbox)
+        sandbox = self._browsers.setup.sandbox
+        beat = heartbeat(self._facts, busy, sandbox, self._outbox, self._uploads)
         try:
             await self._pulse.send(beat)
         except LinkDown as error:

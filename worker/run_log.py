@@ -54,12 +54,13 @@ class RunLog:
 
         `last` ones, those that a run ends with, have room there that others do not have.
         """
-        event_type, version = _type_of(fact)
-        event = self._event(event_type, version, fact, self._clean(fact.data))
+        spec = type_of(fact.data)
+        event_type = fact.type or spec.name
+        event = self._event(event_type, spec.version, fact, self._clean(fact.data))
         message = encode_event(event)
         if len(message) > EVENT_LIMIT_BYTES:
             clean = self._clean(fact.data)
-            event = self._event(event_type, version, fact, _without_bulk(clean, len(message)))
+            event = self._event(event_type, spec.version, fact, _without_bulk(clean, len(message)))
             message = encode_event(event)
         subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, event_type)
         entry = self._outbox.put(subject, event.id, message, last=last)
@@ -139,14 +140,6 @@ class RunLog:
             durationms=fact.duration_ms,
             data=_body_of(data),
         )
-
-
-def _type_of(fact: Fact) -> tuple[str, int]:
-    """Type and version. What an agent made up itself has but one version."""
-    if isinstance(fact.data, Custom):
-        return fact.type, 1
-    spec = type_of(fact.data)
-    return spec.name, spec.version
 
 
 def _body_of(data: EventData) -> msgspec.Raw:

@@ -24,6 +24,7 @@ from worker.budgeted_log import BudgetedLog
 from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
 from worker.files.downloads import Downloads
+from worker.files.last_look import last_look
 from worker.files.report import Report
 from worker.files.run_files import RunFiles
 from worker.files.uploads import Uploads
@@ -76,7 +77,7 @@ class Runtime:
         self._on_ended = on_ended
         self.files = RunFiles(run_log, uploads, self.conclude)
         self._downloads = Downloads(self.files, browser.downloads, self._cancel_download)
-        self._report = Report(run_log.run_id, self.files)
+        self._report = Report(run_log.run_id, self.files, self._last_look)
         self.ingestion = Ingestion(run_log.run_id, self.conclude)
         # In the order in which they end.
         self.parts: list[Part] = [self._downloads, self._report]
@@ -234,6 +235,11 @@ class Runtime:
             log.error("runtime.spool_refused", run_id=self.log.run_id, error=str(error))
             self._end = ends.SPOOL_FULL, ""
         self._stop_for(ends.SPOOL_FULL)
+
+    async def _last_look(self) -> bytes:
+        return (
+            await last_look(self.browser.switchboard, self._tap.fronts.active) if self._tap else b""
+        )
 
     def _cancel_download(self, guid: str, context_id: str | UnsetType) -> None:
         """By its context, and by none, which is the default one's: Chromium refuses what does not fit."""

@@ -181,6 +181,7 @@ def _note(host: HostSeen) -> Text:
     notes = [
         "drains" if host.draining else "",
         f"{host.set_aside:,} aside" if host.set_aside else "",
+        f"{host.uploads:,} to upload" if host.uploads else "",
         "no sandbox" if host.sandbox is False else "",
     ]
     return Text(", ".join(filter(None, notes)), style="yellow")

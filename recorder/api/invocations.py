@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Literal
 
 import uuid_utils
-from msgspec import Struct, field, structs
+from msgspec import UNSET, Struct, field, structs
 
 from recorder.api import actions
 from recorder.api.action_examples import EXAMPLES
@@ -148,9 +148,11 @@ async def wait_for_invocation(call: Call[object, WaitForInvocation]) -> WaitedIn
 
     if found.status not in ENDED:
         await wait_until(has_ended, call.recorder.news, found.run_id, seconds_of(call.body))
+    ended = found.status in ENDED
     return WaitedInvocation(
         **structs.asdict(found),
-        wait_status="completed" if found.status in ENDED else "timeout",
+        wait_status="completed" if ended else "timeout",
+        retry_after_ms=UNSET if ended else 1,
     )
 
 

@@ -35,11 +35,11 @@ class StartQuery(Struct, frozen=True, kw_only=True):
 
 
 def seconds_of(body: WaitForEvent | WaitForInvocation | WaitForRun) -> float:
-    """The time-out asked for, in either spelling; 30 s without one."""
+    """The time-out asked for, in either spelling, at most 120 s; 30 s without one."""
     if isinstance(body.timeout_ms, int):
-        return body.timeout_ms / 1000
+        return min(body.timeout_ms / 1000, MOST_SECONDS)
     if isinstance(body.timeout_seconds, float | int):
-        return float(body.timeout_seconds)
+        return min(float(body.timeout_seconds), MOST_SECONDS)
     return DEFAULT_SECONDS
 
 

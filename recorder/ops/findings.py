@@ -26,6 +26,7 @@ BEHIND_MESSAGES = 10_000
 # A recorder makes room in RUNS from 90 % on; what is fuller than this waits for a person.
 FULL_SHARE = 0.95
 SPOOL_SHARE = 0.5
+UPLOADS_SECONDS = 60
 SKEW_MS = 500
 
 
@@ -233,6 +234,12 @@ def _about(host: HostSeen) -> Found:
             "host.set_aside",
             f"Host {host.worker_id} has set {_count(host.set_aside, 'event', 'events')} aside.",
             "NATS refuses them for ever, or they cannot be read: look into its state directory.",
+        )
+    if host.uploads_seconds >= UPLOADS_SECONDS:
+        yield _problem(
+            "host.uploads_wait",
+            f"Host {host.worker_id} has {_count(host.uploads, 'file', 'files')} that the artifact store does not take.",
+            "They wait on its disk and are tried again by themselves. See whether it reaches RUNREEL_ARTIFACTS_URL.",
         )
     if _is_skewed(host):
         yield _notice(

@@ -103,6 +103,9 @@ class HostSeen(Shape, frozen=True, kw_only=True):
     spool_limit_bytes: int = 0
     spool_full: bool = False
     set_aside: int = 0
+    uploads: int = 0
+    uploads_bytes: int = 0
+    uploads_seconds: int = 0
     clock_skew_ms: int | None = None
     clock_uncertainty_ms: int | None = None
     draining: bool = False

@@ -34,12 +34,15 @@ CATEGORIES = (
 S = TypeVar("S", bound=type[EventData])
 
 
-def event(event_type: str, *, category: str, version: int = 1) -> Callable[[S], S]:
-    """Declare the decorated struct as the body of `event_type`."""
+def event(
+    event_type: str, *, category: str, version: int = 1, listed: bool = True
+) -> Callable[[S], S]:
+    """Declare the decorated struct as the body of `event_type`; of one that is not listed, of many types."""
 
     def declare(struct: S) -> S:
-        spec = EventType(event_type, struct, category, version)
-        EVENT_TYPES[event_type] = _TYPE_OF[struct] = spec
+        spec = _TYPE_OF[struct] = EventType(event_type, struct, category, version)
+        if listed:
+            EVENT_TYPES[event_type] = spec
         return struct
 
     return declare

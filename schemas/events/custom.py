@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Raw
 
 from ..types import KIB
-from ._registry import EventData
+from ._registry import EventData, event
 
 PREFIX = "custom."
 MOST_BYTES = 64 * KIB  # of a body
@@ -19,6 +19,7 @@ def is_ingested(event_type: str) -> bool:
     return event_type in _KNOWN or event_type.startswith(PREFIX)
 
 
+@event("custom.*", category="tool", listed=False)
 class Custom(EventData, frozen=True, kw_only=True):
     """The body of a `custom.*` event. On the stream it is that object itself, not a member of another."""
 

@@ -52,16 +52,17 @@ class Invocation(Resource, frozen=True, kw_only=True):
 
 
 class WaitedInvocation(Invocation, frozen=True, kw_only=True):
-    """An invocation after waiting for its end."""
+    """An invocation after waiting for its end. `retry_after_ms` is there while it has none: wait again."""
 
     wait_status: Literal["completed", "timeout"]
+    retry_after_ms: int | UnsetType = UNSET
 
 
 class WaitForInvocation(Request, frozen=True, kw_only=True):
-    """How long to wait for an invocation's end."""
+    """How long to wait for an invocation's end. Of more than 120 s, 120 s are waited."""
 
-    timeout_ms: Annotated[int, Meta(ge=0, le=120_000)] | UnsetType = UNSET
-    timeout_seconds: Annotated[float, Meta(ge=0, le=120)] | UnsetType = UNSET
+    timeout_ms: Annotated[int, Meta(ge=0, le=86_400_000)] | UnsetType = UNSET
+    timeout_seconds: Annotated[float, Meta(ge=0, le=86_400)] | UnsetType = UNSET
 
 
 class Progress(Resource, frozen=True, kw_only=True):

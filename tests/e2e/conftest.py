@@ -1,10 +1,11 @@
-"""A run, and a Playwright attached to it."""
+"""A run, a Playwright attached to it, and the original system's own client."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from bctrl import Bctrl, StartedRuntime
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
 from deploy.site import Site
@@ -56,3 +57,16 @@ async def browser(playwright: Playwright, run: Run) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def page(browser: Browser) -> Page:
     return await browser.contexts[0].new_page()
+
+
+@pytest.fixture
+def client(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Bctrl:
+    monkeypatch.setenv("BCTRL_BASE_URL", stack.base_url)
+    monkeypatch.setenv("BCTRL_API_KEY", stack.api_key)
+    return Bctrl(timeout=60)
+
+
+@pytest.fixture
+def started(client: Bctrl) -> Iterator[StartedRuntime]:
+    with client.runtimes.started_browser(name="judged") as started:
+        yield started

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from bctrl import (
@@ -19,19 +18,6 @@ from playwright.sync_api import sync_playwright
 from tests.support.stack import Stack
 
 NO_ONE = "01890000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def client(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Bctrl:
-    monkeypatch.setenv("BCTRL_BASE_URL", stack.base_url)
-    monkeypatch.setenv("BCTRL_API_KEY", stack.api_key)
-    return Bctrl(timeout=60)
-
-
-@pytest.fixture
-def started(client: Bctrl) -> Iterator[StartedRuntime]:
-    with client.runtimes.started_browser(name="judged") as started:
-        yield started
 
 
 @pytest.fixture(scope="session")

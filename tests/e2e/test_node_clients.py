@@ -56,7 +56,8 @@ async def test_downloads_into_the_runs_own_directory(
     await client("goto", f"{site.url}/download.html")
     assert await client("download", "a.button") == "report.csv"
     assert not client.downloads.exists()
-    await run.event("download", phase="completed")
+    completed = await run.event("download", phase="completed")
+    await run.event("artifact.created", guid=completed["data"]["guid"], name="report.csv")
 
 
 async def test_answers_a_dialog(client: NodeClient, site: Site) -> None:

@@ -47,13 +47,14 @@ async def test_has_contexts_of_its_own(browser: Browser, site: Site) -> None:
     assert [await page.evaluate("document.cookie") for page in pages] == ["whose=first", ""]
 
 
-async def test_is_told_of_a_download(page: Page, site: Site) -> None:
+async def test_is_told_of_a_download_and_it_is_kept(page: Page, site: Site, run: Run) -> None:
     await page.goto(f"{site.url}/download.html")
     async with page.expect_download() as downloading:
         await page.click("a.button")
     download = await downloading.value
     assert download.suggested_filename == "report.csv"
     assert await download.failure() is None
+    await run.event("artifact.created", name="report.csv")
 
 
 @pytest.mark.parametrize(

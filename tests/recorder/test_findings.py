@@ -66,6 +66,7 @@ def with_host(**changes: object) -> Facts:
         ({"spool_full": True}, "host.spool_full"),
         ({"spool_bytes": 500_000_000}, "host.spool_fills"),
         ({"set_aside": 1}, "host.set_aside"),
+        ({"uploads": 3, "uploads_seconds": 60}, "host.uploads_wait"),
         ({"clock_skew_ms": -502}, "host.clock"),
         ({"draining": True}, "host.draining"),
         ({"sandbox": False, "sandbox_note": "no"}, "host.no_sandbox"),
@@ -81,6 +82,7 @@ def test_hosts(changes: dict[str, object], code: str) -> None:
     "changes",
     [
         {"spool_bytes": 499_999_999},
+        {"uploads": 3, "uploads_seconds": 59},
         {"clock_skew_ms": 501},
         {"clock_skew_ms": None},
         {"sandbox": None},

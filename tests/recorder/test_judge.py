@@ -15,6 +15,7 @@ from bctrl.errors import (
 )
 
 from schemas.events.page import PageOpened
+from tests.support.recorder_artifacts import make
 from tests.support.recorder_running import KEY, Running
 from tests.support.recorder_worker import FakeRun, FakeWorker
 
@@ -69,6 +70,23 @@ async def test_events(client: Any, worker: FakeWorker, run: FakeRun) -> None:
         lambda: list(client.runs.events.stream(run.run_id, cursor=told[3]["id"]))
     )
     assert rest == told[4:]
+
+
+async def test_files(client: Any, recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
+    made = [await make(recorder, worker, run, b"x", kind=kind) for kind in ("pdf", "screenshot")]
+    newest = [each.artifact_id for each in reversed(made)]
+    listed = await asyncio.to_thread(lambda: list(client.runs.files.iter(run.run_id, limit=1)))
+    assert [each["id"] for each in listed] == newest
+    assert await asyncio.to_thread(client.files.get, newest[0]) == listed[0]
+    page = await asyncio.to_thread(lambda: client.files.list(run_id=run.run_id, type=["pdf"]))
+    assert [each["id"] for each in page["data"]] == [newest[1]]
+    everywhere = await asyncio.to_thread(
+        lambda: list(client.files.iter(runtime_id=run.runtime_id, source="runtime"))
+    )
+    assert everywhere == listed
+    with pytest.raises(BctrlNotFoundError) as missing:
+        await asyncio.to_thread(client.files.get, UNKNOWN)
+    assert missing.value.code == "file.not_found"
 
 
 async def test_whoami(client: Any) -> None:

@@ -18,10 +18,12 @@ from recorder.ops.verify import verify
 from recorder.projections import PROJECTIONS
 from recorder.queries.events import Place, event_cursor
 from recorder.store import Store, open_store
+from schemas.actions import Reload
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.page import PageOpened
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
+from tests.support.recorder_commands import done, queued
 from tests.support.recorder_retention import (
     age,
     beside,
@@ -32,7 +34,7 @@ from tests.support.recorder_retention import (
     started,
 )
 from tests.support.recorder_running import KEY, Running, running, settings_for
-from tests.support.recorder_worker import FakeWorker, fake_worker
+from tests.support.recorder_worker import FakeWorker, fake_worker, new_id
 
 
 async def test_every_table_of_runs_is_emptied(tmp_path: Path) -> None:
@@ -84,9 +86,12 @@ async def test_run_is_told_the_same_once_its_events_have_left(
 ) -> None:
     run = await started(recorder, worker, events=20)
     await worker.publish(run, run.event(PageOpened(url="hole"), number=30))
+    command = new_id()
+    await worker.publish(run, queued(run, command, Reload()), *done(run, command))
     await worker.end(run, BROWSER_CRASHED)
     ended = await recorder.post(f"/v1/runs/{run.run_id}/wait")
     assert ended["missing"] == [[23, 29]]
+    assert (ended["counts"]["invocations"], ended["counts"]["toolCalls"]) == (1, 1)
     goes_on = await started(recorder, worker)
     paths = (
         f"/v1/runs/{run.run_id}",
@@ -104,6 +109,9 @@ async def test_run_is_told_the_same_once_its_events_have_left(
 
     await rows_become(recorder, run, [0, 0, 0])
     assert [await recorder.get(path) for path in paths] == before
+    for path in ("commands", f"commands/{command}", "invocations", f"invocations/{command}"):
+        gone = await recorder.http.get(f"/v1/runs/{run.run_id}/{path}")
+        assert (gone.status_code, gone.json()["code"]) == (410, "cursor.expired")
     waited = await recorder.post(f"/v1/runs/{run.run_id}/wait")
     assert (waited["waitStatus"], waited["failure"]) == ("completed", ended["failure"])
     assert await is_verified(recorder)

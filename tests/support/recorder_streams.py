@@ -25,7 +25,10 @@ SPACES = ("space-1", "space-2")
 NAMES = ("one", "two", "three")  # of runs and of resources
 TIMES = tuple(f"2026-01-01T00:00:0{second}.000Z" for second in range(5))
 # What changes more than a count.
-OFTEN = {subjects.RUNS: ("runtime.lifecycle",), subjects.CONTROL: ("space.", "runtime.", "run.")}
+OFTEN = {
+    subjects.RUNS: ("runtime.lifecycle", "command."),
+    subjects.CONTROL: ("space.", "runtime.", "run."),
+}
 STATUSES: tuple[Any, ...] = ("started", "stopped", "failed", msgspec.UNSET)
 
 

@@ -61,3 +61,14 @@ def test_what_is_no_store(url: str) -> None:
         Artifacts.open(url)
     assert "hunter2" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_parts_that_a_killed_worker_left_of_an_object_are_removed(tmp_path: Path) -> None:
+    artifacts = Artifacts.open(tmp_path.as_uri())
+    await artifacts.put("s/a", b"whole")
+    for name in ("a#1", "a#2", "ab#1"):
+        (tmp_path / "s" / name).write_bytes(b"par")
+    assert sorted(await artifacts.find("s")) == ["s/a"]  # which are no objects
+    artifacts.discard_parts("s/a")
+    artifacts.discard_parts("s/none")
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["a", "ab#1"]

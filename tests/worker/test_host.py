@@ -272,8 +272,10 @@ async def test_browser_that_ends_at_once_is_a_failed_launch(
         assert isinstance(refused, Refused)
         assert refused.code == ends.LAUNCH_FAILED.code
         assert refused.message == "FATAL: no display today"
-        assert await fleet.ends() == [("rt-1", 2, "failed", "browser.launch_failed")]
-        assert refused.position == 2
+        assert await fleet.ends() == [
+            ("rt-1", 3, "failed", "browser.launch_failed")
+        ]  # 2 is its report
+        assert refused.position == 3
         await eventually(lambda: is_free(fleet, "rt-1"))
         # Its place is free again: three failures do not fill a host of two places.
         for number in (2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from mimetypes import MimeTypes
 from pathlib import Path
@@ -20,6 +21,7 @@ from worker.translate.browser import DownloadProgress
 
 log = structlog.get_logger(__name__)
 
+BROWSERS_DISK_FULL = "The disk that has the browser's files has no room for it."
 UNKNOWN_TYPE = "application/octet-stream"
 # Python's own table, so that a type does not depend on the host.
 _TYPES = MimeTypes(filenames=())
@@ -62,9 +64,19 @@ class Downloads:
             self._cancel_beyond_limit(progress.guid, under)
             return
         del self._under_way[progress.guid]
-        if progress.state == "completed" and not under.cancelled:
+        if under.cancelled:
+            return
+        if progress.state == "completed":
             name = Path(progress.file_path).name or progress.guid
             self.background.start(self._keep(self._directory / name, progress.guid, under))
+        elif not self._has_room_for(under.size_bytes):
+            about = _about(progress.guid, under)
+            self._files.refuse(about, "artifact.disk_full", BROWSERS_DISK_FULL, under.size_bytes)
+
+    def _has_room_for(self, size_bytes: int) -> bool:
+        """Chromium does not say why one failed. What it had of it is removed, so that much is free again."""
+        disk = os.statvfs(self._directory)
+        return disk.f_bavail * disk.f_frsize >= size_bytes
 
     def _cancel_beyond_limit(self, guid: str, under: _UnderWay) -> None:
         """One that cannot be kept takes nobody's disk and time: the youngest goes first."""

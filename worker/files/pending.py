@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -62,17 +63,18 @@ _pending = msgspec.json.Decoder(Pending)
 
 
 class PendingFiles:
-    """The directory. Calls block as disks do: they belong into threads."""
+    """The directory. Calls block as disks do: they belong into threads. `margin_bytes` of the disk stay free."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
         self._directory = directory
+        self._margin_bytes = margin_bytes
         self.left: list[Pending] = []
 
     @classmethod
-    def open(cls, directory: Path) -> PendingFiles:
+    def open(cls, directory: Path, *, margin_bytes: int = MARGIN_BYTES) -> PendingFiles:
         """That directory, with `left` what an earlier worker did not get away. Raises OSError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = cls(directory)
+        found = cls(directory, margin_bytes=margin_bytes)
         found._take_up()
         return found
 
@@ -116,8 +118,18 @@ class PendingFiles:
         to.chmod(0o600)
 
     def open_content(self, file: Pending) -> IO[bytes]:
-        """Its content, from the beginning. Raises OSError."""
-        return self._content(file).open("rb")
+        """Its content, from the beginning. Raises OSError, also where it is not what was kept."""
+        content = self._content(file).open("rb")
+        found = os.fstat(content.fileno()).st_size
+        if found != file.size_bytes:
+            content.close()
+            raise OSError(errno.EIO, f"it has {found} bytes, of {file.size_bytes}")
+        return content
+
+    def read(self, file: Pending) -> bytes:
+        """All of its content, in memory. Raises OSError, as above."""
+        with self.open_content(file) as content:
+            return content.read()
 
     def remove(self, file: Pending) -> None:
         """The store has it, or nobody will. First what says whose it is: content alone is nobody's."""
@@ -137,7 +149,7 @@ class PendingFiles:
     def _ensure_room(self, size_bytes: int) -> None:
         disk = os.statvfs(self._directory)
         free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        if free - size_bytes < min(MARGIN_BYTES, whole * MARGIN_SHARE):
+        if free - size_bytes < min(self._margin_bytes, whole * MARGIN_SHARE):
             raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")
 
     def _take_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from schemas.events.navigation import Navigation
 from schemas.events.page import PageClosed, PageCrash, PageError, PageTitle
 from schemas.times import rfc3339
 from schemas.types import KIB, TITLE_LIMIT_BYTES, URL_LIMIT_BYTES
+from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
 from worker.files.run_files import NotKept, RunFiles
 from worker.limits import cut_text
@@ -28,6 +30,9 @@ MOST_PAGES = 50
 MESSAGE_BYTES = 2 * KIB
 # A report would only be one more thing that the disk does not take.
 UNREPORTED = (ends.SPOOL_FULL.code,)
+
+
+Look = Callable[[], Awaitable[bytes]]
 
 
 class Complaint(Struct, frozen=True, rename="camel"):
@@ -62,9 +67,11 @@ class ReportBody(Struct, frozen=True, rename="camel"):
 class Report:
     """Listens to a run, in case it fails."""
 
-    def __init__(self, run_id: str, files: RunFiles) -> None:
+    def __init__(self, run_id: str, files: RunFiles, look: Look) -> None:
         self._run_id = run_id
         self._files = files
+        self._look = look
+        self._image = b""
         self._pages: dict[str, PageState] = {}
         self._complaints: deque[Complaint] = deque(maxlen=LAST_ERRORS)
         self._last_url = ""
@@ -88,17 +95,26 @@ class Report:
                 pass
 
     async def stop(self, end: End) -> None:
-        """What is needed has been heard."""
+        """Have a last look at the page in front."""
+        if _is_reported(end):
+            try:
+                self._image = await self._look()
+            except (CdpError, BrowserGone, TimeoutError) as error:
+                log.info("report.nothing_to_see", run_id=self._run_id, reason=str(error))
 
     async def end(self, end: End, detail: str) -> None:
         """Keep the report of a run that failed."""
-        if end.status != "failed" or end.code in UNREPORTED:
+        if not _is_reported(end):
             return
         report = msgspec.json.format(msgspec.json.encode(self._body(end, detail)), indent=2)
         try:
             await self._files.keep(
                 report, kind="report", name="report.json", content_type="application/json"
             )
+            if self._image:
+                await self._files.keep(
+                    self._image, kind="screenshot", name="last.jpg", content_type="image/jpeg"
+                )
         except NotKept as error:
             log.warning("report.not_kept", run_id=self._run_id, reason=error.message)
 
@@ -126,6 +142,10 @@ class Report:
             if page_id and len(self._pages) < MOST_PAGES:
                 self._pages[page_id] = known
         return known
+
+
+def _is_reported(end: End) -> bool:
+    return end.status == "failed" and end.code not in UNREPORTED
 
 
 def _clean(text: str, limit_bytes: int) -> str:

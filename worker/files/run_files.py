@@ -136,7 +136,8 @@ class RunFiles:
             raise self.refuse(about, "artifact.unreadable", f"{error}.", size_bytes) from error
         except DiskFull as error:
             raise self.refuse(about, "artifact.disk_full", f"{error}.", size_bytes) from error
-        told = self._uploads.begin(file, self._log)
+        content = source if isinstance(source, bytes) else None
+        told = self._uploads.begin(file, self._log, content)
         self._open.add(told)
         told.add_done_callback(self._open.discard)
         return file, told

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import AsyncIterator
 from typing import IO
 
@@ -31,12 +32,13 @@ SMALL_BYTES = 8 * 1024**2
 SMALL_AT_ONCE = 8
 LARGE_AT_ONCE = 2
 PART_BYTES = 1024**2
+HASHED_AT_ONCE_BYTES = 512 * 1024  # under a millisecond
 
 NOT_GIVEN_BACK = "The worker's disk does not give it back."
 
 
 class HashedParts:
-    """A file in parts, hashed while it is read. What reading raises ends it, and is `error`."""
+    """A large file in parts, hashed while it is read. What reading raises ends it, and is `error`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -48,15 +50,14 @@ class HashedParts:
         """Of what was read by now, in hex."""
         return self._sha256.hexdigest()
 
-    def read(self, size: int) -> bytes:
-        """The next part."""
-        part = self._file.read(size)
+    def _read(self) -> bytes:
+        part = self._file.read(PART_BYTES)
         self._sha256.update(part)
         return part
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while part := await asyncio.to_thread(self.read, PART_BYTES):
+            while part := await asyncio.to_thread(self._read):
                 yield part
         except OSError as error:
             self.error = error
@@ -78,6 +79,7 @@ class Uploads:
         self.background = Background()
         self._artifacts = artifacts
         self._waiting: dict[str, Pending] = {}
+        self._since: dict[str, float] = {}  # by the monotonic clock, oldest first
         self._small = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._until = math.inf
@@ -90,12 +92,25 @@ class Uploads:
         """How many bytes are on this disk only."""
         return sum(file.size_bytes for file in self._waiting.values())
 
-    def begin(self, file: Pending, run_log: RunLog) -> asyncio.Future[None]:
-        """Upload a file, and tell the log of its run; done once that has been told."""
+    @property
+    def oldest_seconds(self) -> float:
+        """For how long the oldest has been waiting."""
+        return time.monotonic() - next(iter(self._since.values())) if self._since else 0.0
+
+    def begin(
+        self, file: Pending, run_log: RunLog, content: bytes | None = None
+    ) -> asyncio.Future[None]:
+        """Upload a file, and tell the log of its run; done once that has been told. `content` is what it has."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[file.artifact_id] = file
-        self.background.start(self._until_told(file, run_log, told))
+        self._since[file.artifact_id] = time.monotonic()
+        self.background.start(self._until_told(file, run_log, told, content))
         return told
+
+    def resume(self, file: Pending, run_log: RunLog) -> None:
+        """As `begin`, for what an earlier worker may have been uploading when it died."""
+        self._artifacts.discard_parts(object_path(file.space_id, file.artifact_id))
+        self.begin(file, run_log)
 
     def time_left(self, seconds: float) -> float:
         """So many seconds, or what is left of them in a hurry."""
@@ -105,41 +120,54 @@ class Uploads:
         """Nobody shall wait for longer than so many seconds from now."""
         self._until = asyncio.get_running_loop().time() + seconds
 
-    async def _until_told(self, file: Pending, run_log: RunLog, told: asyncio.Future[None]) -> None:
+    async def _until_told(
+        self,
+        file: Pending,
+        run_log: RunLog,
+        told: asyncio.Future[None],
+        content: bytes | None,
+    ) -> None:
         pause = RETRY_SECONDS
-        while not await self._try(file, run_log):
+        while not await self._try(file, run_log, content):
+            content = None  # which may take memory for as long as the store is away
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
-        del self._waiting[file.artifact_id]
+        del self._waiting[file.artifact_id], self._since[file.artifact_id]
         if not told.done():
             told.set_result(None)
 
-    async def _try(self, file: Pending, run_log: RunLog) -> bool:
+    async def _try(self, file: Pending, run_log: RunLog, content: bytes | None) -> bool:
         """Whether it is over: told, or not to be had any more."""
         try:
-            async with self._small if file.size_bytes <= SMALL_BYTES else self._large:
-                sha256 = await self._upload(file)
+            sha256 = await self._upload(file, content)
         except ArtifactsUnreachable as error:
             log.warning("files.not_uploaded", artifact_id=file.artifact_id, reason=str(error))
             return False
         except OSError as error:  # our own disk does not give it back
             log.error("files.lost", artifact_id=file.artifact_id, error=str(error))
-            return self._tell(
-                file,
-                run_log,
-                failed(file.about, "artifact.unreadable", NOT_GIVEN_BACK, file.size_bytes),
-            )
+            lost = failed(file.about, "artifact.unreadable", NOT_GIVEN_BACK, file.size_bytes)
+            return self._tell(file, run_log, lost)
         return self._tell(file, run_log, _created(file, sha256))
 
-    async def _upload(self, file: Pending) -> str:
+    async def _upload(self, file: Pending, content: bytes | None) -> str:
         """Its hash. Raises ArtifactsUnreachable, OSError."""
         path = object_path(file.space_id, file.artifact_id)
-        with await asyncio.to_thread(self.disk.open_content, file) as content:
-            parts = HashedParts(content)
-            whole = file.size_bytes <= SMALL_BYTES
-            body = await asyncio.to_thread(parts.read, -1) if whole else parts
+        if file.size_bytes > SMALL_BYTES:
+            async with self._large:
+                return await self._upload_in_parts(file, path)
+        async with self._small:
+            if content is None:
+                content = await asyncio.to_thread(self.disk.read, file)
+            await self._artifacts.put(path, content)
+        if len(content) <= HASHED_AT_ONCE_BYTES:
+            return hashlib.sha256(content).hexdigest()
+        return (await asyncio.to_thread(hashlib.sha256, content)).hexdigest()
+
+    async def _upload_in_parts(self, file: Pending, path: str) -> str:
+        with await asyncio.to_thread(self.disk.open_content, file) as stored:
+            parts = HashedParts(stored)
             try:
-                await self._artifacts.put(path, body)
+                await self._artifacts.put(path, parts)
             except ArtifactsUnreachable:
                 if parts.error is not None:
                     raise parts.error from None

@@ -191,8 +191,9 @@ class Invocations:
         await self._session.connected()  # takes a moment, the first time: that is not the action's
         deadline = asyncio.get_running_loop().time() + action.limit_ms / 1000
         if isinstance(action, Batch):
-            return await self._do_all(job, action, deadline)
-        output = await self._do_step(job, 1, action, deadline)
+            output = await self._do_all(job, action, deadline)
+        else:
+            output = await self._do_step(job, 1, action, deadline)
         return msgspec.structs.replace(output, artifact_ids=job.artifact_ids)
 
     async def _do_all(self, job: Job, batch: Batch, deadline: float) -> Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from schemas.ends import REQUESTED
 from tests.support.eventually import eventually
+from tests.support.faults.small_disk import small_disk
 from tests.support.real_runtime import RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused, cdp_client
 from tests.support.worker_server import Reply, Server
@@ -254,3 +256,21 @@ async def test_one_that_is_whole_when_the_run_is_stopped_is_kept(
         assert types[-1] == "runtime.lifecycle"
         (told,) = real.of("artifact.created")
         assert real.stored(told["artifactId"]) == CONTENT
+
+
+async def test_one_that_the_browsers_disk_has_no_room_for(tmp_path: Path, server: Server) -> None:
+    size_bytes = 40 * KIB * KIB
+    server.routes["/larger"] = attached("larger.bin", body=bytes(size_bytes))
+    async with real_runtime(tmp_path) as real:
+        downloads = real.directory / "downloads"
+        owner = downloads.stat()
+        downloads.rmdir()
+        with small_disk(downloads):
+            os.chown(downloads, owner.st_uid, owner.st_gid)
+            async with cdp_client(real.connect_url) as client:
+                page = await client.new_page()
+                await page.goto(f"{server.url}/blank")
+                await go(page, "/larger")
+                told = await real.until("artifact.failed", name="larger.bin")
+            assert (told["code"], told["sizeBytes"]) == ("artifact.disk_full", size_bytes)
+            assert real.of("artifact.created") == []

@@ -15,6 +15,7 @@ from schemas.ends import REQUESTED
 from tests.support.real_runtime import RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpPage, cdp_client
 from tests.support.worker_server import Server
+from worker.files import last_look as last_look_module
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +65,33 @@ async def test_a_run_that_failed_says_what_was_going_on(tmp_path: Path) -> None:
         assert "hunter2" not in text
         assert "abcdef0123456789secret" not in text
         assert real.events[-1].type == "runtime.lifecycle"  # the report comes before
+
+
+async def test_a_run_that_fails_while_its_browser_answers_has_a_last_screenshot(
+    tmp_path: Path,
+) -> None:
+    async with Server() as server, real_runtime(tmp_path) as real:
+        async with cdp_client(real.connect_url) as client:
+            await (await client.new_page()).goto(f"{server.url}/blank")
+            await real.runtime.stop(ends.HOST_LOST)
+        report, image = real.of("artifact.created")
+        assert report["kind"] == "report"
+        assert (image["kind"], image["contentType"]) == ("screenshot", "image/jpeg")
+        assert real.stored(image["artifactId"]).startswith(b"\xff\xd8\xff")
+        assert real.runtime.passed_over == {}
+
+
+async def test_a_page_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_look_module, "LOOK_SECONDS", 0.3)
+    async with Server() as server, real_runtime(tmp_path) as real:
+        async with cdp_client(real.connect_url) as client:
+            page = await client.new_page()
+            await page.goto(f"{server.url}/blank")
+            await page.evaluate("void setTimeout(() => { for (;;); })")
+            await real.runtime.stop(ends.HOST_LOST)
+        assert [told["kind"] for told in real.of("artifact.created")] == ["report"]
 
 
 async def test_a_run_that_was_stopped_has_none(tmp_path: Path) -> None:

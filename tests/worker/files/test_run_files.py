@@ -206,9 +206,9 @@ async def test_a_run_has_not_files_without_end(
 
 
 async def test_a_disk_that_is_nearly_full_is_left_to_events(
-    local: Bench, monkeypatch: pytest.MonkeyPatch
+    local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending_module, "MARGIN_BYTES", 2**62)
+    monkeypatch.setattr(local.uploads, "disk", PendingFiles(tmp_path, margin_bytes=2**62))
     monkeypatch.setattr(pending_module, "MARGIN_SHARE", 1)
     with pytest.raises(NotKept) as raised:
         await keep(local, b"hello")
@@ -285,9 +285,14 @@ async def test_the_next_worker_finds_what_was_not_stored_and_nothing_half_writte
     assert names == sorted([artifact_id, f"{artifact_id}.json", "broken", "broken.json"])
 
 
-async def test_what_our_own_disk_lost_is_told(local: Bench, away: Away, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["gone", "cut short"])
+async def test_what_our_own_disk_lost_is_told(
+    local: Bench, away: Away, tmp_path: Path, how: str
+) -> None:
     artifact_id = await keep(local, b"hello")
-    (tmp_path / "uploads" / artifact_id).unlink()
+    lost = tmp_path / "uploads" / artifact_id
+    lost.unlink() if how == "gone" else lost.write_bytes(b"hell")
+    away.comes_back()
     (told,) = await eventually(lambda: local.told("artifact.failed"))
     assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", 5)
     assert local.waiting == []

@@ -256,15 +256,15 @@ SCHEMA: dict[str, Any] = {
 async def test_values_are_read_into_the_shape_of_a_schema(hosted: Hosted, pages: Pages) -> None:
     await hosted.do("navigate", url=f"{pages.url}/list")
     read = await hosted.do("extract", outputSchema=SCHEMA)
-    first, second = read["data"]["items"]
-    assert read["data"]["title"] == "Two things"
-    assert "missing" not in read["data"]
+    first, second = read["items"]
+    assert read["title"] == "Two things"
+    assert "missing" not in read
     url = f"{pages.url}/form?of=1"
     assert first == {"name": "First", "url": url, "price": 1234.5, "ticked": True}
     assert (second["price"], second["ticked"]) == (7, False)
     within = {"type": "object", "properties": {"b": {"type": "integer", "x-selector": "b"}}}
     of_one = await hosted.do("extract", outputSchema=within, locator=".item >> nth=1")
-    assert of_one["data"] == {"b": 7}
+    assert of_one == {"b": 7}
 
 
 async def test_a_page_that_has_not_what_the_schema_wants(hosted: Hosted, pages: Pages) -> None:
