@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import os
 import signal
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -113,7 +114,10 @@ async def _start(others: set[int]) -> Playwright:
     transport.get_driver_env = lambda: environment(theirs())  # there is no option for that
     try:
         async with asyncio.timeout(START_SECONDS):
-            playwright: Playwright = await api.async_playwright().start()
+            manager = api.async_playwright()
+            playwright: Playwright = await manager.start()
+            # Else asyncio says of a driver that died, in many lines, that nobody asked why. We know (`_watch`).
+            manager._client._transport.on_error_future.add_done_callback(Future.exception)
     except Exception as error:  # whatever kept it from starting
         for pid in pids() - others:
             kill(pid)
