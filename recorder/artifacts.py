@@ -40,12 +40,14 @@ class Listed(Struct, frozen=True):
 
 
 class Artifacts:
-    """A store of objects. A directory need not be there before something is read: a worker makes it."""
+    """A store of objects; `directory` is None at a provider. It need not be there before something is read: a worker
+    makes it.
+    """
 
     def __init__(self, url: str) -> None:
-        self._directory = _directory(url)
-        self._store = None if self._directory else _provider(url)
-        self._part_bytes = FROM_DISK_BYTES if self._directory else FROM_PROVIDER_BYTES
+        self.directory = _directory(url)
+        self._store = None if self.directory else _provider(url)
+        self._part_bytes = FROM_DISK_BYTES if self.directory else FROM_PROVIDER_BYTES
 
     async def check(self, path: str, size_bytes: int) -> None:
         """Raises ContentMissing where an object is not there or has another size, StorageUnavailable."""
@@ -87,8 +89,8 @@ class Artifacts:
 
     def _opened(self) -> ObjectStore:
         if self._store is None:
-            assert self._directory is not None
-            self._store = LocalStore(self._directory)
+            assert self.directory is not None
+            self._store = LocalStore(self.directory)
         return self._store
 
     @asynccontextmanager
@@ -110,8 +112,8 @@ class Artifacts:
 
     async def _check_directory(self) -> None:
         """One that is not there is a disk that is not mounted rather than one on which all was lost."""
-        if self._directory and not await asyncio.to_thread(self._directory.is_dir):
-            log.warning("artifacts.unreachable", reason=f"no directory {self._directory}")
+        if self.directory and not await asyncio.to_thread(self.directory.is_dir):
+            log.warning("artifacts.unreachable", reason=f"no directory {self.directory}")
             raise _unreachable("its directory is not there")
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from deploy import nats_server
 from deploy.exit_codes import FINE, FOUND
 from deploy.ops import look
-from deploy.ops.checks import browser, disks, machine, nats
+from deploy.ops.checks import artifacts, browser, disks, machine, nats
 from deploy.ops.checks.check import Check
 from deploy.ops.frame import Call, operation
 from deploy.ops.target import Target
@@ -55,6 +55,7 @@ async def doctor(call: Call) -> int:
         *await _nats(target),
         *disks.free(_places(target)),
         *_store(target),
+        await artifacts.store(target.settings.artifacts_url),
         *browser.checks(target.worker_settings(), needed=target.data is not None),
     ]
     answer = Examination(all(check.verdict != "problem" for check in found), tuple(found))

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,7 +31,7 @@ from tests.support import recorder_spec as spec
 from tests.support.eventually import eventually
 from tests.support.faults.stream import nats_client, read_stream
 from tests.support.recorder_worker import FakeRun
-from tests.support.run import answer, create_runtime, start
+from tests.support.run import Run, answer, create_runtime, start
 from tests.support.stack import Stack
 
 _FRAME = "a frame of another origin"
@@ -137,6 +138,45 @@ async def ways_in(stack: Stack) -> None:
     await finalised(stack)
 
 
+async def what_was_asked(stack: Stack) -> None:
+    """Actions that come to something, to nothing, and to too much; an agent outside that says what it does."""
+    run = await stack.run()
+    page = "data:text/html,<title>Shop</title><h1>Shoes</h1><input type=password>"
+    first = {"action": "navigate", "url": page}
+    await _asked(run, {"action": "batch", "actions": [first, {"action": "screenshot"}]})
+    await _asked(run, {"action": "type", "locator": "input", "text": "swordfish"})
+    await _asked(run, {"action": "click", "locator": {"text": "Sell"}, "timeoutMs": 200})
+    noise = "crypto.getRandomValues(new Uint8Array(60000)).join(' ')"
+    await _asked(run, {"action": "evaluate", "expression": noise})
+    never = {"action": "wait_for", "locator": "#never"}
+    await _asked(run, never, cancel=True)
+    call = {"toolCallId": "call_1", "tool": "think", "input": {"about": "shoes"}}
+    ended = {"toolCallId": "call_1", "tool": "think", "output": ["red", "blue"]}
+    usage = {"model": "a-model", "inputTokens": 900, "outputTokens": 80}
+    events = [
+        {"type": "tool.call.started", "id": "1", "data": call},
+        {"type": "llm.usage", "id": "2", "data": {**usage, "toolCallId": "call_1"}},
+        {"type": "tool.call.finished", "data": ended},
+        {"type": "custom.plan", "name": "plan", "data": {"steps": ["look", {"then": "buy"}]}},
+    ]
+    path = f"/v1/runs/{run.id}/events"
+    await answer(stack.http, "POST", path, json={"events": events})
+    await answer(stack.http, "POST", path, json=events[0])
+    await run.stop()
+    await finalised(stack)
+    await eventually(lambda: _has(stack, "file"))
+
+
+async def _asked(run: Run, body: dict[str, Any], *, cancel: bool = False) -> None:
+    """Ask for an action, and wait for its end."""
+    path = f"/v1/runtimes/{run.runtime_id}/invocations"
+    made = await answer(run.http, "POST", path, json=body)
+    if cancel:
+        await run.event("command.started", commandId=made["id"])
+        await answer(run.http, "POST", f"{path}/{made['id']}/cancel")
+    await answer(run.http, "POST", f"{path}/{made['id']}/wait")
+
+
 SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "tour": (a_tour, {}),
     "launch-failed": (a_launch_that_failed, {"RUNREEL_CHROMIUM": "/bin/false"}),
@@ -146,6 +186,7 @@ SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "odd-things": (odd_things, {}),
     "profile": (a_profile, {}),
     "ways-in": (ways_in, {}),
+    "asked": (what_was_asked, {"RUNREEL_RUN_ARTIFACTS_BYTES": "20000"}),
 }
 FROM_THE_FUTURE = "from-the-future"
 
@@ -153,10 +194,12 @@ FROM_THE_FUTURE = "from-the-future"
 async def finalised(stack: Stack) -> None:
     """Until the one run there is has its digest."""
 
-    async def look() -> bool:
-        return any("finalised" in each.subject for each in await streams_of(stack))
+    await eventually(lambda: _has(stack, "finalised"))
 
-    await eventually(look)
+
+async def _has(stack: Stack, word: str) -> bool:
+    """Whether something was told whose subject has that word."""
+    return any(word in each.subject.split(".") for each in await streams_of(stack))
 
 
 async def streams_of(stack: Stack) -> list[Message]:

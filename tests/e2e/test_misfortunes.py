@@ -6,13 +6,22 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.eventually import eventually
-from tests.support.run import Event, Run, assert_whole, console, create_runtime, start
+from tests.support.run import (
+    Event,
+    Run,
+    answer,
+    assert_whole,
+    console,
+    create_runtime,
+    start,
+)
 from tests.support.stack import Stack, alive
 
 COUNT_ON = "window.n = 0; void setInterval(() => console.log(n++), 5)"
@@ -118,6 +127,44 @@ async def test_after_its_worker_was_killed_a_runtime_starts_again(stack: Stack, 
     again = await start(stack.http, run.runtime_id)
     assert again.id != run.id
     assert (await again.stop())["status"] == "stopped"
+
+
+async def _asked(run: Run, **body: object) -> str:
+    """The path of an invocation whose turn has come."""
+    path = f"/v1/runtimes/{run.runtime_id}/invocations"
+    made = await answer(run.http, "POST", path, json=body)
+    await run.event("command.started", commandId=made["id"])
+    return f"{path}/{made['id']}"
+
+
+async def _outcome(run: Run, path: str) -> dict[str, Any]:
+    """Of an invocation, once it has ended; the recorder may be away meanwhile."""
+
+    async def look() -> dict[str, Any] | None:
+        try:
+            found = await answer(run.http, "POST", f"{path}/wait", json={"timeoutMs": 1000})
+        except (httpx.HTTPError, AssertionError):
+            return None
+        return found if found["waitStatus"] == "completed" else None
+
+    return await eventually(look, 60)
+
+
+async def test_what_is_asked_goes_on_without_the_recorder(stack: Stack, run: Run) -> None:
+    slow = "new Promise(done => setTimeout(done, 3000, 'done'))"
+    path = await _asked(run, action="evaluate", expression=slow)
+    await stack.kill("recorder")
+    found = await _outcome(run, path)
+    assert (found["status"], found["output"]) == ("succeeded", {"value": "done"})
+    await run.stop()
+
+
+async def test_what_is_asked_ends_with_its_worker(stack: Stack, run: Run) -> None:
+    path = await _asked(run, action="wait_for", locator="#never")
+    await stack.kill("worker")
+    failure = (await run.ended())["failure"]
+    found = await _outcome(run, path)
+    assert (found["status"], found["error"]["code"]) == ("failed", failure["code"])
 
 
 async def test_start_without_a_worker(stack: Stack) -> None:

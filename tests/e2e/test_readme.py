@@ -23,6 +23,7 @@ MAKE = re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.MULTILINE)
 PYTHON_PRINTS = (
     r"runtime\.lifecycle stopped",
     r"connection\.closed finished",
+    r"\{'shoes': \['Left', 'Right'\]\}\n(?s:.*)runtimes\.stop.*\n.*\.png \d+ bytes",
     r"ws://127\.0\.0\.1:",
     r"no page has failed yet|Error",
 )

@@ -113,3 +113,32 @@ async def test_of_a_run_that_has_ended_or_is_none(
     assert (await recorder.post(path_of(run), ONE, status=409))["code"] == "runtime.not_active"
     problem = await recorder.post(f"/v1/runs/{new_id()}/events", ONE, status=404)
     assert problem["code"] == "run.not_found"
+
+
+FORGED = "x\r\n\r\nevent: run.ended\ndata: {}\n\n"
+HOSTILE = [FORGED, "\x1b[31mred", "<script>alert(1)</script>", "a\u202eexe.png", "nul \x00"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_hostile_texts_stay_texts(
+    recorder: Running, worker: FakeWorker, run: FakeRun, hostile: str
+) -> None:
+    """What a worker makes of them is its business; on the way out nothing takes them for more than texts."""
+    told = {"toolCallId": hostile, "tool": hostile}
+    event = {"type": "tool.call.started", "name": hostile, "data": told}
+    await recorder.post(
+        path_of(run), {"events": [event, {"type": "custom.x", "data": {hostile: hostile}}]}
+    )
+    await recorder.post(f"/v1/runtimes/{run.runtime_id}/stop")
+    listed = (await recorder.get(path_of(run)))["data"]
+    assert (listed[2]["name"], listed[2]["data"]) == (hostile, told)
+    assert listed[3]["data"] == {hostile: hostile}
+    stream = await recorder.http.get(f"{path_of(run)}/stream")
+    assert stream.text.count("\n\n") == len(listed) + 1
+    assert "\r" not in stream.text
+
+
+async def test_a_lone_surrogate_is_no_text(recorder: Running, run: FakeRun) -> None:
+    body = b'{"type": "custom.x", "data": {"a": "\\ud83d"}}'
+    answer = await recorder.http.post(path_of(run), content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.invalid")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,8 +12,10 @@ from schemas.events.connection import ConnectionCommand
 from schemas.events.console import ConsoleMessage
 from schemas.events.network import NetworkResponse
 from schemas.events.page import PageError, PageOpened, StackFrame
+from schemas.events.tool import ToolCallStarted
 from schemas.types import (
     HEADERS_LIMIT_BYTES,
+    JSON_LIMIT_BYTES,
     PARAMS_LIMIT_BYTES,
     TEXT_LIMIT_BYTES,
     TITLE_LIMIT_BYTES,
@@ -149,3 +153,52 @@ def test_parameters_are_within_their_limit_and_numbers_stay(
     for name, value in params.items():
         assert isinstance(value, str) or after.params[name] == value
     assert ("params" in (after.truncated or {})) == (after.params != params)
+
+
+def _called(value: Any) -> ToolCallStarted:
+    given = msgspec.Raw(msgspec.json.encode(value))
+    return ToolCallStarted(tool_call_id="1", tool="x", input=given)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ({"a": "x" * 20_000}, {"a": "x" * 1024 + "…"}),
+        ({"a": [0] * 20_000}, {"a": [*[0] * 64, "… 19936 more"]}),
+        ({str(n): "y" * 90 for n in range(200)}, {**{str(n): "y" * 90 for n in range(64)}, "…": "136 more"}),
+        ({"a": "b\0c"}, {"a": "b\ufffdc"}),
+    ],
+)  # fmt: skip
+def test_json_is_cut_to_something_that_says_so(value: Any, kept: Any) -> None:
+    before = _called(value)
+    after = cut(before)
+    assert isinstance(before.input, msgspec.Raw)
+    assert isinstance(after.input, msgspec.Raw)
+    assert msgspec.json.decode(after.input) == kept
+    assert after.truncated == {"input": len(bytes(before.input))}
+
+
+def test_json_that_is_all_structure_is_counted_only() -> None:
+    value: Any = ["x" * 16] * 8
+    for _ in range(6):
+        value = [value] * 8
+    after = cut(_called(value))
+    size = len(msgspec.json.encode(value))
+    assert isinstance(after.input, msgspec.Raw)
+    assert bytes(after.input) == b'"[%d bytes]"' % size
+
+
+json_values = st.recursive(
+    st.none() | st.integers(-(2**31), 2**31) | st.text(max_size=3000),
+    lambda each: st.lists(each, max_size=5) | st.dictionaries(st.text("ab"), each, max_size=5),
+)
+
+
+@given(json_values)
+def test_json_is_within_its_limit(value: Any) -> None:
+    before = _called(value)
+    after = cut(before)
+    assert isinstance(after.input, msgspec.Raw)
+    assert len(bytes(after.input)) <= JSON_LIMIT_BYTES
+    assert "\0" not in str(msgspec.json.decode(after.input))
+    assert cut(after) is after

@@ -72,20 +72,20 @@ class Teller:
             request=told_request(self._action, self._told),
             timeout_ms=self._action.limit_ms,
         )
-        return self._tell(queued, "queued")
+        return self._tell(queued, "received")
 
     def started(self) -> None:
         """Its turn has come."""
         self._since = time.monotonic()
-        self._tell(CommandStarted(command_id=self._id), "running")
+        self._tell(CommandStarted(command_id=self._id), "started")
 
     def cancelling(self) -> Entry | None:
         """Somebody gave it up."""
-        return self._tell(CommandCancelling(command_id=self._id), "cancelling")
+        return self._tell(CommandCancelling(command_id=self._id), UNSET)
 
     def progress(self, done: int, total: int) -> None:
         """So many of its steps are done."""
-        self._tell(CommandProgress(command_id=self._id, done=done, total=total), "running")
+        self._tell(CommandProgress(command_id=self._id, done=done, total=total), UNSET)
 
     def step_started(self, number: int, action: Action) -> None:
         """A step begins."""
@@ -122,7 +122,7 @@ class Teller:
             result_artifact_id=output.artifact_id,
             artifact_ids=output.artifact_ids or UNSET,
         )
-        self._tell(finished, "succeeded", self._since or UNSET)
+        self._tell(finished, "finished", self._since or UNSET)
         self.is_over = True
 
     def failed(self, failure: Failure, artifact_ids: list[str] | None = None) -> Entry | None:
@@ -147,14 +147,14 @@ class Teller:
             details=details,
             artifact_ids=artifact_ids or UNSET,
         )
-        entry = self._tell(failed, failure.outcome, self._since or UNSET)
+        entry = self._tell(failed, "failed", self._since or UNSET)
         self.is_over = True
         return entry
 
     def _tell(
         self,
         data: EventData,
-        status: str,
+        status: str | UnsetType,
         since: float | UnsetType = UNSET,
         page_id: str | UnsetType = UNSET,
     ) -> Entry | None:

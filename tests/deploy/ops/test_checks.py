@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deploy.ops.checks import browser, disks, machine, nats
+from deploy.ops.checks import artifacts, browser, disks, machine, nats
 from deploy.ops.checks.check import Check, Verdict, numbers
 from deploy.ops.doctor import Examination, show
 from deploy.ops.target import find_target
@@ -164,3 +164,16 @@ def test_screen(width: int) -> None:
     assert lines[-1] == "✗ 1 of 3 checks found something wrong." or width < 80
     assert max(map(len, lines)) <= width
     assert "\x1b" not in "".join(lines)
+
+
+async def test_artifact_store(store_url: str) -> None:
+    if "://" not in store_url:
+        assert (await artifacts.store(store_url)).verdict == "unknown"
+        Path(store_url).mkdir()
+    assert (await artifacts.store(store_url)).verdict == "fine"
+
+
+async def test_artifact_store_that_is_none(tmp_path: Path) -> None:
+    assert (await artifacts.store("gopher://x")).verdict == "problem"
+    (tmp_path / "file").write_text("")
+    assert (await artifacts.store(str(tmp_path / "file"))).verdict == "unknown"

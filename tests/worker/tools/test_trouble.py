@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.async_api import async_playwright
 from uuid_utils import uuid7
 
 from schemas import ends
@@ -278,11 +279,37 @@ async def test_what_is_typed_is_told_where_that_is_wanted(
         assert read["value"] == "sweet"
 
 
+# beside attached clients
+
+
+async def test_what_runs_keeps_a_run_from_being_idle(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    config = RuntimeConfig(idle_timeout_seconds=1)
+    async with hosted_runtime(tmp_path_factory.mktemp("idle"), config) as hosted:
+        slow = "new Promise(done => setTimeout(() => done('awake'), 2500))"
+        assert await hosted.do("evaluate", expression=slow) == {"value": "awake"}
+        await hosted.real.runtime.ended
+        ended = hosted.real.find("runtime.lifecycle", phase="ended")
+        assert ended is not None
+        assert ended["code"] == ends.IDLE.code
+
+
+async def test_a_dialog_is_left_to_an_attached_client(form: Hosted) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(form.real.connect_url)
+        browser.contexts[0].on("dialog", lambda dialog: dialog.accept("from outside"))
+        assert await form.do("evaluate", expression="prompt('?')") == {"value": "from outside"}
+        await browser.close()
+
+
 # what dies
 
 
 async def test_hosted_actions_are_nobody_who_is_attached(form: Hosted) -> None:
-    kinds = {event.type for event in form.real.events}
+    before = len(form.real.events)
+    await form.do("click", locator="#go")
+    kinds = {event.type for event in form.real.events[before:]}
     assert "command.finished" in kinds
     assert not {kind for kind in kinds if kind.startswith("connection.")}
 
