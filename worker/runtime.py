@@ -221,8 +221,8 @@ class Runtime:
         if self._finishing:
             return None
         self._report.hear(fact)
-        if isinstance(fact.data, Download) and fact.data.phase == "began":
-            self._downloads.begun(fact, fact.data)
+        if type(fact.data) is Download:
+            self._downloads.hear(fact, fact.data)
         return self._written.record(fact)
 
     def conclude(self, fact: Fact) -> Entry | None:
