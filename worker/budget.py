@@ -100,6 +100,11 @@ class Budget:
         tally.bytes += body_bytes(data)
         return False
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the run has written as much as it may."""
+        return self._events >= self._limits.events or self._bytes >= self._limits.bytes
+
     def spend(self, size_bytes: int) -> None:
         """An event that was admitted took so much."""
         self._events += 1
@@ -117,9 +122,9 @@ class Budget:
         del self._tallies[suppressed.kind, suppressed.reason]
 
     def _bound_met(self, data: EventData) -> Reason | None:
-        limits = self._limits
-        if self._events < limits.events and self._bytes < limits.bytes:
+        if not self.is_spent:
             return None
+        limits = self._limits
         factor = SANITY_FACTOR if _is_of_the_course(data) else 1
         if self._events >= limits.events * factor:
             return "total"

@@ -30,6 +30,11 @@ class BudgetedLog:
         self._telling: asyncio.TimerHandle | None = None
         self._finishing = False
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the run has written as much as it may."""
+        return self._budget.is_spent
+
     def record(self, fact: Fact) -> Entry | None:
         """Write a fact within the budget, if so; after `finish` nothing."""
         if self._finishing:

@@ -7,7 +7,8 @@ An event that comes again with its client's id has the id that it had, and is no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -30,11 +31,27 @@ MOST_REMEMBERED = 20_000
 NAME_BYTES = 256
 
 NO_ROOM = Refused(code=StorageUnavailable.code, message="The worker's disk takes no more events.")
+SPENT = Refused(
+    code=RateLimited.code,
+    message="This run has as many events as it may have (RUNREEL_RUN_EVENTS, RUNREEL_RUN_BYTES).",
+    retry_after_seconds=3600,
+)
 _STATUS = {
     "tool.call.started": "started",
     "tool.call.finished": "finished",
     "tool.call.failed": "failed",
 }
+
+
+class Log(Protocol):
+    """Where a run's events go."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the run has written as much as it may."""
+
+    def record(self, fact: Fact) -> Entry | None:
+        """Write a fact; None: it could not be."""
 
 
 class Taken(Struct, frozen=True):
@@ -45,11 +62,11 @@ class Taken(Struct, frozen=True):
 
 
 class Ingestion:
-    """Into one run. `record` writes a fact to its log; None: it could not."""
+    """Into one run, within the budget that all of its events have together."""
 
-    def __init__(self, run_id: str, record: Callable[[Fact], Entry | None]) -> None:
+    def __init__(self, run_id: str, log: Log) -> None:
         self._run_id = run_id
-        self._record = record
+        self._log = log
         self._remembered: dict[str, None] = {}
         self._events = Bucket(EVENTS_PER_SECOND * BURST_SECONDS, 0.0)
         self._bytes = Bucket(BYTES_PER_SECOND * BURST_SECONDS, 0.0)
@@ -61,6 +78,8 @@ class Ingestion:
             facts = [_fact(self._run_id, event) for event in events]
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             return Refused(code=RequestInvalid.code, message=f"Not an event from outside: {error}")
+        if self._log.is_spent:
+            return SPENT
         if (seconds := self._seconds_until_room(events, now)) > 0:
             return Refused(
                 code=RateLimited.code,
@@ -88,7 +107,7 @@ class Ingestion:
         event_id = fact.event_id or str(uuid7())
         if event_id in self._remembered:
             return event_id
-        entry = self._record(msgspec.structs.replace(fact, event_id=event_id))
+        entry = self._log.record(msgspec.structs.replace(fact, event_id=event_id))
         if entry is None:
             return None
         self._newest = entry

@@ -15,6 +15,7 @@ from schemas.problems import (
     RequestInvalid,
     RuntimeHostUnavailable,
     RuntimeNotActive,
+    StorageUnavailable,
     TargetNotFound,
 )
 from schemas.requests import (
@@ -41,6 +42,7 @@ from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.outbox import Entry, Outbox
 from worker.runtime import Runtime
 from worker.targets import NoSuchTarget
+from worker.tools.invocations import UNKNOWN
 from worker.tools.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -104,14 +106,23 @@ class RunRequests:
                 run.reconfigure(request.idle_timeout_seconds)
                 return Done()
             case Invoke():
-                return await self._told(self._tools.of(run).invoke(request))
+                return await self._told(self._invoke(run, request))
             case CancelInvocation():
-                return await self._told(self._tools.of(run).cancel(request.invocation_id))
+                invocations = self._tools.find(request.run_id)
+                if invocations is None:
+                    return UNKNOWN
+                return await self._told(invocations.cancel(request.invocation_id))
             case Ingest():
                 return await self._ingest(run, request.events)
             case _:
                 async with asyncio.timeout(TARGETS_SECONDS):
                     return await _do_to_targets(run, request)
+
+    def _invoke(self, run: Runtime, request: Invoke) -> Entry | Refused:
+        try:
+            return self._tools.of(run).invoke(request)
+        except OSError as error:  # no room for what the browser is to read
+            return Refused(code=StorageUnavailable.code, message=f"The worker's disk: {error}")
 
     async def _told(self, what: Entry | Refused | None) -> Answer:
         if isinstance(what, Refused):

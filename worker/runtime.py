@@ -78,7 +78,6 @@ class Runtime:
         self.files = RunFiles(run_log, uploads, self.conclude)
         self._downloads = Downloads(self.files, browser.downloads, self._cancel_download)
         self._report = Report(run_log.run_id, self.files, self._last_look)
-        self.ingestion = Ingestion(run_log.run_id, self.conclude)
         # In the order in which they end.
         self.parts: list[Part] = [self._downloads, self._report]
         self.attachments = Attachments(
@@ -97,6 +96,7 @@ class Runtime:
         self.background = Background()
         self.background.include(self._downloads.background)
         self._written = BudgetedLog(run_log, browser.setup.limits, self._on_disk_refusal)
+        self.ingestion = Ingestion(run_log.run_id, self._written)
         self._end: tuple[End, str] | None = None
         self._tap: Tap | None = None
         self._launched = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from schemas.requests import TargetInfo
 from schemas.types import TITLE_LIMIT_BYTES, URL_LIMIT_BYTES
@@ -19,6 +20,9 @@ from worker.tap.fronts import Fronts
 
 CLOSE_SECONDS = 5.0
 AGAIN_SECONDS = 0.5
+STUCK_SECONDS = 1.0
+# Changes nothing, and is answered by the page's own thread.
+ANSWERED = "Runtime.runIfWaitingForDebugger"
 
 
 class _Info(Struct, rename="camel"):
@@ -61,6 +65,24 @@ class Targets:
     def stop_script(self, target_id: str) -> None:
         """End the script that the page runs, which may never end by itself."""
         self._tap.post(target_id, "Runtime.terminateExecution")
+
+    async def stop_stuck(self) -> bool:
+        """End the scripts of pages that do not answer for a second, where there are any."""
+        stuck = set(self.fronts.opened_in_order)
+        none_left = asyncio.Event()
+
+        def answered(target_id: str, _result: Raw) -> None:
+            stuck.discard(target_id)
+            if not stuck:
+                none_left.set()
+
+        for each in list(stuck):
+            self._tap.post(each, ANSWERED, partial(answered, each))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(none_left.wait(), STUCK_SECONDS)
+        for each in stuck:
+            self.stop_script(each)
+        return bool(stuck)
 
     def revive(self, target_id: str) -> None:
         """Load a page again that has crashed."""

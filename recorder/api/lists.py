@@ -25,20 +25,18 @@ class PageQuery(Struct, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 50
 
 
-def statuses(given: Sequence[str]) -> list[str]:
-    """Statuses as the tables know them; `completed` is another word for stopped."""
-    for status in given:
-        if status not in STATUSES and status not in SYNONYMS:
-            raise invalid("$.status", f"$.status: there is no status {status!r}")
-    return [SYNONYMS.get(status, status) for status in given]
-
-
 def one_of(known: Collection[str], given: Sequence[str], path: str) -> Sequence[str]:
     """The values of a filter that knows only some. Raises RequestInvalid."""
     for value in given:
         if value not in known:
             raise invalid(path, f"{path}: {value!r} is none of {', '.join(known)}")
     return given
+
+
+def statuses(given: Sequence[str]) -> list[str]:
+    """Statuses of runs as the tables know them; `completed` is another word for stopped. Raises RequestInvalid."""
+    known = one_of((*STATUSES, *SYNONYMS), given, "$.status")
+    return [SYNONYMS.get(status, status) for status in known]
 
 
 def several(given: Sequence[str] | str | None, path: str) -> Sequence[str]:

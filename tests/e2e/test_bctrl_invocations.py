@@ -45,7 +45,7 @@ def shop(client: Bctrl, started: StartedRuntime) -> StartedRuntime:
 def test_asked_for_and_waited_for(client: Bctrl, shop: StartedRuntime) -> None:
     invocations = client.runtimes.invocations
     made = invocations.create(shop.id, action="click", locator={"role": "button", "name": "Buy"})
-    assert (made["status"], made["runId"], made["action"]) == ("queued", shop.run_id, "click")
+    assert (made["runId"], made["runtimeId"], made["action"]) == (shop.run_id, shop.id, "click")
     waited = invocations.wait(shop.id, made["id"], timeout_ms=30_000)
     assert (waited["waitStatus"], waited["status"], waited["error"]) == (
         "completed",

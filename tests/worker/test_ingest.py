@@ -16,7 +16,8 @@ from schemas.ids import fact_id
 from schemas.problems import RateLimited, RequestInvalid, StorageUnavailable
 from schemas.requests import IngestedEvent, Refused
 from worker import ingest
-from worker.fact import Fact
+from worker.budget import RunLimits
+from worker.budgeted_log import BudgetedLog
 from worker.ingest import EVENTS_PER_SECOND, Ingestion, Taken
 from worker.outbox import Outbox
 from worker.run_log import RunLog
@@ -32,8 +33,12 @@ def outbox(tmp_path: Path) -> Outbox:
 
 @pytest.fixture
 def ingestion(outbox: Outbox) -> Ingestion:
+    return into(outbox, RunLimits())
+
+
+def into(outbox: Outbox, limits: RunLimits) -> Ingestion:
     log = RunLog(outbox, worker_id="w1", run_id=RUN, runtime_id="rt", space_id="s")
-    return Ingestion(RUN, log.record)
+    return Ingestion(RUN, BudgetedLog(log, limits, on_refusal=lambda _: None))
 
 
 def said(kind: str, data: Any, **others: Any) -> IngestedEvent:
@@ -172,10 +177,19 @@ def test_a_custom_body_is_not_cut(ingestion: Ingestion, outbox: Outbox) -> None:
     assert msgspec.json.decode(events_of(outbox)[0].data) == body
 
 
-def test_a_full_disk(outbox: Outbox) -> None:
-    def nowhere(fact: Fact) -> None:
-        assert fact.type == "custom.step"
+def test_no_more_than_a_run_may_have(outbox: Outbox) -> None:
+    ingestion = into(outbox, RunLimits(events=3))
+    taken(ingestion.take([own()] * 2, 0.0))
+    taken(ingestion.take([own()] * 2, 0.0))
+    answer = ingestion.take([own()], 0.0)
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.retry_after_seconds) == (RateLimited.code, 3600)
+    assert len(outbox) == 4
 
-    answer = Ingestion(RUN, nowhere).take([own()], 0.0)
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path / "small", limit_bytes=1000)
+    answer = into(outbox, RunLimits()).take([said("custom.x", {"text": "x" * 2000})], 0.0)
     assert isinstance(answer, Refused)
     assert answer.code == StorageUnavailable.code
+    assert len(outbox) == 0

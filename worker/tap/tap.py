@@ -132,10 +132,14 @@ class Tap:
             session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"}
         )
 
-    def post(self, target_id: str, method: str) -> None:
-        """Call a page, if it is there, and wait for nothing."""
+    def post(
+        self, target_id: str, method: str, answered: Callable[[Raw], None] | None = None
+    ) -> None:
+        """Call a page, if it is there."""
         if (session := self._sessions.get(target_id)) is not None:
             self._send(session, method, {})
+            if answered is not None:
+                self._awaited[self._last_id] = answered
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of our sessions. Nothing in it can make us fail."""

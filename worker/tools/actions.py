@@ -10,6 +10,7 @@ from schemas import actions as asked
 from worker.tools import failures, reading
 from worker.tools.choosing import upload
 from worker.tools.doing import Doing, Made
+from worker.tools.driver import attempt
 from worker.tools.failures import NAVIGATION_FAILED, Failed
 from worker.tools.locators import locate
 
@@ -20,6 +21,7 @@ T = TypeVar("T")
 Output = dict[str, Any]
 Perform = Callable[[Doing, Any], Awaitable[T]]
 
+BUSY_SECONDS = 0.5
 TITLE_SECONDS = 1.0
 COUNT_SECONDS = 1.0
 # While Chromium puts another document in the page's place, such as that of an error: asked again, it does it.
@@ -34,13 +36,23 @@ MOST_KEYS = 1000
 
 
 async def perform(do: Doing, action: asked.Action) -> Output | Made:
-    """Do it. Raises Failed; TimeoutError, where somebody's timer ended it."""
+    """Do it. Raises Failed. A script that keeps the page busy when its time is up, or it is cancelled, is stopped."""
     try:
         return await _ACTIONS[type(action)](do, action)
-    except TimeoutError:
+    except asyncio.CancelledError:
+        await asyncio.shield(_stop_what_hangs(do))
         raise
     except Exception as error:  # Playwright's, of any kind
-        raise failures.of(error) from error
+        failed = failures.of(error)
+        if failed.code == failures.TIMED_OUT:
+            await _stop_what_hangs(do)
+        raise failed from error
+
+
+async def _stop_what_hangs(do: Doing) -> None:
+    """A page that runs a script without end does nothing else. One that only waits for something is left alone."""
+    if not await attempt(do.page.evaluate("0"), BUSY_SECONDS):
+        do.place.targets.stop_script(do.page_id)
 
 
 async def _on(do: Doing, where: asked.Where, act: Callable[[Locator], Awaitable[T]]) -> T:

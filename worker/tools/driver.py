@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 30.0
-CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 8.0
 ALIVE_SECONDS = 3.0
 STOP_SECONDS = 5.0
 # Of our environment it needs no more; what else is there may be a secret.
@@ -55,7 +55,8 @@ class Driver:
                     )
             except Exception as error:  # Playwright's, or what its transport raised
                 if last or not await self.is_lost():
-                    raise DriverUnavailable(f"Playwright does not connect: {error}") from error
+                    why = str(error) or "the browser does not answer"
+                    raise DriverUnavailable(f"Playwright does not connect: {why}") from error
         raise AssertionError
 
     async def is_lost(self) -> bool:

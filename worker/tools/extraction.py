@@ -20,6 +20,7 @@ from worker.tools.failures import Failed
 SELECTOR, ATTRIBUTE = "x-selector", "x-attribute"
 MOST_ITEMS = 10_000
 _DEEPEST = 20
+_MOST_PARTS = 1000  # references may make more of a schema than it looks
 _MOST_ERRORS = 10
 _NUMBER = re.compile(r"[-−]?\d[\d.,'’\u00a0\u202f ]*")
 
@@ -74,7 +75,7 @@ class Extraction:
             )
         except (ValueError, RecursionError) as error:
             _refuse(str(error).partition("\n")[0])
-        self.plan = _plan(schema, schema, 0)
+        self.plan = _Planner(schema).of(schema)
         if not _says_where(self.plan):
             _refuse(f"no {SELECTOR} in it says where a value stands")
 
@@ -102,69 +103,75 @@ def _refuse(reason: str) -> NoReturn:
     raise Failed(OutputSchemaInvalid.code, f"The output schema cannot be read by: {reason}.")
 
 
-def _plan(schema: Any, root: dict[str, Any], depth: int) -> Plan:
-    if depth > _DEEPEST:
-        _refuse("it is nested too deeply, or refers to itself")
-    if not isinstance(schema, dict):
-        return Plan("text")
-    if "$ref" in schema:
-        rest = {name: each for name, each in schema.items() if name != "$ref"}
-        return _plan(_referred(schema["$ref"], root) | rest, root, depth + 1)
-    for choice in ("anyOf", "oneOf"):
-        if choice in schema:
-            return _chosen(schema, choice, root, depth)
-    types = schema.get("type", "object" if "properties" in schema else "string")
-    names = [types] if isinstance(types, str) else types
-    nullable = "null" in names
-    name: Any = next((each for each in names if each != "null"), "string")
-    where = {"selector": schema.get(SELECTOR, ""), "attribute": schema.get(ATTRIBUTE, "")}
-    if not all(isinstance(each, str) for each in where.values()):
-        _refuse(f"{SELECTOR} and {ATTRIBUTE} are texts")
-    if name == "object":
-        members = {
-            member: _plan(each, root, depth + 1)
-            for member, each in schema.get("properties", {}).items()
-        }
-        return Plan("object", selector=where["selector"], members=members, nullable=nullable)
-    if name == "array":
-        return _plan_of_items(schema, where["selector"], root, depth)
-    kind: Kind = "text" if name == "string" else name
-    return Plan(kind, nullable=nullable, **where)
+class _Planner:
+    """Goes through one schema."""
 
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._parts = 0
 
-def _plan_of_items(schema: dict[str, Any], selector: str, root: dict[str, Any], depth: int) -> Plan:
-    items = schema.get("items", {})
-    if not selector and isinstance(items, dict):
-        selector, items = items.get(SELECTOR, ""), items | {SELECTOR: ""}
-    if not selector:
-        _refuse(f"an array needs an {SELECTOR}, which its items match")
-    return Plan("array", selector=selector, item=_plan(items, root, depth + 1))
+    def of(self, schema: Any, depth: int = 0) -> Plan:
+        """The plan of a part of the schema."""
+        self._parts += 1
+        if depth > _DEEPEST or self._parts > _MOST_PARTS:
+            _refuse("it is too large, or refers to itself")
+        if not isinstance(schema, dict):
+            return Plan("text")
+        if "$ref" in schema:
+            rest = {name: each for name, each in schema.items() if name != "$ref"}
+            return self.of(self._referred(schema["$ref"]) | rest, depth + 1)
+        for choice in ("anyOf", "oneOf"):
+            if choice in schema:
+                return self._chosen(schema, choice, depth)
+        types = schema.get("type", "object" if "properties" in schema else "string")
+        names = [types] if isinstance(types, str) else types
+        nullable = "null" in names
+        name: Any = next((each for each in names if each != "null"), "string")
+        where = {"selector": schema.get(SELECTOR, ""), "attribute": schema.get(ATTRIBUTE, "")}
+        if not all(isinstance(each, str) for each in where.values()):
+            _refuse(f"{SELECTOR} and {ATTRIBUTE} are texts")
+        if name == "object":
+            members = {
+                member: self.of(each, depth + 1)
+                for member, each in schema.get("properties", {}).items()
+            }
+            return Plan("object", selector=where["selector"], members=members, nullable=nullable)
+        if name == "array":
+            return self._of_items(schema, where["selector"], depth)
+        kind: Kind = "text" if name == "string" else name
+        return Plan(kind, nullable=nullable, **where)
 
+    def _of_items(self, schema: dict[str, Any], selector: str, depth: int) -> Plan:
+        items = schema.get("items", {})
+        if not selector and isinstance(items, dict):
+            selector, items = items.get(SELECTOR, ""), items | {SELECTOR: ""}
+        if not selector:
+            _refuse(f"an array needs an {SELECTOR}, which its items match")
+        return Plan("array", selector=selector, item=self.of(items, depth + 1))
 
-def _chosen(schema: dict[str, Any], choice: str, root: dict[str, Any], depth: int) -> Plan:
-    """`T or null`, as programs write an optional value: T."""
-    others = [each for each in schema[choice] if each != {"type": "null"}]
-    rest = {name: each for name, each in schema.items() if name != choice}
-    first = others[0] if others and isinstance(others[0], dict) else {}
-    plan = _plan(first | rest, root, depth + 1)
-    return Plan(
-        plan.kind,
-        plan.selector,
-        plan.attribute,
-        plan.members,
-        plan.item,
-        nullable=plan.nullable or len(others) < len(schema[choice]),
-    )
+    def _chosen(self, schema: dict[str, Any], choice: str, depth: int) -> Plan:
+        """`T or null`, as programs write an optional value: T."""
+        others = [each for each in schema[choice] if each != {"type": "null"}]
+        rest = {name: each for name, each in schema.items() if name != choice}
+        first = others[0] if others and isinstance(others[0], dict) else {}
+        plan = self.of(first | rest, depth + 1)
+        return Plan(
+            plan.kind,
+            plan.selector,
+            plan.attribute,
+            plan.members,
+            plan.item,
+            nullable=plan.nullable or len(others) < len(schema[choice]),
+        )
 
-
-def _referred(reference: Any, root: dict[str, Any]) -> dict[str, Any]:
-    found: Any = root
-    for part in str(reference).removeprefix("#").split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, dict):
-        _refuse(f"{reference} is not in it")
-    return found
+    def _referred(self, reference: Any) -> dict[str, Any]:
+        found: Any = self._root
+        for part in str(reference).removeprefix("#").split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            found = found.get(name) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            _refuse(f"{reference} is not in it")
+        return found
 
 
 def _says_where(plan: Plan) -> bool:

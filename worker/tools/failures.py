@@ -65,7 +65,7 @@ def of(error: BaseException) -> Failed:
         return Failed(NAVIGATION_FAILED, _sentence(text), _log_of(text))
     if _SELECTOR.search(text):
         return Failed(LOCATOR_INVALID, _sentence(text))
-    if "Timeout" in text and "exceeded" in text:
+    if isinstance(error, TimeoutError) or ("Timeout" in text and "exceeded" in text):
         return Failed(TIMED_OUT, "It took longer than it may.", _log_of(text))
     return Failed(ACTION_FAILED, _sentence(text), _log_of(text))
 

@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 MOST_WAIT_SECONDS = 1800.0
 # Playwright's time-outs, and ours of what it has none for, come before this.
 LAST_SECONDS = 2.0
+REST_SECONDS = 60.0
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="The run is over.")
 UNKNOWN = Refused(code=InvocationNotFound.code, message="This run has no such invocation.")
@@ -95,6 +96,7 @@ class Invocations:
         self._queue: Queue[Job] = Queue()
         self._ended = False
         self._over = asyncio.Event()
+        self._resting: asyncio.TimerHandle | None = None
         self.background = Background()
 
     @property
@@ -166,6 +168,14 @@ class Invocations:
             await asyncio.wait({job.task})
             self._settle(job, job.task)
         self._busy(False)
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+
+    def _rest(self) -> None:
+        """Nobody has asked for anything for a while: new pages need not wait for Playwright to look at them."""
+        if self._queue.is_idle:
+            self.background.start(self._session.close())
 
     def _settle(self, job: Job, task: asyncio.Task[Output]) -> None:
         failure = _failure_of(task)
@@ -224,7 +234,7 @@ class Invocations:
             if failed.code == NO_PAGE and target_id is None and isinstance(action, Navigate):
                 return await self._session.new_page()
             if failed.code == failures.PAGE_CRASHED and isinstance(action, Navigate | Reload):
-                return await self._session.revived(target_id, self._place.targets.revive)
+                return await self._session.revived(target_id)
             raise
 
     async def _explained(self, error: Failed | TimeoutError, page_id: str) -> Failed:
@@ -294,6 +304,8 @@ class Invocations:
             self._finish(job, Failure("failed", end.code, f"{end.message} {detail}".strip()))
             if job.task is not None:
                 job.task.cancel()
+        if self._resting is not None:
+            self._resting.cancel()
         self._over.set()
 
 

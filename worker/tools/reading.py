@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from schemas import actions as asked
 from schemas.runtime_config import Record
 from worker.secret_shapes import REDACTED
 from worker.tools.doing import Doing, Made
-from worker.tools.driver import attempt
 from worker.tools.extraction import MOST_ITEMS, READ, Extraction
 from worker.tools.failures import ACTION_FAILED, SCRIPT_FAILED, Failed, of
 from worker.tools.markdown import markdown
@@ -25,7 +23,6 @@ Output = dict[str, Any]
 
 # Of a script's value or a page's text; more would be held several times on its way through the driver.
 MOST_CHARS = 16 * 1024 * 1024
-BUSY_SECONDS = 0.5
 _OURS = re.compile(r"\s+at (?:async )?(?:eval|UtilityScript|<anonymous>|JSON\.stringify)\b.*")
 
 # An expression's value as JSON; its length instead where that is too long. A function is called with the arguments.
@@ -58,15 +55,11 @@ _TEXT = """
 
 
 async def evaluate(do: Doing, element: Locator | None, action: asked.Evaluate) -> Output:
-    """The value of an expression, as JSON has it. Raises Failed; a script that never ends is stopped."""
+    """The value of an expression, as JSON has it. Raises Failed."""
     try:
         async with do.in_time():
             text = await _evaluated(do, element, action)
     except Failed:
-        await _stop_script(do)
-        raise
-    except asyncio.CancelledError:
-        await asyncio.shield(_stop_script(do))
         raise
     except Exception as error:  # the script's own
         raise _of_script(error) from error
@@ -96,12 +89,6 @@ def _of_script(error: Exception) -> Failed:
         return failed
     lines = [line for line in failed.message.splitlines() if not _OURS.match(line)]
     return Failed(SCRIPT_FAILED, "\n".join(lines))
-
-
-async def _stop_script(do: Doing) -> None:
-    """A page that runs a script without end does nothing else. One that only waits for a promise is left alone."""
-    if not await attempt(do.page.evaluate("0"), BUSY_SECONDS):
-        do.place.targets.stop_script(do.page_id)
 
 
 def _not_too_long(text: str | int) -> str:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from worker.tools.driver import Driver, attempt
+from worker.targets import Targets
+from worker.tools.driver import Driver, DriverUnavailable, attempt
 from worker.tools.failures import Failed
 
 if TYPE_CHECKING:
@@ -19,25 +20,15 @@ CLOSE_SECONDS = 2.0
 NO_PAGE = "target.not_found"
 
 
-class Fronts(Protocol):
-    """Which pages there are."""
-
-    opened_in_order: list[str]
-
-    @property
-    def active(self) -> str:
-        """The page in front; empty where there is none."""
-
-
 class Session:
     """Connects when a page is asked for, and again when the connection or the driver was lost."""
 
     def __init__(
-        self, driver: Driver, new_url: Callable[[], str], fronts: Fronts, *, scratch: Path
+        self, driver: Driver, new_url: Callable[[], str], targets: Targets, *, scratch: Path
     ) -> None:
         self._driver = driver
         self._new_url = new_url
-        self._fronts = fronts
+        self._targets = targets
         self._scratch = scratch
         self._browser: Browser | None = None
         self._epoch = 0
@@ -59,18 +50,16 @@ class Session:
 
     async def page(self, target_id: str | None) -> tuple[str, Page]:
         """That page, or the one in front, and its target id. Raises DriverUnavailable, Failed."""
-        wanted = target_id or self._fronts.active
+        wanted = target_id or self._targets.fronts.active
         await self.connected()
         page = self._pages.get(wanted) or await self._found(wanted)
         if page in self._crashed:
             raise Failed("page.crashed", "The page has crashed; navigate another, or reload it.")
         return wanted, page
 
-    async def revived(
-        self, target_id: str | None, revive: Callable[[str], None]
-    ) -> tuple[str, Page]:
+    async def revived(self, target_id: str | None) -> tuple[str, Page]:
         """A page that has crashed, in a process of its own again. Raises DriverUnavailable, Failed."""
-        revive(target_id or self._fronts.active)
+        self._targets.revive(target_id or self._targets.fronts.active)
         await self.close()
         return await self.page(target_id)
 
@@ -82,7 +71,7 @@ class Session:
 
     def has_page(self, target_id: str) -> bool:
         """Whether the browser still has it."""
-        return target_id in self._fronts.opened_in_order
+        return target_id in self._targets.fronts.opened_in_order
 
     def has_crashed(self, target_id: str) -> bool:
         """Whether it crashed since we are connected."""
@@ -104,7 +93,13 @@ class Session:
 
     async def _connect(self) -> None:
         await self.close()
-        self._browser = await self._driver.connect(self._new_url, self._scratch)
+        try:
+            self._browser = await self._driver.connect(self._new_url, self._scratch)
+        except DriverUnavailable:
+            # One page with a script that never ends keeps Playwright from coming to any.
+            if not await self._targets.stop_stuck():
+                raise
+            self._browser = await self._driver.connect(self._new_url, self._scratch)
         self._epoch = self._driver.epoch
         # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
         self._context.on("dialog", lambda _dialog: None)

@@ -31,6 +31,10 @@ class Tools:
             run.background.include(invocations.background)
         return self._invocations[run_id]
 
+    def find(self, run_id: str) -> Invocations | None:
+        """Those of that run, if it was asked for any."""
+        return self._invocations.get(run_id)
+
     async def stop(self) -> None:
         """No run is left."""
         await self._driver.stop()
@@ -48,7 +52,7 @@ class Tools:
             directory.remove(scratch)
 
         return Invocations(
-            Session(self._driver, new_url, run.targets.fronts, scratch=scratch),
+            Session(self._driver, new_url, run.targets, scratch=scratch),
             self._driver,
             Place(
                 files=run.files,

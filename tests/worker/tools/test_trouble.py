@@ -20,6 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.hosted import Hosted, hosted_runtime
 from tests.support.site_pages import Pages
 from tests.support.worker_cdp import cdp_client
+from worker.tools import invocations
 from worker.tools.driver import pids
 from worker.tools.queue import MOST_WAITING
 
@@ -230,10 +231,12 @@ async def test_no_more_wait_than_there_is_room_for(form: Hosted) -> None:
         {"$ref": "http://127.0.0.1:9/schema"},
         {"$ref": "#/nowhere", "x-selector": "a"},
         {"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a", "x-selector": "a"},
+        {"$defs": {f"a{n}": {"properties": {"l": {"$ref": f"#/$defs/a{n + 1}"}, "r": {"$ref": f"#/$defs/a{n + 1}"}}}
+                   for n in range(15)} | {"a15": {"x-selector": "a"}}, "$ref": "#/$defs/a0"},
         {"type": "array", "items": {"type": "string"}},
         {"type": "string", "x-selector": 7},
     ],
-)
+)  # fmt: skip
 async def test_a_schema_that_nothing_can_be_read_by_is_refused(form: Hosted, schema: Any) -> None:
     for asked in (
         {"action": "extract", "outputSchema": schema},
@@ -376,6 +379,46 @@ async def test_a_page_that_crashes_and_is_navigated_again(doomed: Hosted, pages:
     assert (await doomed.fail("click", locator="#go"))["code"] == "page.crashed"
     there = await doomed.do("navigate", url=f"{pages.url}/list")
     assert there["title"] == "List"
+
+
+async def test_a_page_with_a_script_of_its_own_that_never_ends(
+    doomed: Hosted, pages: Pages
+) -> None:
+    """It keeps Playwright from connecting, and others from being looked at."""
+    async with cdp_client(doomed.real.connect_url) as client:
+        page = await client.new_page()
+        await page.call("Runtime.evaluate", expression="setTimeout(() => { while (true) {} }); 0")
+    assert (await doomed.do("navigate", url=f"{pages.url}/list"))["title"] == "List"
+
+
+async def test_a_page_that_is_busy_is_left_when_its_time_is_up(
+    doomed: Hosted, pages: Pages
+) -> None:
+    await doomed.do("navigate", url=f"{pages.url}/form")
+    await doomed.do("evaluate", expression="void setTimeout(() => { while (true) {} })")
+    failed = await doomed.fail("click", locator="#go", timeoutMs=500)
+    assert failed["outcome"] == "timed_out"
+    assert (await doomed.do("navigate", url=f"{pages.url}/list"))["title"] == "List"
+
+
+async def test_what_waits_too_long_for_its_turn_is_given_up(
+    form: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = form.ask("evaluate", **FOREVER)
+    monkeypatch.setattr(invocations, "MOST_WAIT_SECONDS", 0.2)
+    waiting = await form.ended(form.ask("reload"))
+    assert (waiting["outcome"], waiting["code"]) == ("timed_out", "invocation.timed_out")
+    form.invocations.cancel(running)
+    await form.ended(running)
+
+
+async def test_nobody_asks_for_a_while_and_the_connection_is_left(
+    doomed: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invocations, "REST_SECONDS", 0.1)
+    await doomed.do("evaluate", expression="globalThis.kept = 1")
+    await eventually(lambda: not doomed.invocations.is_connected)
+    assert await doomed.do("evaluate", expression="kept") == {"value": 1}
 
 
 async def test_a_page_that_is_closed_in_the_middle(doomed: Hosted) -> None:
