@@ -254,16 +254,21 @@ async def test_what_is_typed_is_not_told(form: Hosted) -> None:
     ids = [
         form.ask("type", locator="#secret", text="Tr0ub4dor&3"),
         form.ask("press", locator="#secret", key="Q"),
+        form.ask("press", locator="#secret", key="Shift+Q"),
+        form.ask("press", locator="#secret", key="KeyQ"),
         form.ask("batch", actions=[{"action": "type", "locator": "#secret", "text": "Tr0ub4dor&3"}]),
         form.ask("cookies", operation="set", cookies=[{"name": "a", "value": "Tr0ub4dor&3", "url": "http://a.test"}]),
         form.ask("cookies"),
         form.ask("type", locator="#nope", text="Tr0ub4dor&3", timeoutMs=100),
+        form.ask("type", locator="#secret", text="Tr0ub4dor&3\nwaiting for Tr0ub4dor&3", delayMs=200, timeoutMs=700),
+        form.ask("batch", actions=[{"action": "type", "locator": "#secret", "text": "Tr0ub4dor&3", "delayMs": 200, "timeoutMs": 700}]),
     ]  # fmt: skip
     for each in ids:
         await form.ended(each)
     told = b"".join(bytes(event.data) for event in form.real.events)
     assert b"Tr0ub4dor" not in told
-    assert b'"key":"Q"' not in told
+    for chord in (b'"key":"Q"', b"Shift+Q", b"KeyQ"):
+        assert chord not in told
     await form.do("cookies", operation="clear")
 
 
