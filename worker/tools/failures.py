@@ -21,8 +21,9 @@ _SELECTOR = re.compile(r"while parsing (?:css )?selector|is not a valid selector
 _TYPING = re.compile(r"elementHandle\.(?:type|press)\(.*", re.DOTALL)
 # Lines of the log that are told; another may hold what somebody typed.
 _TOLD = re.compile(
-    r"(?:\d+ × )?(?:(?:waiting|attempting|retrying|performing|forcing|scrolling|taking) |done scrolling|locator resolved|"
-    r"element (?:is|was) |selected |did not find |option being |navigat|fonts |.* intercepts pointer events\Z)"
+    r"(?:\d+ × )?(?:(?:waiting|attempting|retrying|performing|forcing|scrolling|taking) |done scrolling|"
+    r"locator resolved|element (?:is|was) |selected |did not find |option being |navigat|fonts |"
+    r".* intercepts pointer events\Z)"
 )
 # Pages write into these what was typed: React and its like do so with every key.
 _VALUE = re.compile(

@@ -31,13 +31,12 @@ from worker.tools.failures import Failure
 
 ENTRY_CALL = "runtimes.invocations.create"
 # Keys that type nothing, whatever layout a keyboard has.
-_COMMANDS = frozenset(
-    (
-        *("Enter", "NumpadEnter", "Tab", "Escape", "Backspace", "Delete", "Insert", "Home", "End", "PageUp", "PageDown"),
-        *("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Control", "Shift", "Alt", "Meta", "ContextMenu"),
-        *(f"F{number}" for number in range(1, 13)),
-    )
-)  # fmt: skip
+_COMMANDS = {
+    *("Enter", "NumpadEnter", "Tab", "Escape", "Backspace", "Delete", "Insert"),
+    *("Home", "End", "PageUp", "PageDown", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"),
+    *("Control", "Shift", "Alt", "Meta", "ContextMenu"),
+    *(f"F{number}" for number in range(1, 13)),
+}
 _SHORTCUT = frozenset({"Control", "ControlLeft", "ControlRight", "ControlOrMeta", "Meta"})
 
 
