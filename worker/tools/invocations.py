@@ -93,7 +93,7 @@ class Invocations:
         self._wanted = place.wanted
         self._busy = busy
         self._on_end = on_end
-        self._queue: Queue[Job] = Queue()
+        self._queue: Queue[Job, Entry] = Queue()
         self._ended = False
         self._over = asyncio.Event()
         self._resting: asyncio.TimerHandle | None = None
@@ -109,8 +109,9 @@ class Invocations:
     def invoke(self, request: Invoke) -> Entry | Refused:
         """Take it, or say why not; the event that says that it waits. Asked again, it is the same event."""
         known = self._queue.find(request.invocation_id)
-        if known is not None:
-            return known.entry
+        entry = known.entry if known else self._queue.left_of(request.invocation_id)
+        if entry is not None:
+            return entry
         if self._queue.is_full:
             return FULL
         try:
@@ -121,11 +122,11 @@ class Invocations:
 
     def cancel(self, invocation_id: str) -> Entry | Refused | None:
         """Give it up; the event that says so. None: it is over already, or will be in a moment."""
-        job = self._queue.find(invocation_id)
-        if job is None:
-            return UNKNOWN
         place = self._queue.place(invocation_id)
-        if place == "over" or job.teller.is_over:
+        if place == "unknown":
+            return UNKNOWN
+        job = self._queue.find(invocation_id)
+        if job is None or job.teller.is_over:
             return None
         if place == "waiting":
             return self._finish(job, CANCELLED)
@@ -153,7 +154,7 @@ class Invocations:
         if job.giving_up is not None:
             job.giving_up.cancel()
         entry = job.teller.failed(failure, job.artifact_ids)
-        self._queue.end(job.request.invocation_id)
+        self._queue.end(job.request.invocation_id, job.entry)
         return entry
 
     # what is done
@@ -183,7 +184,7 @@ class Invocations:
             job.teller.finished(task.result())
         else:
             job.teller.failed(failure, job.artifact_ids)
-        self._queue.end(job.request.invocation_id)
+        self._queue.end(job.request.invocation_id, job.entry)
 
     async def _do(self, job: Job) -> Output:
         """Raises Failed, NotKept, DriverUnavailable."""
