@@ -52,6 +52,7 @@ UNKNOWN = Refused(code=InvocationNotFound.code, message="This run has no such in
 FULL = Refused(code=RateLimited.code, message=f"{MOST_WAITING} invocations wait already.")
 CANCELLED = Failure("cancelled", "invocation.cancelled", "It was cancelled.")
 LOST = "The driver of hosted actions, or its connection, was lost in the middle: how far it came, nobody knows."
+BROKEN = Failure("failed", ServerError.code, "The worker failed to do it; its log says why.")
 WAITED = Failure("timed_out", failures.TIMED_OUT, "Its turn did not come in time.")
 
 
@@ -162,16 +163,24 @@ class Invocations:
     async def _work(self) -> None:
         """All that waits, one after the other."""
         while (job := self._queue.begin_next()) is not None:
-            if job.giving_up is not None:
-                job.giving_up.cancel()
-            job.teller.started()
-            job.task = asyncio.create_task(self._do(job))
-            await asyncio.wait({job.task})
-            self._settle(job, job.task)
+            try:
+                await self._carry_out(job)
+            except Exception as error:  # of this one only; the worker has other runs
+                log.error("invocation.broke", exc_info=error)
+                self._finish(job, BROKEN)
         self._busy(False)
         if self._resting is not None:
             self._resting.cancel()
-        self._resting = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+        if not self._ended:
+            self._resting = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+
+    async def _carry_out(self, job: Job) -> None:
+        if job.giving_up is not None:
+            job.giving_up.cancel()
+        job.teller.started()
+        job.task = asyncio.create_task(self._do(job))
+        await asyncio.wait({job.task})
+        self._settle(job, job.task)
 
     def _rest(self) -> None:
         """Nobody has asked for anything for a while: new pages need not wait for Playwright to look at them."""
@@ -342,6 +351,4 @@ def _failure_of(task: asyncio.Task[Output]) -> Failure | None:
             return Failure("failed", RuntimeNotExecutable.code, str(unavailable))
         case error:
             log.error("invocation.broke", exc_info=error)
-            return Failure(
-                "failed", ServerError.code, "The worker failed to do it; its log says why."
-            )
+            return BROKEN

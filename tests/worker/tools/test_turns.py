@@ -11,6 +11,7 @@ from schemas.requests import Refused
 from tests.support.hosted import FOREVER, Hosted
 from worker.tools import invocations
 from worker.tools.queue import MOST_WAITING
+from worker.tools.telling import Teller
 
 
 async def test_one_after_the_other_in_their_order(form: Hosted) -> None:
@@ -99,3 +100,18 @@ async def test_what_waits_too_long_for_its_turn_is_given_up(
     assert (waiting["outcome"], waiting["code"]) == ("timed_out", "invocation.timed_out")
     form.invocations.cancel(running)
     await form.ended(running)
+
+
+async def test_one_that_cannot_be_told_fails_alone(
+    form: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finished(_teller: Teller, _output: object) -> None:
+        raise ValueError("nobody has thought of this")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Teller, "finished", finished)
+        broken = form.ask("evaluate", expression="1")
+        waiting = form.ask("click", locator="#nope", timeoutMs=100)
+        assert (await form.ended(broken))["code"] == "server.error"
+        assert (await form.ended(waiting))["code"] == "invocation.no_match"
+    assert await form.do("evaluate", expression="2") == {"value": 2}
