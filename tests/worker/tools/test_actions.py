@@ -301,6 +301,10 @@ async def test_a_screenshot_is_an_artifact(
     created = form.real.find("artifact.created", artifactId=shot["artifactId"])
     assert created is not None
     assert (created["kind"], created["commandId"]) == ("screenshot", invocation_id)
+    (called,) = [
+        each for each in form.events_of(invocation_id) if each["_type"] == "tool.call.finished"
+    ]
+    assert called["artifactIds"] == [created["artifactId"]]
 
 
 async def test_a_page_as_pdf(form: Hosted) -> None:
