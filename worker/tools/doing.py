@@ -16,6 +16,7 @@ from worker.artifacts import Artifacts
 from worker.files.run_files import RunFiles
 from worker.targets import Targets
 from worker.tools.failures import TIMED_OUT, Failed
+from worker.tools.redacting import Redacting
 from worker.tools.session import Session
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Place(Struct, frozen=True):
     files: RunFiles
     targets: Targets
     artifacts: Artifacts
+    redacting: Redacting
     scratch: Path
     uid: int | None
     wanted: Record

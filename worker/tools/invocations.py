@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -27,7 +26,6 @@ from worker.background import Background
 from worker.fact import Fact
 from worker.files.run_files import NotKept
 from worker.outbox import Entry
-from worker.redact import redact_json
 from worker.tools import actions, failures
 from worker.tools.doing import Doing, Made, Place
 from worker.tools.driver import Driver, DriverUnavailable
@@ -235,7 +233,7 @@ class Invocations:
                 ) from failed
             steps.append({"action": name_of(step)} | _summary(output))
             job.teller.progress(number, len(batch.actions))
-        return await self._output(job, "batch", {"steps": steps})
+        return await self._output(job, "batch", {"steps": steps}, deadline)
 
     async def _do_step(
         self, job: Job, number: int, action: Step, deadline: float, target_id: str | None = None
@@ -248,7 +246,7 @@ class Invocations:
             do = Doing(page, page_id, self._session, self._place, deadline, job.request.files)
             made = await actions.perform(do, action)
         value = await self._kept(job, made, page_id) if isinstance(made, Made) else made
-        output = await self._output(job, name_of(action), value)
+        output = await self._output(job, name_of(action), value, deadline)
         output = msgspec.structs.replace(output, artifact_ids=job.artifact_ids[made_before:])
         job.teller.step_finished(output, page_id)
         return output
@@ -309,14 +307,20 @@ class Invocations:
             "contentType": made.content_type,
         }
 
-    async def _output(self, job: Job, name: str, value: object) -> Output:
-        """As it is told: without secrets, and what is too large for the log as an artifact. Raises NotKept."""
+    async def _output(self, job: Job, name: str, value: object, deadline: float) -> Output:
+        """As it is told: without secrets, and what is too large for the log as an artifact. Raises NotKept, Failed."""
         raw = as_json(value)
-        redact = partial(redact_json, raw, keep_pairs=self._wanted.headers)
+        try:
+            async with asyncio.timeout_at(deadline + LAST_SECONDS):
+                told = await self._place.redacting.redacted(raw, keep_pairs=self._wanted.headers)
+        except TimeoutError as error:
+            raise Failed(
+                failures.TIMED_OUT, "What it gave is too long to be told in time."
+            ) from error
         if len(bytes(raw)) <= JSON_LIMIT_BYTES:
-            return Output(value=redact())
+            return Output(value=told)
         kept = await self._place.files.keep(
-            bytes(await asyncio.to_thread(redact)),
+            bytes(told),
             kind="file",
             name=f"{name}-result.json",
             content_type="application/json",

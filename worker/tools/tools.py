@@ -10,6 +10,7 @@ from worker.runtime import Runtime
 from worker.tools.doing import Place
 from worker.tools.driver import Driver
 from worker.tools.invocations import Invocations
+from worker.tools.redacting import Redacting
 from worker.tools.session import Session
 
 
@@ -20,6 +21,7 @@ class Tools:
         self._gateway_url = gateway_url
         self._artifacts = artifacts
         self._driver = Driver()
+        self._redacting = Redacting()
         self._invocations: dict[str, Invocations] = {}
 
     def of(self, run: Runtime) -> Invocations:
@@ -58,6 +60,7 @@ class Tools:
                 files=run.files,
                 targets=run.targets,
                 artifacts=self._artifacts,
+                redacting=self._redacting,
                 scratch=scratch,
                 uid=setup.sandbox.uid(run.browser.place),
                 wanted=run.attachments.told,
