@@ -97,12 +97,16 @@ class Session:
 
     async def _connect(self) -> None:
         await self.close()
+        silent = self._targets.asked()
         try:
             self._browser = await self._driver.connect(self._new_url, self._scratch)
         except DriverUnavailable:
-            # One page with a script that never ends keeps Playwright from coming to any.
-            if not await self._targets.stop_stuck():
+            # One page with a script that never ends keeps Playwright from coming to any. What was busy for a part of
+            # that time only has answered.
+            if not silent:
                 raise
+            for each in silent:
+                self._targets.stop_script(each)
             self._browser = await self._driver.connect(self._new_url, self._scratch)
         self._epoch = self._driver.epoch
         # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
