@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,7 +92,7 @@ class Invocations:
         *,
         record: Told,
         busy: Callable[[bool], None],
-        on_end: Callable[[], None],
+        on_end: Callable[[], Awaitable[None]],
     ) -> None:
         self._session = session
         self._driver = driver
@@ -340,7 +340,7 @@ class Invocations:
         """As `worker.part`."""
         self._give_up_all(end, detail)
         await self._session.close()
-        self._on_end()
+        await self._on_end()
 
     def _give_up_all(self, end: End, detail: str) -> None:
         self._ended = True
