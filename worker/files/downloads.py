@@ -14,6 +14,7 @@ from schemas.ends import End
 from schemas.events.download import Download
 from worker.background import Background
 from worker.fact import Fact
+from worker.files.laid import Laid
 from worker.files.names import safe_name
 from worker.files.pending import About
 from worker.files.run_files import NotKept, RunFiles
@@ -69,7 +70,8 @@ class Downloads:
             return
         if progress.state == "completed":
             name = Path(progress.file_path).name or progress.guid
-            self.background.start(self._keep(self._directory / name, progress.guid, under))
+            source = Laid(self._directory, name)
+            self.background.start(self._keep(source, progress.guid, under))
         elif not self._has_room_for(under.size_bytes):
             about = _about(progress.guid, under)
             self._files.refuse(about, "artifact.disk_full", BROWSERS_DISK_FULL, under.size_bytes)
@@ -88,7 +90,7 @@ class Downloads:
         self._cancel(guid, under.context_id)
         self._files.refuse_for_limit(_about(guid, under), under.size_bytes)
 
-    async def _keep(self, source: Path, guid: str, under: _UnderWay) -> None:
+    async def _keep(self, source: Laid, guid: str, under: _UnderWay) -> None:
         about = _about(guid, under)
         try:
             await self._files.keep_as(source, about)
