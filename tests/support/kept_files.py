@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ class Bench:
     def waiting(self) -> list[str]:
         """What is on the worker's own disk."""
         return sorted(path.name for path in (self.directory / "uploads").iterdir())
+
+    async def close(self) -> None:
+        """Leave what is still being tried."""
+        tasks = self.uploads.background.tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _raise(error: OSError) -> None:

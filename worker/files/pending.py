@@ -2,12 +2,15 @@
 
 <artifact id>        the content; without the file beside it nobody finished writing it, and it is removed
 <artifact id>.json   whose it is and what it is; written as a whole, after the content
+aside/               both, of what cannot be told any more: a person may want them
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +27,9 @@ log = structlog.get_logger(__name__)
 MARGIN_BYTES = 256 * 1024**2
 MARGIN_SHARE = 0.05
 COPY_BYTES = 1024**2
+ASIDE = "aside"
 _SIDECAR = ".json"
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class DiskFull(Exception):
@@ -64,12 +69,16 @@ class PendingFiles:
         self._directory = directory
         self._margin_bytes = margin_bytes
         self.left: list[Pending] = []
+        self.aside_count = 0
 
     @classmethod
     def open(cls, directory: Path, *, margin_bytes: int = MARGIN_BYTES) -> PendingFiles:
-        """That directory, with `left` what an earlier worker did not get away. Raises OSError."""
+        """That directory, with `left` what an earlier worker did not get away, and `aside_count` what no worker ever
+        will. Raises OSError.
+        """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = cls(directory, margin_bytes=margin_bytes)
+        found._count_aside()
         found._take_up()
         return found
 
@@ -134,15 +143,36 @@ class PendingFiles:
     def read(self, file: Pending) -> bytes:
         """All of its content, in memory. Raises OSError, as above."""
         with self.open_content(file) as content:
-            return content.read()
+            found = content.read(file.size_bytes + 1)
+        if len(found) != file.size_bytes:  # whoever laid it may still write into it
+            raise OSError(errno.EIO, "its size changed while it was read")
+        return found
 
     def remove(self, file: Pending) -> None:
         """The store has it, or nobody will. First what says whose it is: content alone is nobody's."""
-        for path in (self._sidecar(file), self._content(file)):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                log.error("files.not_removed", path=str(path), error=str(error))
+        self._unlink(self._sidecar(file))
+        self._unlink(self._content(file))
+
+    def set_aside(self, artifact_id: str) -> None:
+        """Nobody can be told of it, and it may be wanted. The content first: it would go without the file beside it."""
+        aside = self._directory / ASIDE
+        try:
+            aside.mkdir(mode=0o700, exist_ok=True)
+            for name in (artifact_id, f"{artifact_id}{_SIDECAR}"):
+                with suppress(FileNotFoundError):
+                    (self._directory / name).rename(aside / name)
+        except OSError as error:
+            log.error("files.not_set_aside", artifact_id=artifact_id, error=str(error))
+        self._count_aside()
+
+    def _count_aside(self) -> None:
+        self.aside_count = len(list((self._directory / ASIDE).glob(f"*{_SIDECAR}")))
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("files.not_removed", path=str(path), error=str(error))
 
     def _seal(self, file: Pending) -> None:
         """From here on it survives us."""
@@ -158,15 +188,24 @@ class PendingFiles:
             raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")
 
     def _take_up(self) -> None:
-        for path in sorted(self._directory.glob(f"*{_SIDECAR}")):
-            try:
-                self.left.append(_pending.decode(path.read_bytes()))
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-                log.error("files.unreadable", path=str(path), error=str(error))
-        known = {path.stem for path in self._directory.glob(f"*{_SIDECAR}")}
-        for path in self._directory.iterdir():
-            if path.name not in known and path.suffix != _SIDECAR:
-                path.unlink()
+        """What is not named as we name it is not ours, and one that resists keeps no worker from starting."""
+        names = {path.name for path in self._directory.iterdir() if _ID.fullmatch(path.stem)}
+        sealed = sorted(name for name in names if name.endswith(_SIDECAR))
+        for name in sealed:
+            self._take_up_one(name.removesuffix(_SIDECAR))
+        for name in names.difference(sealed, (name.removesuffix(_SIDECAR) for name in sealed)):
+            self._unlink(self._directory / name)
+
+    def _take_up_one(self, artifact_id: str) -> None:
+        try:
+            file = _pending.decode((self._directory / f"{artifact_id}{_SIDECAR}").read_bytes())
+            if file.artifact_id != artifact_id:
+                raise ValueError(f"it is of {file.artifact_id}")
+        except (OSError, ValueError) as error:  # of which msgspec's are
+            log.error("files.unreadable", artifact_id=artifact_id, error=str(error))
+            self.set_aside(artifact_id)
+        else:
+            self.left.append(file)
 
     def _content(self, file: Pending) -> Path:
         return self._directory / file.artifact_id

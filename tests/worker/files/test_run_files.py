@@ -5,32 +5,40 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+from uuid_utils import uuid7
+
 from tests.support.eventually import eventually
 from tests.support.kept_files import Bench
 from worker.artifacts import Artifacts, ArtifactsUnreachable
+from worker.fact import Fact
 from worker.files import pending as pending_module
 from worker.files import run_files as run_files_module
 from worker.files import uploads as uploads_module
 from worker.files.laid import Laid
-from worker.files.pending import PendingFiles
+from worker.files.pending import Pending, PendingFiles
 from worker.files.run_files import NotKept
+from worker.outbox import Entry
 
 MIB = 1024**2
 
 
 @pytest.fixture
-def bench(tmp_path: Path, store_url: str) -> Bench:
-    return Bench(tmp_path, store_url)
+async def bench(tmp_path: Path, store_url: str) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path, store_url)
+    yield bench
+    await bench.close()
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
+async def local(tmp_path: Path) -> AsyncIterator[Bench]:
+    local = Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
+    yield local
+    await local.close()
 
 
 async def keep(bench: Bench, source: Laid | bytes, name: str = "a.txt", **more: Any) -> str:
@@ -230,15 +238,46 @@ async def test_the_next_worker_finds_what_was_not_stored_and_nothing_half_writte
 ) -> None:
     artifact_id = await keep(local, b"hello", page_id="p1")
     uploads = tmp_path / "uploads"
-    (uploads / "half").write_bytes(b"hel")
-    (uploads / "half.tmp").write_bytes(b"{")
-    (uploads / "broken.json").write_bytes(b"{")
-    (uploads / "broken").write_bytes(b"kept for a person")
+    half = str(uuid7())
+    (uploads / half).write_bytes(b"hel")
+    (uploads / f"{half}.tmp").write_bytes(b"{")
     found = PendingFiles.open(uploads)
     (left,) = found.left
     assert (left.artifact_id, left.run_id, left.about.page_id) == (artifact_id, "run-1", "p1")
-    names = sorted(path.name for path in uploads.iterdir())
-    assert names == sorted([artifact_id, f"{artifact_id}.json", "broken", "broken.json"])
+    assert local.waiting == sorted([artifact_id, f"{artifact_id}.json"])
+    assert found.aside_count == 0
+
+
+@pytest.mark.parametrize("sidecar", [b"{", b"\xff", b"of another"])
+async def test_what_cannot_be_read_is_set_aside_for_a_person(
+    local: Bench, away: Away, tmp_path: Path, sidecar: bytes
+) -> None:
+    artifact_id = await keep(local, b"hello")
+    uploads, broken = tmp_path / "uploads", str(uuid7())
+    another = (uploads / f"{artifact_id}.json").read_bytes()
+    (uploads / broken).write_bytes(b"kept for a person")
+    (uploads / f"{broken}.json").write_bytes(another if sidecar == b"of another" else sidecar)
+    for _ in range(2):  # it is still known after the next start
+        found = PendingFiles.open(uploads)
+        assert [left.artifact_id for left in found.left] == [artifact_id]
+        assert found.aside_count == 1
+    names = sorted(path.name for path in (uploads / "aside").iterdir())
+    assert names == [broken, f"{broken}.json"]
+    assert (uploads / "aside" / broken).read_bytes() == b"kept for a person"
+
+
+async def test_what_is_not_ours_stays_and_keeps_nobody_from_starting(
+    local: Bench, away: Away, tmp_path: Path
+) -> None:
+    artifact_id = await keep(local, b"hello")
+    uploads, directory = tmp_path / "uploads", str(uuid7())
+    (uploads / "lost+found").mkdir()
+    (uploads / "notes.json").write_bytes(b"{")
+    (uploads / directory).mkdir()
+    (uploads / f"{directory}.json").mkdir()
+    (left,) = PendingFiles.open(uploads).left
+    assert left.artifact_id == artifact_id
+    assert {"lost+found", "notes.json"} < set(local.waiting)
 
 
 @pytest.mark.parametrize("how", ["gone", "cut short"])
@@ -252,3 +291,72 @@ async def test_what_our_own_disk_lost_is_told(
     (told,) = await eventually(lambda: local.told("artifact.failed"))
     assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", 5)
     assert local.waiting == []
+
+
+@pytest.mark.parametrize("size_bytes", [5, 9 * MIB])
+@pytest.mark.parametrize("more", [-1, 1])
+async def test_what_changes_while_it_is_read_is_told(
+    local: Bench, monkeypatch: pytest.MonkeyPatch, size_bytes: int, more: int
+) -> None:
+    """A browser may still write into what it laid."""
+    monkeypatch.setattr(local.uploads, "run_limit_bytes", 10**9)
+    opened = PendingFiles.open_content
+
+    def open_content(disk: PendingFiles, file: Pending) -> IO[bytes]:
+        content = opened(disk, file)
+        os.truncate(local.directory / "uploads" / file.artifact_id, size_bytes + more)
+        return content
+
+    monkeypatch.setattr(PendingFiles, "open_content", open_content)
+    (local.directory / "laid").write_bytes(bytes(size_bytes))
+    await keep(local, Laid(local.directory, "laid"))
+    (told,) = await eventually(lambda: local.told("artifact.failed"))
+    assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", size_bytes)
+    assert local.told("artifact.created") == []
+    assert local.waiting == []
+
+
+# a log that is away
+
+
+@pytest.mark.parametrize("error", [OSError("the spool is full"), ValueError("nobody expected it")])
+async def test_what_is_stored_is_not_uploaded_again_to_be_told(
+    local: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.01)
+    asked: list[str] = []
+    put, record = Artifacts.put, local.log.record
+
+    async def counted(store: Artifacts, path: str, content: Any) -> None:
+        asked.append(path)
+        await put(store, path, content)
+
+    def refuse(fact: Fact, *, last: bool = False) -> Entry:
+        if len(refused) < 3:
+            refused.append(fact)
+            raise error
+        return record(fact, last=last)
+
+    refused: list[Fact] = []
+    monkeypatch.setattr(Artifacts, "put", counted)
+    monkeypatch.setattr(local.log, "record", refuse)
+    await keep(local, b"hello")
+    assert (len(asked), len(refused)) == (1, 3)
+    assert len(local.told("artifact.created")) == 1
+
+
+async def test_an_upload_that_breaks_is_tried_again_and_ends_no_other(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.01)
+    put, asked = Artifacts.put, []
+
+    async def broken(store: Artifacts, path: str, content: Any) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            raise RuntimeError("cannot start a new thread")
+        await put(store, path, content)
+
+    monkeypatch.setattr(Artifacts, "put", broken)
+    artifact_id = await keep(local, b"hello")
+    assert await local.stored(artifact_id) == b"hello"
