@@ -86,7 +86,9 @@ class Downloads:
         return disk.f_bavail * disk.f_frsize >= size_bytes
 
     def _cancel_beyond_limit(self, guid: str, under: _UnderWay) -> None:
-        """One that cannot be kept takes nobody's disk and time: the youngest goes first."""
+        """One that cannot be kept takes nobody's disk and time: the one that grows beyond what there is room for goes,
+        and those that fit beside the others go on.
+        """
         on_the_way = sum(each.size_bytes for each in self._under_way.values() if not each.cancelled)
         if under.cancelled or on_the_way <= self._files.room_bytes:
             return
@@ -98,7 +100,7 @@ class Downloads:
         """Whatever a page made of it, that is told and ends here: other runs have nothing to do with it."""
         try:
             if not under.cancelled:  # else it was whole before Chromium heard of that
-                await self._files.keep_as(source, _about(guid, under))
+                await self._files.hand_over(source, _about(guid, under))
                 return
         except NotKept as error:  # and the log says so
             log.info("download.not_kept", code=error.code)

@@ -85,6 +85,7 @@ async def test_what_breaks_is_told_of_that_file_and_ends_nothing_else(
     told.begin("g")
     (told.directory / "a").write_bytes(b"hello")
     await told.complete("g", "/x/a")
+    await told.bench.files.finish()
     assert len(told.bench.told("artifact.created")) == 1
 
 
@@ -104,3 +105,14 @@ async def test_what_was_whole_before_it_was_cancelled_takes_no_disk(told: Told) 
     assert told.cancelled == ["g"]
     assert [failed["code"] for failed in told.failed] == ["artifact.limit_exceeded"]
     assert told.on_disk == []
+
+
+async def test_the_one_that_grows_beyond_the_limit_goes_and_the_others_go_on(told: Told) -> None:
+    for guid in ("first", "second", "third"):
+        told.begin(guid)
+    told.came_on("second", 100)
+    told.came_on("third", 100)
+    told.came_on("first", LIMIT_BYTES - 199)
+    assert told.cancelled == ["first"]
+    told.came_on("second", LIMIT_BYTES - 100)
+    assert told.cancelled == ["first"]
