@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from recorder import workers
 from schemas.problems import RateLimited
 from schemas.requests import Ingest, Refused
 from tests.support.recorder_running import Running
@@ -52,6 +53,15 @@ async def test_sent_again(recorder: Running, worker: FakeWorker, run: FakeRun) -
     assert len((await recorder.get(path_of(run), type="tool.*"))["data"]) == 1
     [again] = [each for each in worker.asked if isinstance(each, Ingest)][-1:]
     assert [each.client_id for each in again.events] == ["a", "a"]
+
+
+async def test_taken_where_the_tables_are_behind(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told 503 sends it again, and has it twice."""
+    monkeypatch.setattr(workers, "SHOWN_SECONDS", 0.0)
+    [event_id] = (await recorder.post(path_of(run), {"type": "custom.x"}))["eventIds"]
+    assert event_id
 
 
 @pytest.mark.parametrize(
