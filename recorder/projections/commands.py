@@ -57,7 +57,8 @@ CREATE TABLE commands (
   PRIMARY KEY (run_id, epoch, position)
 ) WITHOUT ROWID
 """
-_BY_ID = "CREATE UNIQUE INDEX commands_by_id ON commands (id)"
+# An id that two runs gave is each one's own: which came first is not known while one of them is parked.
+_BY_ID = "CREATE UNIQUE INDEX commands_by_id ON commands (id, run_id)"
 _OPEN = "CREATE INDEX commands_open ON commands (run_id) WHERE finished_at IS NULL"
 
 _ENDED_RUNS = """
@@ -82,7 +83,7 @@ VALUES
                  ORDER BY epoch DESC, position DESC LIMIT 1), 0),
    :entry_call, :execution_mode, :action, :status, :created_at, :started_at, :finished_at, x'5b5d',
    :request, :error_code, :error_message)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id, run_id) DO NOTHING
 """
 _OF_THIS = "WHERE id = :id AND run_id = :run_id AND finished_at IS NULL"
 _START = f"""
@@ -249,7 +250,7 @@ def _json(value: Raw | UnsetType) -> bytes | None:
 
 COMMANDS = Projection(
     name="commands",
-    version=1,
+    version=2,
     stream=subjects.RUNS,
     tables=("commands", "ended_runs"),
     ddl=(_DDL, _BY_ID, _OPEN, _ENDED_RUNS),

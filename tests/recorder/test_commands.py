@@ -137,6 +137,18 @@ async def test_others_are_left_alone(tmp_path: Path, fake: FakeRun) -> None:
     assert rows == [{"id": "c", "status": "queued"}, {"id": "d", "status": "failed"}]
 
 
+async def test_an_id_of_two_runs_is_each_ones_own(tmp_path: Path, fake: FakeRun) -> None:
+    """Whichever of them comes first: one may have been parked."""
+    other = FakeRun("w1", "s", "rt", "other")
+    mine, theirs = [queued(fake, "c", GO), *done(fake, "c")], [queued(other, "c", GO)]
+    sql = "SELECT run_id, id, status FROM commands ORDER BY run_id"
+    for number, events in enumerate(([*mine, *theirs], [*theirs, *mine])):
+        assert await rows_of(tmp_path / str(number), events, sql) == [
+            {"run_id": "other", "id": "c", "status": "queued"},
+            {"run_id": "run", "id": "c", "status": "succeeded"},
+        ]
+
+
 async def test_progress_and_artifacts(tmp_path: Path, fake: FakeRun) -> None:
     finished = CommandFinished(
         command_id="c", artifact_ids=["a", "b"], result_artifact_id="b", result=Raw(b"null")
