@@ -6,8 +6,8 @@ DIR/lock         held by the `up` that runs
 DIR/first-run    there once a first run was recorded, or not wanted
 DIR/nats/        the NATS server: nats.conf, url (both mode 600), port, limits, jetstream/
 DIR/recorder/    the tables
-DIR/worker/      events that the stream does not have yet
-DIR/artifacts/   profiles, sealed
+DIR/worker/      events that the stream does not have yet, and files that the artifact store does not have
+DIR/artifacts/   what runs produced; profiles, sealed
 DIR/logs/        one file a process
 DIR/tmp/         gone when `up` has ended
 """

@@ -30,10 +30,12 @@ AT_ONCE = 500
 TOGETHER = 50  # facts that are on their way at the same time
 FULL = 0.9
 
-ARTIFACTS_AFTER = """
-SELECT *, EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id) AS is_filed
-FROM artifacts INDEXED BY artifacts_by_place
-WHERE (epoch, position) > (?, ?) ORDER BY epoch, position LIMIT ?
+NEWEST = "SELECT epoch, position FROM artifacts ORDER BY epoch DESC, position DESC LIMIT 1"
+NOT_FILED_AFTER = """
+SELECT * FROM artifacts INDEXED BY artifacts_by_place
+WHERE (epoch, position) > (?, ?)
+  AND NOT EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id)
+ORDER BY epoch, position LIMIT ?
 """
 
 
@@ -42,9 +44,10 @@ class Filing:
 
     def __init__(self, bus: Bus, store: Store, facts: Facts, control: Consumer) -> None:
         self._bus = bus
+        self._store = store
         self._facts = facts
         self._control = control
-        self._artifacts = InOrder(store, ARTIFACTS_AFTER, AT_ONCE)
+        self._artifacts = InOrder(store, NOT_FILED_AFTER, AT_ONCE)
         self.alarm: str | None = None
 
     async def run(self) -> None:
@@ -66,14 +69,14 @@ class Filing:
         """The next artifacts; whether there may be more."""
         if self._control.state != "following" or self._control.lag:
             return False
+        newest = await self._store.find_row(NEWEST)
         rows = await self._artifacts.next()
-        new = [row for row in rows if not row["is_filed"]]
-        if new and not await self._has_room():
+        if rows and not await self._has_room():
             return False
-        for first in range(0, len(new), TOGETHER):
-            await self._file(new[first : first + TOGETHER])
-        if rows:
-            self._artifacts.passed(rows[-1])
+        for first in range(0, len(rows), TOGETHER):
+            await self._file(rows[first : first + TOGETHER])
+        if passed := rows[-1] if rows else newest:  # with none left, all up to the newest there was
+            self._artifacts.passed(passed)
         return bool(rows)
 
     async def _file(self, rows: Sequence[sqlite3.Row]) -> None:

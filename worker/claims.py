@@ -46,11 +46,16 @@ async def unclaimed(bus: Bus, runtimes: Collection[Runtime]) -> list[str]:
 
 
 class Left(Struct, frozen=True):
-    """A run that was going on when its worker died, and the last that it wrote, if it wrote anything."""
+    """A run that was going on when its worker died, and what is known of the last that it wrote, oldest first."""
 
     runtime_id: str
     claim: Claim
-    newest: Event | None
+    known: list[Event]
+
+    @property
+    def newest(self) -> Event | None:
+        """The last, if it wrote anything."""
+        return self.known[-1] if self.known else None
 
     @property
     def last(self) -> int:
@@ -59,12 +64,16 @@ class Left(Struct, frozen=True):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it was over already, and only its claim is left."""
-        try:
-            data = decode_data(self.newest) if self.newest else None
-        except (EventUnreadable, EventFromTheFuture):
-            return False
-        return isinstance(data, RuntimeLifecycle) and data.phase == "ended"
+        """Whether it was over already, and only its claim is left. Files may have been told after its end."""
+        return any(_is_end(event) for event in self.known)
+
+
+def _is_end(event: Event) -> bool:
+    try:
+        data = decode_data(event)
+    except (EventUnreadable, EventFromTheFuture):
+        return False
+    return isinstance(data, RuntimeLifecycle) and data.phase == "ended"
 
 
 async def end_left(left: Left, run_log: RunLog, outbox: Outbox) -> None:
@@ -82,13 +91,17 @@ async def left_runs(bus: Bus, outbox: Outbox, worker_id: str) -> list[Left]:
     """The runs that are still claimed by an earlier worker of that name. Raises LinkDown."""
     found = []
     for runtime_id, claim in (await bus.claims_of(worker_id)).items():
-        newest = await newest_of(bus, outbox, claim.run_id, worker_id)
-        found.append(Left(runtime_id, claim, newest))
+        known = await known_of(bus, outbox, claim.run_id, worker_id)
+        found.append(Left(runtime_id, claim, known))
     return found
 
 
-async def newest_of(bus: Bus, outbox: Outbox, run_id: str, worker_id: str) -> Event | None:
-    """The last that an earlier worker of that name wrote of a run, as stream or outbox know. Raises LinkDown."""
+async def known_of(bus: Bus, outbox: Outbox, run_id: str, worker_id: str) -> list[Event]:
+    """The last that an earlier worker of that name wrote of a run, as the stream and the outbox know: oldest first.
+
+    Raises LinkDown.
+    """
     stored = await bus.stored_of(run_id, worker_id)
-    known = (stored.newest if stored else None, outbox.left.get(run_id))
-    return max(filter(None, known), key=lambda event: event.number, default=None)
+    newest = stored.newest if stored else None
+    known = (newest, outbox.left_lifecycles.get(run_id), outbox.left.get(run_id))
+    return sorted(filter(None, known), key=lambda event: event.number)

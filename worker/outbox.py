@@ -53,7 +53,8 @@ class Outbox:
     """All events of this worker that wait for their acknowledgement.
 
     `turns` says which is to be sent next; `on_put` is called with every new one in it, `on_awaited` when somebody
-    begins to wait for one. `left` has the newest event of each run that an earlier worker left here, by run id.
+    begins to wait for one. `left` has the newest event of each run that an earlier worker left here, by run id,
+    `left_lifecycles` the newest of its lifecycle.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Outbox:
         self.limit_bytes = limit_bytes
         self.waiting_bytes = 0
         self.left: dict[str, Event] = {}
+        self.left_lifecycles: dict[str, Event] = {}
         self.turns: Turns[Entry] = Turns()
         self.on_put: Callable[[], None] = _nobody_listens
         self.on_awaited: Callable[[], None] = _nobody_listens
@@ -370,6 +372,8 @@ class Outbox:
         known = self.left.get(event.runid or "")
         if event.runid and (known is None or known.number < event.number):
             self.left[event.runid] = event
+        if event.runid and event.type == "runtime.lifecycle":
+            self.left_lifecycles[event.runid] = event  # they come in order
 
     def _begin(self) -> None:
         """Take room on the disk for last events, and look whether there is some for others."""

@@ -221,8 +221,8 @@ class Runtime:
         if self._finishing:
             return None
         self._report.hear(fact)
-        if isinstance(fact.data, Download) and fact.data.phase == "began":
-            self._downloads.begun(fact, fact.data)
+        if type(fact.data) is Download:
+            self._downloads.hear(fact, fact.data)
         return self._written.record(fact)
 
     def conclude(self, fact: Fact) -> Entry | None:
@@ -344,6 +344,7 @@ class Runtime:
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
         if self._profile is not None and self._launched:
             await self._save_profile(self._profile)
+        self.files.ending()
         await self._each_part(lambda part: part.end(end, detail))
         await self.files.finish()
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)

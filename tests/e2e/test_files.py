@@ -1,46 +1,47 @@
-"""From a page's download to the bytes that a client reads: through Chromium, the worker, the store and the API."""
+"""What runs produce, from the browser to whoever reads it."""
 
 from __future__ import annotations
 
-import asyncio
-from hashlib import sha256
+import hashlib
 from typing import Any
 
-import httpx
-from bctrl import Bctrl
-from playwright.async_api import Page
+import pytest
+from playwright.async_api import Browser, Error, Page
 
 from deploy.site import Site
 from tests.support.eventually import eventually
-from tests.support.run import Run
-from tests.support.stack import Stack
+from tests.support.run import Run, answer
+
+pytestmark = pytest.mark.browser
 
 
-async def test_what_a_page_downloads_is_a_file_of_its_run(
-    stack: Stack, site: Site, run: Run, page: Page
-) -> None:
-    client = Bctrl(base_url=stack.base_url, api_key=stack.api_key, timeout=60)
+async def artifacts(run: Run, kind: str) -> list[dict[str, Any]]:
+    """Those of a run, of one kind."""
+    path = f"/v1/runs/{run.id}/artifacts"
+    listed = await answer(run.http, "GET", path, params={"kind": kind})
+    found: list[dict[str, Any]] = listed["data"]
+    return found
+
+
+async def test_a_download_is_read_as_it_came(page: Page, site: Site, run: Run) -> None:
     await page.goto(f"{site.url}/download.html")
-    async with page.expect_download() as downloading:
-        await page.click("a.button")
-    await downloading.value
+    await page.click("a.button")
+    (artifact,) = await eventually(lambda: artifacts(run, "download"))
+    response = await run.http.get(f"/v1/artifacts/{artifact['id']}/content")
+    assert artifact["name"] == "report.csv"
+    assert len(response.content) == artifact["sizeBytes"] > 0
+    (told,) = await run.events(type="artifact.created")
+    assert hashlib.sha256(response.content).hexdigest() == told["data"]["sha256"]
 
-    async def look() -> dict[str, Any] | None:
-        files = await asyncio.to_thread(client.runs.files.list, run.id)
-        return files["data"][0] if files["data"] else None
 
-    file = await eventually(look)
-    assert (file["name"], file["type"], file["source"]) == ("report.csv", "download", "runtime")
-    assert await asyncio.to_thread(client.files.get, file["id"]) == file
-    key = {"authorization": f"Bearer {stack.api_key}"}
-    async with httpx.AsyncClient(headers=key, trust_env=False) as http:
-        content = await http.get(file["downloadUrl"])
-        assert content.status_code == 200
-        assert content.headers["content-disposition"] == 'attachment; filename="report.csv"'
-        assert content.content.startswith(b"reel,frame,fault")
-        assert len(content.content) == file["sizeBytes"]
-        assert sha256(content.content).hexdigest() == file["sha256"]
-        part = await http.get(file["downloadUrl"], headers={"range": "bytes=5-9"})
-        assert (part.status_code, part.content) == (206, b"frame")
-        shown = (await http.get(f"{stack.base_url}/v1/runs/{run.id}")).json()
-        assert shown["counts"]["files"] == 1
+async def test_a_run_that_failed_has_its_report(
+    browser: Browser, page: Page, site: Site, run: Run
+) -> None:
+    await page.goto(f"{site.url}/about.html")
+    session = await browser.new_browser_cdp_session()
+    with pytest.raises(Error, match="closed"):  # the browser is gone before it answers
+        await session.send("Browser.crash")
+    assert (await run.ended())["status"] == "failed"
+    (artifact,) = await eventually(lambda: artifacts(run, "report"))
+    report = await answer(run.http, "GET", f"/v1/artifacts/{artifact['id']}/content")
+    assert (report["code"], report["lastUrl"]) == ("browser.crashed", f"{site.url}/about.html")

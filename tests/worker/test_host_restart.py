@@ -162,3 +162,19 @@ async def last_number(fleet: Fleet, outbox: Path) -> int:
     numbers = [event.number for event in left.left.values()]
     left.close()
     return max([*numbers, *(event.number for event in await fleet.events())])
+
+
+async def test_a_run_whose_file_was_told_after_its_end_is_not_ended_again(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    await fleet.put_claim("runtime-1", OURS)
+    left = Outbox.open(tmp_path / "outbox")
+    run_log = new_log(left)
+    say(run_log, "one")
+    run_log.end(ends.REQUESTED)
+    say(run_log, "a file that came late")
+    left.close()
+    async with serving(fleet, server.url, tmp_path):
+        await eventually(lambda: is_free(fleet, "runtime-1"))
+        assert await fleet.ends() == [("runtime-1", 2, "stopped", "runtime.stop_requested")]
+        assert [event.number for event in await fleet.events()] == [1, 2, 3]

@@ -49,10 +49,11 @@ class Downloads:
         self._cancel = cancel
         self._under_way: dict[str, _UnderWay] = {}
 
-    def begun(self, fact: Fact, download: Download) -> None:
-        """One begins."""
-        name = download.suggested_filename or ""
-        self._under_way[download.guid] = _UnderWay(name, fact.page_id, fact.context_id)
+    def hear(self, fact: Fact, download: Download) -> None:
+        """One begins; how it comes on is heard from the browser itself, in smaller steps."""
+        if download.phase == "began":
+            name = download.suggested_filename or ""
+            self._under_way[download.guid] = _UnderWay(name, fact.page_id, fact.context_id)
 
     def came_on(self, progress: DownloadProgress) -> None:
         """One comes on, or ends."""

@@ -9,7 +9,7 @@ from schemas.codec import EventFromTheFuture, EventUnreadable, decode_data
 from schemas.envelope import Event
 from schemas.events.artifact import ArtifactCreated
 from worker.bus import Bus
-from worker.claims import newest_of
+from worker.claims import known_of
 from worker.files.pending import Pending, PendingFiles
 from worker.outbox import Outbox
 
@@ -31,10 +31,10 @@ async def left_files(
     One that its run's newest event tells of was told, and then we died: it is removed.
     """
     runs = dict.fromkeys(file.run_id for file in disk.left)
-    newest = {run_id: await newest_of(bus, outbox, run_id, worker_id) for run_id in runs}
+    known = {run_id: await known_of(bus, outbox, run_id, worker_id) for run_id in runs}
     found = []
     for file in disk.left:
-        event = newest[file.run_id]
+        event = known[file.run_id][-1] if known[file.run_id] else None
         if event is None:
             log.error("files.of_no_known_run", artifact_id=file.artifact_id, run_id=file.run_id)
         elif _tells_of(event, file):

@@ -32,6 +32,8 @@ MESSAGE_BYTES = 2 * KIB
 UNREPORTED = (ends.SPOOL_FULL.code,)
 
 
+_HEARD = frozenset({ConsoleMessage, PageError, Navigation, PageTitle, PageCrash, PageClosed})
+
 Look = Callable[[], Awaitable[bytes]]
 
 
@@ -73,11 +75,15 @@ class Report:
         self._look = look
         self._image = b""
         self._pages: dict[str, PageState] = {}
-        self._complaints: deque[Complaint] = deque(maxlen=LAST_ERRORS)
+        self._complaints: deque[tuple[int, str, str]] = deque(maxlen=LAST_ERRORS)
         self._last_url = ""
 
     def hear(self, fact: Fact) -> None:
         """A fact, as it came: with its secrets, and of any length."""
+        if type(fact.data) in _HEARD:  # most are not, and there are many
+            self._hear(fact)
+
+    def _hear(self, fact: Fact) -> None:
         match fact.data:
             case ConsoleMessage(level="error") as message:
                 self._complain(message.text, message.url)
@@ -126,12 +132,15 @@ class Report:
             ended_at=rfc3339(time.time_ns()),
             last_url=self._last_url,
             pages=list(self._pages.values()),
-            last_console_errors=list(self._complaints),
+            last_console_errors=[
+                Complaint(rfc3339(time_ns), _clean(text, MESSAGE_BYTES), _clean_url(url))
+                for time_ns, text, url in self._complaints
+            ],
         )
 
     def _complain(self, text: str, url: str) -> None:
-        message = _clean(text, MESSAGE_BYTES)
-        self._complaints.append(Complaint(rfc3339(time.time_ns()), message, _clean_url(url)))
+        heard = cut_text(text, MESSAGE_BYTES), cut_text(url, URL_LIMIT_BYTES)
+        self._complaints.append((time.time_ns(), *heard))
 
     def _page(self, fact: Fact) -> PageState:
         """The state of a fact's page; of more pages than one can look at, one that is forgotten."""

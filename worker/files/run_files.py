@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ class RunFiles:
         self._log = run_log
         self._uploads = uploads
         self._record = record
+        self._until = math.inf
         self._used_bytes = 0
         self._count = 0
         self._names: dict[str, int] = {}  # how many of a name there are
@@ -103,7 +105,7 @@ class RunFiles:
         self._taking.add(taking)
         taking.add_done_callback(self._taken)
         file, told = await asyncio.shield(taking)
-        await asyncio.wait({told}, timeout=self._uploads.time_left(STORED_SECONDS))
+        await asyncio.wait({told}, timeout=self._time_left())
         return Kept(file.artifact_id, about.name, file.size_bytes)
 
     def refuse(self, about: About, code: NotKeptCode, message: str, size_bytes: int) -> NotKept:
@@ -115,12 +117,20 @@ class RunFiles:
         """Tell the log that something would be more than the run may keep; what says so."""
         return self.refuse(about, "artifact.limit_exceeded", self._over_limit(), size_bytes)
 
+    def ending(self) -> None:
+        """The run ends: from now on all together wait for the store for no more than STORED_SECONDS."""
+        self._until = asyncio.get_running_loop().time() + STORED_SECONDS
+
+    def _time_left(self) -> float:
+        until_end = self._until - asyncio.get_running_loop().time()
+        return max(0.0, min(self._uploads.time_left(STORED_SECONDS), until_end))
+
     async def finish(self) -> None:
-        """Wait for what is on its way, for STORED_SECONDS; what comes later is told after the end of the run."""
+        """Wait for what is on its way; what comes later is told after the end of the run."""
         if self._taking:
             await asyncio.wait(self._taking)
         if self._open:
-            await asyncio.wait(self._open, timeout=self._uploads.time_left(STORED_SECONDS))
+            await asyncio.wait(self._open, timeout=self._time_left())
         if self._open:
             log.warning("files.not_stored_in_time", run_id=self._log.run_id, count=len(self._open))
 

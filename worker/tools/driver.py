@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import os
 import signal
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +42,7 @@ class Driver:
         self._playwright: Playwright | None = None
         self._pid: int | None = None
         self._pidfd: int | None = None
-        self._lock = asyncio.Lock()
+        self._starting: asyncio.Task[Playwright] | None = None
         self.epoch = 0  # how often it was started or lost: a connection lives in one of them
 
     async def connect(self, new_url: Callable[[], str], scratch: Path) -> Browser:
@@ -69,25 +70,36 @@ class Driver:
 
     async def stop(self) -> None:
         """No action is to come any more."""
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
         playwright, pid = self._playwright, self._pid
         self._forget()
         if playwright is not None and not await attempt(playwright.stop(), STOP_SECONDS):
             kill(pid)
 
     async def _started(self) -> Playwright:
-        async with self._lock:
-            if self._playwright is None:
-                others = pids()
-                self._playwright = await _start(others)
-                self.epoch += 1
-                self._watch(next(iter(pids() - others), None))
+        """All runs wait for one start; who gives up waiting ends it for nobody else."""
+        if self._playwright is not None:
             return self._playwright
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(Future.exception)  # also where nobody waits any more
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> Playwright:
+        others = pids()
+        self._playwright = playwright = await _start(others)
+        self.epoch += 1
+        self._watch(next(iter(pids() - others), None))
+        return playwright
 
     def _watch(self, pid: int | None) -> None:
         """The kernel tells when its process ends."""
         self._pid = pid
         log.info("driver.started", pid=pid)
-        if pid is not None:
+        if pid is None:  # it is gone already, and whoever calls it will see
+            return
+        with suppress(ProcessLookupError):
             self._pidfd = os.pidfd_open(pid)
             asyncio.get_running_loop().add_reader(self._pidfd, self._lose)
 
@@ -113,7 +125,10 @@ async def _start(others: set[int]) -> Playwright:
     transport.get_driver_env = lambda: environment(theirs())  # there is no option for that
     try:
         async with asyncio.timeout(START_SECONDS):
-            playwright: Playwright = await api.async_playwright().start()
+            manager = api.async_playwright()
+            playwright: Playwright = await manager.start()
+            # Else asyncio says of a driver that died, in many lines, that nobody asked why. We know (`_watch`).
+            manager._client._transport.on_error_future.add_done_callback(Future.exception)
     except Exception as error:  # whatever kept it from starting
         for pid in pids() - others:
             kill(pid)

@@ -117,6 +117,31 @@ async def test_what_was_told_is_not_told_again(
         assert len(await _created(fleet)) == 1
 
 
+async def test_the_end_of_a_run_waits_for_a_store_that_is_away_once(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, away: pytest.MonkeyPatch
+) -> None:
+    """Not once for a download, once for the report, and once for all that is on its way."""
+    away.setattr(run_files_module, "STORED_SECONDS", 2.0)
+    async with serving(fleet, server.url, tmp_path) as worker:
+        runtime = await _run(fleet, worker)
+        keeping = asyncio.ensure_future(_keep(runtime, b"hello"))
+        await eventually(lambda: len(worker.uploads) == 1)
+        began = asyncio.get_running_loop().time()
+        runtime.browser.kill()
+        await asyncio.shield(runtime.ended)
+        assert asyncio.get_running_loop().time() - began < 3.5
+        await keeping
+        assert len(worker.uploads) == 2
+        away.undo()
+        await eventually(lambda: _has(fleet, 2))
+        numbers = [event.number for event, _ in await _created(fleet)]
+        assert numbers == [runtime.log.last - 1, runtime.log.last]
+
+
+async def _has(fleet: Fleet, count: int) -> bool:
+    return len(await _created(fleet)) == count
+
+
 async def test_who_gives_a_host_away_has_every_file_in_the_store(
     server: NatsServer, fleet: Fleet, tmp_path: Path, away: pytest.MonkeyPatch
 ) -> None:

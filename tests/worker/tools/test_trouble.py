@@ -368,6 +368,18 @@ async def test_a_driver_that_died_while_nothing_was_asked_is_started_again(doome
     assert await doomed.do("evaluate", expression="2") == {"value": 2}
 
 
+async def test_one_that_is_cancelled_while_the_driver_starts_leaves_none_behind(
+    doomed: Hosted,
+) -> None:
+    others = pids()
+    first = doomed.ask("evaluate", expression="1")
+    await eventually(lambda: pids() - others)
+    doomed.invocations.cancel(first)
+    assert (await doomed.ended(first))["outcome"] == "cancelled"
+    assert await doomed.do("evaluate", expression="2") == {"value": 2}
+    await eventually(lambda: len(pids() - others) == 1)
+
+
 async def test_a_page_that_crashes_and_is_navigated_again(doomed: Hosted, pages: Pages) -> None:
     await doomed.do("navigate", url=f"{pages.url}/form")
     running = doomed.ask("evaluate", **FOREVER)
