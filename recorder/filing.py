@@ -21,6 +21,7 @@ from recorder.in_order import InOrder
 from recorder.store import Store
 from schemas import subjects
 from schemas.events.file import FileCreated
+from schemas.ids import is_token
 from schemas.problems import StorageUnavailable
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ ORDER BY epoch, position LIMIT ?
 
 
 class Filing:
-    """`alarm` is a sentence while CONTROL is nearly full and artifacts wait."""
+    """`alarm` is a sentence while CONTROL is nearly full and artifacts wait, or once one can never be filed."""
 
     def __init__(self, bus: Bus, store: Store, facts: Facts, control: Consumer) -> None:
         self._bus = bus
@@ -48,7 +49,13 @@ class Filing:
         self._facts = facts
         self._control = control
         self._artifacts = InOrder(store, NOT_FILED_AFTER, AT_ONCE)
-        self.alarm: str | None = None
+        self._full: str | None = None
+        self._never: str | None = None
+
+    @property
+    def alarm(self) -> str | None:
+        """What a person should see to, if anything."""
+        return self._full or self._never
 
     async def run(self) -> None:
         """Round after round, until cancelled."""
@@ -80,22 +87,34 @@ class Filing:
         return bool(rows)
 
     async def _file(self, rows: Sequence[sqlite3.Row]) -> None:
-        filed = (self._facts.create_file(_file_of(row), row["space_id"]) for row in rows)
+        sendable = [row for row in rows if self._may_be_sent(row)]
+        filed = (self._facts.create_file(_file_of(row), row["space_id"]) for row in sendable)
         failed = [each for each in await asyncio.gather(*filed, return_exceptions=True) if each]
         if failed:
             raise failed[0]
 
+    def _may_be_sent(self, row: sqlite3.Row) -> bool:
+        """What is part of a subject: one that the server refuses would be tried for ever, and hold back all others."""
+        if is_token(row["id"]) and is_token(row["space_id"]):
+            return True
+        self._never = (
+            f"An artifact of run {row['run_id']} has an id that no file can have, so it is not filed, and this run"
+            " stays in the tables."
+        )
+        log.error("filing.impossible", run_id=row["run_id"], artifact_id=row["id"][:100])
+        return False
+
     async def _has_room(self) -> bool:
         room = await self._bus.room(subjects.CONTROL)
         full = room.max_bytes > 0 and room.bytes > FULL * room.max_bytes
-        before, self.alarm = self.alarm, None
+        before, self._full = self._full, None
         if full:
-            self.alarm = (
+            self._full = (
                 f"CONTROL is {room.bytes / room.max_bytes:.0%} full, so what runs produce is not filed any more, and"
                 " those runs stay in the tables: raise RUNREEL_CONTROL_MAX_BYTES."
             )
             if not before:
-                log.error("filing.held_back", code="stream.nearly_full", message=self.alarm)
+                log.error("filing.held_back", code="stream.nearly_full", message=self._full)
         return not full
 
 
