@@ -34,7 +34,7 @@ FULL = 0.9
 NEWEST = "SELECT epoch, position FROM artifacts ORDER BY epoch DESC, position DESC LIMIT 1"
 NOT_FILED_AFTER = """
 SELECT * FROM artifacts INDEXED BY artifacts_by_place
-WHERE (epoch, position) > (?, ?)
+WHERE (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)
   AND NOT EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id)
 ORDER BY epoch, position LIMIT ?
 """
@@ -45,10 +45,9 @@ class Filing:
 
     def __init__(self, bus: Bus, store: Store, facts: Facts, control: Consumer) -> None:
         self._bus = bus
-        self._store = store
         self._facts = facts
         self._control = control
-        self._artifacts = InOrder(store, NOT_FILED_AFTER, AT_ONCE)
+        self._artifacts = InOrder(store, NEWEST, NOT_FILED_AFTER, AT_ONCE)
         self._full: str | None = None
         self._never: str | None = None
 
@@ -61,7 +60,6 @@ class Filing:
         """Round after round, until cancelled."""
         while True:
             try:
-                await self._artifacts.look_who_is_parked()
                 while await self._some():
                     pass
             except (StorageUnavailable, StreamUnreachable) as problem:
@@ -76,14 +74,13 @@ class Filing:
         """The next artifacts; whether there may be more."""
         if self._control.state != "following" or self._control.lag:
             return False
-        newest = await self._store.find_row(NEWEST)
         rows = await self._artifacts.next()
         if rows and not await self._has_room():
             return False
         for first in range(0, len(rows), TOGETHER):
             await self._file(rows[first : first + TOGETHER])
-        if passed := rows[-1] if rows else newest:  # with none left, all up to the newest there was
-            self._artifacts.passed(passed)
+        if rows:
+            self._artifacts.passed(rows[-1])
         return bool(rows)
 
     async def _file(self, rows: Sequence[sqlite3.Row]) -> None:
