@@ -75,13 +75,15 @@ class Filing:
         if self._control.state != "following" or self._control.lag:
             return False
         rows = await self._artifacts.next()
-        if rows and not await self._has_room():
+        if not rows:
+            self._full = None  # another recorder may have filed what waited
+            return False
+        if not await self._has_room():
             return False
         for first in range(0, len(rows), TOGETHER):
             await self._file(rows[first : first + TOGETHER])
-        if rows:
-            self._artifacts.passed(rows[-1])
-        return bool(rows)
+        self._artifacts.passed(rows[-1])
+        return True
 
     async def _file(self, rows: Sequence[sqlite3.Row]) -> None:
         sendable = [row for row in rows if self._may_be_sent(row)]

@@ -176,3 +176,19 @@ async def test_what_can_never_be_sent_holds_back_nothing_else(
 
         await eventually(is_filed)
         assert f"An artifact of run {run.run_id}" in str(recorder.filing.alarm)
+
+
+async def test_alarm_ends_when_another_recorder_has_filed_what_waited(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filing, "FULL", 0.0)
+    async with (
+        app.open_recorder(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
+        run, data = await worker.open(), told()
+        await worker.publish(run, run.event(data))
+        await eventually(lambda: recorder.filing.alarm is not None)
+        [row] = await recorder.store.rows("SELECT * FROM artifacts")
+        await recorder.facts.create_file(filing._file_of(row), run.space_id)
+        await eventually(lambda: recorder.filing.alarm is None)
