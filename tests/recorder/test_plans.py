@@ -135,8 +135,11 @@ async def test_page_of_active_runs(store: Store) -> None:
 
 
 async def test_what_the_finaliser_and_retention_ask(store: Store) -> None:
-    [ended, *_] = await plan(store, finaliser.ENDED_AFTER, (1, 5, 100))
-    assert ended == ("SEARCH runs USING INDEX runs_by_end ((end_epoch,end_position)>(?,?))")
+    [ended, *_] = await plan(store, finaliser.ENDED_AFTER, (1, 5, 9, 9, 100))
+    between = "(end_epoch,end_position)>(?,?) AND (end_epoch,end_position)<(?,?)"
+    assert ended == f"SEARCH runs USING INDEX runs_by_end ({between})"
+    [newest] = await plan(store, finaliser.NEWEST, ())
+    assert newest == "SCAN runs USING INDEX runs_by_end"
     values = ("", 1, 5, 100)
     steps = await plan(store, retention.ENDED, (*values, "2026"))
     assert steps[0] == "SEARCH runs USING INDEX runs_by_end (end_epoch=? AND end_position<?)"
