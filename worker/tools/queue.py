@@ -15,8 +15,8 @@ Place = Literal["waiting", "running", "over", "unknown"]
 
 
 class Queue(Generic[J, L]):
-    """Jobs by id. A job is waiting, then running, then over, and only an `L` is left of it; cancelled, it may be over at
-    once.
+    """Jobs by id. A job is waiting, then running, then over, and only an `L` is left of it; cancelled, it may be over
+    at once.
     """
 
     def __init__(self) -> None:

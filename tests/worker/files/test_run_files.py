@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.support.eventually import eventually
 from tests.support.kept_files import Bench
 from worker.artifacts import Artifacts, ArtifactsUnreachable
