@@ -89,9 +89,9 @@ async def test_how_many(store: Store) -> None:
 async def test_what_is_to_be_filed(store: Store) -> None:
     [newest] = await plan(store, filing.NEWEST, ())
     assert newest == "SCAN artifacts USING COVERING INDEX artifacts_by_place"
-    steps = await plan(store, filing.NOT_FILED_AFTER, (1, 2, 100))
+    steps = await plan(store, filing.NOT_FILED_AFTER, (1, 2, 3, 4, 100))
     assert [step for step in steps if "artifacts" in step or "files" in step] == [
-        "SEARCH artifacts USING INDEX artifacts_by_place ((epoch,position)>(?,?))",
+        "SEARCH artifacts USING INDEX artifacts_by_place ((epoch,position)>(?,?) AND (epoch,position)<(?,?))",
         "SEARCH files USING PRIMARY KEY (id=?)",
     ]
 

@@ -12,8 +12,10 @@ from typing import IO, Any
 import pytest
 from uuid_utils import uuid7
 
+from tests.support.artifact_stores import S3Server
 from tests.support.eventually import eventually
 from tests.support.kept_files import Bench
+from worker import artifacts as artifacts_module
 from worker.artifacts import Artifacts, ArtifactsUnreachable
 from worker.fact import Fact
 from worker.files import pending as pending_module
@@ -360,3 +362,28 @@ async def test_an_upload_that_breaks_is_tried_again_and_ends_no_other(
     monkeypatch.setattr(Artifacts, "put", broken)
     artifact_id = await keep(local, b"hello")
     assert await local.stored(artifact_id) == b"hello"
+
+
+async def test_a_store_that_dies_between_two_files_has_both_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files_module, "STORED_SECONDS", 5.0)
+    monkeypatch.setattr(artifacts_module, "RETRY", {"max_retries": 0})
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.05)
+    s3 = S3Server(tmp_path / "s3")
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    async with s3:
+        bench = Bench(tmp_path, s3.url("files"))
+        await keep(bench, b"first")
+        assert len(bench.told("artifact.created")) == 1
+        await s3.stop()
+        monkeypatch.setattr(run_files_module, "STORED_SECONDS", 0.2)
+        second = await keep(bench, b"second")
+        assert len(bench.told("artifact.created")) == 1
+        assert len(bench.uploads) == 1
+        await s3.start()
+        s3.url("files")
+        await eventually(lambda: len(bench.told("artifact.created")) == 2)
+        assert await bench.stored(second) == b"second"
+        assert bench.waiting == []
