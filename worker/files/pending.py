@@ -96,7 +96,7 @@ class PendingFiles:
         except OSError as error:
             self.remove(file)
             raise DiskFull(f"{type(error).__name__}: {error.strerror or error}") from error
-        except (SourceUnreadable, DiskFull):
+        except Exception:
             self.remove(file)
             raise
 
