@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import obstore
 import structlog
@@ -19,6 +18,7 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from schemas.artifacts import directory_of
 from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Artifacts:
     """
 
     def __init__(self, url: str) -> None:
-        self.directory = _directory(url)
+        self.directory = directory_of(url)
         self._store = None if self.directory else _provider(url)
         self._part_bytes = FROM_DISK_BYTES if self.directory else FROM_PROVIDER_BYTES
 
@@ -115,12 +115,6 @@ class Artifacts:
         if self.directory and not await asyncio.to_thread(self.directory.is_dir):
             log.warning("artifacts.unreachable", reason=f"no directory {self.directory}")
             raise _unreachable("its directory is not there")
-
-
-def _directory(url: str) -> Path | None:
-    if "://" in url and not url.startswith("file://"):
-        return None
-    return Path(url.removeprefix("file://")).absolute()
 
 
 def _provider(url: str) -> ObjectStore:
