@@ -229,8 +229,12 @@ async def test_connections(store: Store) -> None:
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_commands(store: Store, order: Literal["asc", "desc"]) -> None:
-    assert await plan(store, *commands.one_command("c")) == [
-        "SEARCH commands USING INDEX commands_by_id (id=?)"
+    assert await plan(store, *commands.one_command("r", "c")) == [
+        "SEARCH commands USING INDEX commands_by_id (id=? AND run_id=?)"
+    ]
+    assert await plan(store, *commands.newest_invocation("rt", "c")) == [
+        "SEARCH commands USING INDEX commands_by_id (id=?)",
+        "USE TEMP B-TREE FOR ORDER BY",  # of the few with one id
     ]
     everything = CommandFilter(status=["failed"], execution_mode="hosted", action=["click"])
     beyond = ">" if order == "asc" else "<"

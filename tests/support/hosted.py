@@ -21,6 +21,8 @@ from worker.tools.invocations import Invocations
 from worker.tools.tools import Tools
 
 ENDED_S = 40.0
+# An evaluation that ends when somebody ends it.
+FOREVER: dict[str, Any] = {"expression": "new Promise(() => {})", "timeoutMs": 60_000}
 
 
 class Hosted:
@@ -69,6 +71,14 @@ class Hosted:
             lambda: self.end_of(invocation_id),
             ENDED_S,
             explain=lambda: self.events_of(invocation_id),
+        )
+
+    async def is_running(self, invocation_id: str) -> None:
+        """Wait until its turn has come, and its first step begun."""
+        await eventually(
+            lambda: any(
+                each["_type"] == "tool.call.started" for each in self.events_of(invocation_id)
+            )
         )
 
     def end_of(self, invocation_id: str) -> dict[str, Any] | None:

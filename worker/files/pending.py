@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import stat
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +16,7 @@ import structlog
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.events.artifact import ArtifactKind
+from worker.files.laid import Laid, SourceUnreadable
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +25,6 @@ MARGIN_BYTES = 256 * 1024**2
 MARGIN_SHARE = 0.05
 COPY_BYTES = 1024**2
 _SIDECAR = ".json"
-
-
-class SourceUnreadable(Exception):
-    """What was to be kept is not there, or is no ordinary file with one name."""
 
 
 class DiskFull(Exception):
@@ -78,7 +73,7 @@ class PendingFiles:
         found._take_up()
         return found
 
-    def take(self, source: Path | bytes, file: Pending) -> None:
+    def take(self, source: Laid | bytes, file: Pending) -> None:
         """Keep bytes, or a file, which is then gone from where it was. Raises SourceUnreadable, DiskFull, and then
         nothing is left behind.
         """
@@ -96,26 +91,36 @@ class PendingFiles:
             self.remove(file)
             raise
 
-    def _move(self, source: Path, file: Pending) -> None:
-        """A browser may own the directory it is in: no link is followed, and what we have is what we looked at."""
+    def _move(self, source: Laid, file: Pending) -> None:
+        """What we have is what we looked at: a browser may lay something else there meanwhile."""
         to = self._content(file)
-        with _opened(source) as origin:
+        with source.opened() as (origin, directory):
             found = os.fstat(origin.fileno())
             if found.st_size != file.size_bytes:
                 raise SourceUnreadable("it changed while it was taken")
+            to.touch(mode=0o600, exist_ok=False)  # no directory can be renamed to a file
             try:
-                source.rename(to)
+                os.rename(source.name, to, src_dir_fd=directory)
             except OSError:  # it is on another file system
-                self._ensure_room(found.st_size)
-                with to.open("xb") as copy:
-                    shutil.copyfileobj(origin, copy, COPY_BYTES)
-                source.unlink(missing_ok=True)
+                self._copy(origin, to, file.size_bytes)
+                source.remove()
                 return
         moved = to.lstat()
         if (moved.st_dev, moved.st_ino) != (found.st_dev, found.st_ino):
             raise SourceUnreadable("it was another file when it was taken")
         os.chown(to, os.geteuid(), os.getegid(), follow_symlinks=False)
         to.chmod(0o600)
+
+    def _copy(self, origin: IO[bytes], to: Path, size_bytes: int) -> None:
+        """So much and no more, however it grows."""
+        self._ensure_room(size_bytes)
+        left = size_bytes
+        with to.open("wb") as copy:
+            while part := origin.read(min(COPY_BYTES, left)):
+                copy.write(part)
+                left -= len(part)
+        if left or origin.read(1):
+            raise SourceUnreadable("it changed while it was taken")
 
     def open_content(self, file: Pending) -> IO[bytes]:
         """Its content, from the beginning. Raises OSError, also where it is not what was kept."""
@@ -168,22 +173,3 @@ class PendingFiles:
 
     def _sidecar(self, file: Pending) -> Path:
         return self._directory / f"{file.artifact_id}{_SIDECAR}"
-
-
-def size_of(source: Path) -> int:
-    """The size of a file that may be taken. Raises SourceUnreadable."""
-    with _opened(source) as file:
-        return os.fstat(file.fileno()).st_size
-
-
-def _opened(source: Path) -> IO[bytes]:
-    """A file that a browser may have laid: no link, no device, no second name. Raises SourceUnreadable."""
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise SourceUnreadable(error.strerror or str(error)) from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        os.close(descriptor)
-        raise SourceUnreadable("it is no ordinary file")
-    return os.fdopen(descriptor, "rb")

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import structlog
 from msgspec import UNSET, Struct, UnsetType
@@ -14,8 +13,9 @@ from uuid_utils import uuid7
 
 from schemas.events.artifact import ArtifactKind, NotKeptCode
 from worker.fact import Fact
+from worker.files.laid import Laid, SourceUnreadable
 from worker.files.names import numbered, safe_name
-from worker.files.pending import About, DiskFull, Pending, SourceUnreadable, size_of
+from worker.files.pending import About, DiskFull, Pending
 from worker.files.uploads import Uploads, failed
 from worker.run_log import RunLog
 
@@ -75,7 +75,7 @@ class RunFiles:
 
     async def keep(
         self,
-        source: Path | bytes,
+        source: Laid | bytes,
         *,
         kind: ArtifactKind,
         name: str,
@@ -98,7 +98,7 @@ class RunFiles:
         )
         return await self.keep_as(source, about)
 
-    async def keep_as(self, source: Path | bytes, about: About) -> Kept:
+    async def keep_as(self, source: Laid | bytes, about: About) -> Kept:
         """As `keep`, with a name that is safe already. Raises NotKept."""
         # Who asked may give up; what was begun goes on to its end.
         taking = asyncio.ensure_future(self._take(source, about))
@@ -134,11 +134,11 @@ class RunFiles:
         if self._open:
             log.warning("files.not_stored_in_time", run_id=self._log.run_id, count=len(self._open))
 
-    async def _take(self, source: Path | bytes, about: About) -> tuple[Pending, Told]:
+    async def _take(self, source: Laid | bytes, about: About) -> tuple[Pending, Told]:
         """Onto our own disk, and on its way to the store. Raises NotKept."""
         size_bytes = 0
         try:
-            size_bytes = len(source) if isinstance(source, bytes) else size_of(source)
+            size_bytes = len(source) if isinstance(source, bytes) else source.size_bytes()
             with self._room_for(about, size_bytes):
                 file = self._pending(about, size_bytes)
                 await asyncio.to_thread(self._uploads.disk.take, source, file)

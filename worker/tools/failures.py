@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from worker.secret_shapes import REDACTED
+
 _STRICT = re.compile(
     r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:"
 )
@@ -15,6 +17,19 @@ _NET = re.compile(r"net::(?P<reason>ERR_\w+)")
 _CALL_LOG = re.compile(r"\n?(?:=+ logs =+|Call log:)\n?.*", re.DOTALL)
 _METHOD = re.compile(r"^(?:\w+\.)+\w+: ")
 _SELECTOR = re.compile(r"while parsing (?:css )?selector|is not a valid selector|Unknown engine")
+# What Playwright is given to type stands in its log, over as many lines as it has; what comes after is of no use.
+_TYPING = re.compile(r"elementHandle\.(?:type|press)\(.*", re.DOTALL)
+# Lines of the log that are told; another may hold what somebody typed.
+_TOLD = re.compile(
+    r"(?:\d+ × )?(?:(?:waiting|attempting|retrying|performing|forcing|scrolling|taking) |done scrolling|"
+    r"locator resolved|element (?:is|was) |selected |did not find |option being |navigat|fonts |"
+    r".* intercepts pointer events\Z)"
+)
+# Pages write into these what was typed: React and its like do so with every key.
+_VALUE = re.compile(
+    r"(<input\b(?![^\n]* type=\"(?:submit|button|reset|radio|checkbox|image)\")[^\n]*? value=)\"[^\n]*/>"
+)
+_EDITED = re.compile(r"(<\w+\b[^<>\n]* contenteditable\b[^\n]*?>)[^\n]*(</)")
 _MOST_LINES = 10
 _LOG_CHARS = 2000
 
@@ -71,7 +86,7 @@ def of(error: BaseException) -> Failed:
 
 
 def _ambiguous(found: re.Match[str], text: str) -> Failed:
-    elements = [each["element"] for each in _ELEMENT.finditer(text)][:_MOST_LINES]
+    elements = [_without_typed(each["element"]) for each in _ELEMENT.finditer(text)][:_MOST_LINES]
     count = int(found["count"])
     message = f"{count} elements match; say which by nth, or by a more exact locator."
     return Failed(AMBIGUOUS, message, {"count": count, "elements": elements})
@@ -87,6 +102,11 @@ def _log_of(text: str) -> dict[str, Any] | None:
     found = _CALL_LOG.search(text)
     if found is None:
         return None
-    lines = [line.strip(" -") for line in found[0].splitlines() if line.strip(" =-")][1:]
-    seen = list(dict.fromkeys(lines))[-_MOST_LINES:]
-    return {"log": [line[:_LOG_CHARS] for line in seen]} if seen else None
+    lines = [line.strip(" -") for line in _TYPING.sub("", found[0]).splitlines()]
+    seen = list(dict.fromkeys(filter(_TOLD.match, lines)))[-_MOST_LINES:]
+    return {"log": [_without_typed(line)[:_LOG_CHARS] for line in seen]} if seen else None
+
+
+def _without_typed(element: str) -> str:
+    """Without what an element holds that people type."""
+    return _EDITED.sub(rf"\1{REDACTED}\2", _VALUE.sub(rf'\1"{REDACTED}"/>', element))

@@ -52,6 +52,7 @@ UNKNOWN = Refused(code=InvocationNotFound.code, message="This run has no such in
 FULL = Refused(code=RateLimited.code, message=f"{MOST_WAITING} invocations wait already.")
 CANCELLED = Failure("cancelled", "invocation.cancelled", "It was cancelled.")
 LOST = "The driver of hosted actions, or its connection, was lost in the middle: how far it came, nobody knows."
+BROKEN = Failure("failed", ServerError.code, "The worker failed to do it; its log says why.")
 WAITED = Failure("timed_out", failures.TIMED_OUT, "Its turn did not come in time.")
 
 
@@ -93,7 +94,7 @@ class Invocations:
         self._wanted = place.wanted
         self._busy = busy
         self._on_end = on_end
-        self._queue: Queue[Job] = Queue()
+        self._queue: Queue[Job, Entry] = Queue()
         self._ended = False
         self._over = asyncio.Event()
         self._resting: asyncio.TimerHandle | None = None
@@ -109,8 +110,9 @@ class Invocations:
     def invoke(self, request: Invoke) -> Entry | Refused:
         """Take it, or say why not; the event that says that it waits. Asked again, it is the same event."""
         known = self._queue.find(request.invocation_id)
-        if known is not None:
-            return known.entry
+        entry = known.entry if known else self._queue.left_of(request.invocation_id)
+        if entry is not None:
+            return entry
         if self._queue.is_full:
             return FULL
         try:
@@ -121,11 +123,11 @@ class Invocations:
 
     def cancel(self, invocation_id: str) -> Entry | Refused | None:
         """Give it up; the event that says so. None: it is over already, or will be in a moment."""
-        job = self._queue.find(invocation_id)
-        if job is None:
-            return UNKNOWN
         place = self._queue.place(invocation_id)
-        if place == "over" or job.teller.is_over:
+        if place == "unknown":
+            return UNKNOWN
+        job = self._queue.find(invocation_id)
+        if job is None or job.teller.is_over:
             return None
         if place == "waiting":
             return self._finish(job, CANCELLED)
@@ -153,7 +155,7 @@ class Invocations:
         if job.giving_up is not None:
             job.giving_up.cancel()
         entry = job.teller.failed(failure, job.artifact_ids)
-        self._queue.end(job.request.invocation_id)
+        self._queue.end(job.request.invocation_id, job.entry)
         return entry
 
     # what is done
@@ -161,16 +163,24 @@ class Invocations:
     async def _work(self) -> None:
         """All that waits, one after the other."""
         while (job := self._queue.begin_next()) is not None:
-            if job.giving_up is not None:
-                job.giving_up.cancel()
-            job.teller.started()
-            job.task = asyncio.create_task(self._do(job))
-            await asyncio.wait({job.task})
-            self._settle(job, job.task)
+            try:
+                await self._carry_out(job)
+            except Exception as error:  # of this one only; the worker has other runs
+                log.error("invocation.broke", exc_info=error)
+                self._finish(job, BROKEN)
         self._busy(False)
         if self._resting is not None:
             self._resting.cancel()
-        self._resting = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+        if not self._ended:
+            self._resting = asyncio.get_running_loop().call_later(REST_SECONDS, self._rest)
+
+    async def _carry_out(self, job: Job) -> None:
+        if job.giving_up is not None:
+            job.giving_up.cancel()
+        job.teller.started()
+        job.task = asyncio.create_task(self._do(job))
+        await asyncio.wait({job.task})
+        self._settle(job, job.task)
 
     def _rest(self) -> None:
         """Nobody has asked for anything for a while: new pages need not wait for Playwright to look at them."""
@@ -183,7 +193,7 @@ class Invocations:
             job.teller.finished(task.result())
         else:
             job.teller.failed(failure, job.artifact_ids)
-        self._queue.end(job.request.invocation_id)
+        self._queue.end(job.request.invocation_id, job.entry)
 
     async def _do(self, job: Job) -> Output:
         """Raises Failed, NotKept, DriverUnavailable."""
@@ -341,6 +351,4 @@ def _failure_of(task: asyncio.Task[Output]) -> Failure | None:
             return Failure("failed", RuntimeNotExecutable.code, str(unavailable))
         case error:
             log.error("invocation.broke", exc_info=error)
-            return Failure(
-                "failed", ServerError.code, "The worker failed to do it; its log says why."
-            )
+            return BROKEN

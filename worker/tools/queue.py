@@ -10,16 +10,20 @@ MOST_WAITING = 100
 MOST_KNOWN = 2000
 
 J = TypeVar("J")
+L = TypeVar("L")
 Place = Literal["waiting", "running", "over", "unknown"]
 
 
-class Queue(Generic[J]):
-    """Jobs by id. A job is waiting, then running, then over; cancelled, it may be over at once."""
+class Queue(Generic[J, L]):
+    """Jobs by id. A job is waiting, then running, then over, and only an `L` is left of it; cancelled, it may be over
+    at once.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()
         self._running: str | None = None
-        self._jobs: OrderedDict[str, J] = OrderedDict()
+        self._jobs: dict[str, J] = {}
+        self._over: OrderedDict[str, L] = OrderedDict()
 
     @property
     def is_full(self) -> bool:
@@ -32,16 +36,18 @@ class Queue(Generic[J]):
         return self._running is None and not self._waiting
 
     def find(self, job_id: str) -> J | None:
-        """The job with that id, also when it is over; None: it is unknown, or long over."""
+        """The job with that id, while it is not over."""
         return self._jobs.get(job_id)
+
+    def left_of(self, job_id: str) -> L | None:
+        """What is left of a job that is over; None: it is not over, unknown, or long over."""
+        return self._over.get(job_id)
 
     def place(self, job_id: str) -> Place:
         """How far it is."""
-        if job_id not in self._jobs:
-            return "unknown"
-        if job_id == self._running:
-            return "running"
-        return "waiting" if job_id in self._waiting else "over"
+        if job_id in self._jobs:
+            return "running" if job_id == self._running else "waiting"
+        return "over" if job_id in self._over else "unknown"
 
     def add(self, job_id: str, job: J) -> None:
         """Another one, last. Its id is new."""
@@ -56,19 +62,19 @@ class Queue(Generic[J]):
         self._running = self._waiting.popleft()
         return self._jobs[self._running]
 
-    def end(self, job_id: str) -> None:
+    def end(self, job_id: str, left: L) -> None:
         """It is over, whether its turn had come or not."""
+        if self._jobs.pop(job_id, None) is None:
+            return
         if job_id == self._running:
             self._running = None
-        elif job_id in self._waiting:
+        else:
             self._waiting.remove(job_id)
-        while len(self._jobs) - len(self._waiting) > MOST_KNOWN:
-            self._jobs.pop(self._oldest_over())
+        self._over[job_id] = left
+        if len(self._over) > MOST_KNOWN:
+            self._over.popitem(last=False)
 
     def open(self) -> list[J]:
         """All that are not over, in their order."""
         running = [self._running] if self._running is not None else []
         return [self._jobs[each] for each in (*running, *self._waiting)]
-
-    def _oldest_over(self) -> str:
-        return next(each for each in self._jobs if self.place(each) == "over")

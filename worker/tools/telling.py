@@ -30,6 +30,14 @@ from worker.secret_shapes import REDACTED
 from worker.tools.failures import Failure
 
 ENTRY_CALL = "runtimes.invocations.create"
+# Keys that type nothing, whatever layout a keyboard has.
+_COMMANDS = {
+    *("Enter", "NumpadEnter", "Tab", "Escape", "Backspace", "Delete", "Insert"),
+    *("Home", "End", "PageUp", "PageDown", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"),
+    *("Control", "Shift", "Alt", "Meta", "ContextMenu"),
+    *(f"F{number}" for number in range(1, 13)),
+}
+_SHORTCUT = frozenset({"Control", "ControlLeft", "ControlRight", "ControlOrMeta", "Meta"})
 
 
 class Output(Struct, frozen=True, kw_only=True):
@@ -181,7 +189,7 @@ def _told(action: Action, told: Record) -> dict[str, Any]:
             asked["actions"] = [_told(each, told) for each in action.actions]
         case Type() if not told.input_text:
             asked["text"] = REDACTED
-        case Press() if not told.input_text and len(action.key) == 1:
+        case Press() if not told.input_text and not _types_nothing(action.key):
             asked["key"] = REDACTED
         case Cookies() if not told.headers:
             for each in asked.get("cookies", ()):
@@ -191,6 +199,14 @@ def _told(action: Action, told: Record) -> dict[str, Any]:
                 if content := each.pop("contentBase64", None):
                     each["sizeBytes"] = len(content) * 3 // 4
     return asked
+
+
+def _types_nothing(chord: str) -> bool:
+    """Whether a chord is a command, and no letter of somebody's password: `Enter`, `Shift+Tab`, `Control+A`."""
+    *modifiers, key = chord.split("+")
+    if key in _COMMANDS:
+        return True
+    return "Alt" not in modifiers and not _SHORTCUT.isdisjoint(modifiers)
 
 
 def as_json(value: object) -> Raw:

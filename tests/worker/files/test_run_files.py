@@ -4,66 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import json
 
-from schemas.artifacts import object_path
-from schemas.codec import decode_event
 from tests.support.eventually import eventually
-from tests.support.worker_events import SPACE, new_log
+from tests.support.kept_files import Bench
 from worker.artifacts import Artifacts, ArtifactsUnreachable
-from worker.budget import RunLimits
-from worker.budgeted_log import BudgetedLog
 from worker.files import pending as pending_module
 from worker.files import run_files as run_files_module
 from worker.files import uploads as uploads_module
+from worker.files.laid import Laid
 from worker.files.pending import PendingFiles
-from worker.files.run_files import NotKept, RunFiles
-from worker.files.uploads import Uploads
-from worker.outbox import Outbox
+from worker.files.run_files import NotKept
 
 MIB = 1024**2
-
-
-class Bench:
-    """A run without a browser: its files, its log, and the store."""
-
-    def __init__(self, directory: Path, url: str, *, limit_bytes: int = 10**12) -> None:
-        self.directory = directory
-        self.outbox = Outbox.open(directory / "outbox")
-        self.log = new_log(self.outbox)
-        self.store = Artifacts.open(url)
-        self.uploads = Uploads(
-            self.store, PendingFiles.open(directory / "uploads"), run_limit_bytes=limit_bytes
-        )
-        written = BudgetedLog(self.log, RunLimits(), _raise)
-        self.files = RunFiles(self.log, self.uploads, written.conclude)
-
-    def told(self, event_type: str) -> list[dict[str, Any]]:
-        """The bodies of all events of a type."""
-        events = [decode_event(self.outbox.read(entry)[1]) for entry in self.outbox.entries]
-        return [json.decode(event.data) for event in events if event.type == event_type]
-
-    async def stored(self, artifact_id: str) -> bytes:
-        """What the store has of an artifact."""
-        into = io.BytesIO()
-        await self.store.get(object_path(SPACE, artifact_id), into, limit_bytes=10**9)
-        return into.getvalue()
-
-    @property
-    def waiting(self) -> list[str]:
-        """What is on the worker's own disk."""
-        return sorted(path.name for path in (self.directory / "uploads").iterdir())
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 @pytest.fixture
@@ -76,7 +34,7 @@ def local(tmp_path: Path) -> Bench:
     return Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
 
 
-async def keep(bench: Bench, source: Path | bytes, name: str = "a.txt", **more: Any) -> str:
+async def keep(bench: Bench, source: Laid | bytes, name: str = "a.txt", **more: Any) -> str:
     kept = await bench.files.keep(
         source, **{"kind": "file", "name": name, "content_type": "text/plain"} | more
     )
@@ -108,7 +66,7 @@ async def test_a_large_file_goes_in_parts_and_is_gone_from_where_it_was(
 ) -> None:
     content = os.urandom(20 * MIB + 7)
     (tmp_path / "large").write_bytes(content)
-    artifact_id = await keep(bench, tmp_path / "large", kind="download", guid="g")
+    artifact_id = await keep(bench, Laid(tmp_path, "large"), kind="download", guid="g")
     assert await bench.stored(artifact_id) == content
     (told,) = bench.told("artifact.created")
     assert told["sha256"] == hashlib.sha256(content).hexdigest()
@@ -132,18 +90,17 @@ async def test_files_of_one_name_have_paths_of_their_own(local: Bench) -> None:
 async def test_from_another_file_system(
     local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_self: Path, _target: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
+    rename = os.rename
+
+    def refused(source: Any, to: Any, **how: Any) -> None:
+        if source == "there":
+            raise OSError(18, "Invalid cross-device link")
+        rename(source, to, **how)
 
     (tmp_path / "there").write_bytes(b"hello")
     with monkeypatch.context() as patch:
-        rename = Path.rename
-        patch.setattr(
-            Path,
-            "rename",
-            lambda self, to: refused(self, to) if self.name == "there" else rename(self, to),
-        )
-        artifact_id = await keep(local, tmp_path / "there")
+        patch.setattr(os, "rename", refused)
+        artifact_id = await keep(local, Laid(tmp_path, "there"))
     assert await local.stored(artifact_id) == b"hello"
     assert not (tmp_path / "there").exists()
 
@@ -168,7 +125,7 @@ async def test_what_is_no_ordinary_file_is_told(
 ) -> None:
     lay(tmp_path / "source")
     with pytest.raises(NotKept) as raised:
-        await keep(local, tmp_path / "source")
+        await keep(local, Laid(tmp_path, "source"))
     assert raised.value.code == "artifact.unreadable"
     (told,) = local.told("artifact.failed")
     assert told["code"] == "artifact.unreadable"

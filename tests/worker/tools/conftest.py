@@ -27,3 +27,10 @@ async def hosted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Host
 async def form(hosted: Hosted, pages: Pages) -> Hosted:
     await hosted.do("navigate", url=f"{pages.url}/form")
     return hosted
+
+
+@pytest.fixture
+async def doomed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hosted]:
+    """One that may be broken."""
+    async with hosted_runtime(tmp_path_factory.mktemp("doomed")) as hosted:
+        yield hosted

@@ -8,21 +8,22 @@ from worker.tools.queue import MOST_WAITING, Queue
 
 
 def test_in_order_one_at_a_time() -> None:
-    jobs: Queue[str] = Queue()
+    jobs: Queue[str, str] = Queue()
     for each in "abc":
         jobs.add(each, each.upper())
     assert jobs.begin_next() == "A"
     assert [jobs.place(each) for each in "abcd"] == ["running", "waiting", "waiting", "unknown"]
-    jobs.end("b")
+    jobs.end("b", "left of b")
     assert jobs.open() == ["A", "C"]
-    jobs.end("a")
+    jobs.end("a", "left of a")
     assert jobs.begin_next() == "C"
-    jobs.end("c")
-    assert (jobs.begin_next(), jobs.is_idle, jobs.find("a")) == (None, True, "A")
+    jobs.end("c", "left of c")
+    assert (jobs.begin_next(), jobs.is_idle, jobs.find("a")) == (None, True, None)
+    assert [jobs.left_of(each) for each in "ad"] == ["left of a", None]
 
 
 def test_it_is_full_at_its_bound() -> None:
-    jobs: Queue[int] = Queue()
+    jobs: Queue[int, str] = Queue()
     for number in range(MOST_WAITING):
         assert not jobs.is_full
         jobs.add(str(number), number)
@@ -32,11 +33,11 @@ def test_it_is_full_at_its_bound() -> None:
 
 
 def test_what_is_long_over_is_forgotten() -> None:
-    jobs: Queue[int] = Queue()
+    jobs: Queue[int, str] = Queue()
     for number in range(queue.MOST_KNOWN + 5):
         jobs.add(str(number), number)
         jobs.begin_next()
-        jobs.end(str(number))
+        jobs.end(str(number), "")
     assert (jobs.place("4"), jobs.place("5")) == ("unknown", "over")
 
 
@@ -47,7 +48,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.jobs: Queue[int] = Queue()
+        self.jobs: Queue[int, str] = Queue()
         self.waiting: list[int] = []
         self.running: int | None = None
         self.last = 0
@@ -68,7 +69,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(job=ids)
     def end(self, job: int) -> None:
-        self.jobs.end(str(job))
+        self.jobs.end(str(job), "")
         if job == self.running:
             self.running = None
         elif job in self.waiting:
