@@ -110,7 +110,8 @@ class Filing:
         if full:
             self._full = (
                 f"CONTROL is {room.bytes / room.max_bytes:.0%} full, so what runs produce is not filed any more, and"
-                " those runs stay in the tables: raise RUNREEL_CONTROL_MAX_BYTES."
+                " those runs stay in the tables: `nats stream edit CONTROL --max-bytes …`, and then the same in"
+                " RUNREEL_CONTROL_MAX_BYTES."
             )
             if not before:
                 log.error("filing.held_back", code="stream.nearly_full", message=self._full)

@@ -124,8 +124,12 @@ async def pages(store: Store, wanted: FileFilter, limit: int) -> list[str]:
             return found
 
 
-async def test_each_file_once_whatever_is_filed(store: Store) -> None:
+@pytest.mark.parametrize("looked_at", [7, 10_000])
+async def test_each_file_once_whatever_is_filed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
     """Files of three runs, some filed, some not, some of runs that have left: one list, by any filter."""
+    monkeypatch.setattr(files, "LOOKED_AT", looked_at)
     random = Random(6)
     made: list[Event] = []
     for number in range(60):
