@@ -15,6 +15,8 @@ from schemas.streams import CLAIMS, IDEMPOTENCY, PROFILES, WORKERS
 MIB = 1024**2
 SHARE_OF_THE_DISK = 0.7
 LEAST_RUNS_BYTES = 256 * MIB
+LEAST_CONTROL_BYTES = 512 * MIB
+MOST_CONTROL_BYTES = 2048 * MIB
 LEAST_FREE_BYTES = 128 * MIB
 BUCKET_BYTES = sum(each.max_bytes for each in (WORKERS, CLAIMS, IDEMPOTENCY, PROFILES))
 
@@ -34,21 +36,29 @@ class Store(Struct, frozen=True, kw_only=True):
 
 
 def first_store(free_bytes: int, wanted: Store, *, insist: bool) -> Store:
-    """The limits for a new data directory: as wanted, or with less for RUNS where the disk is
-    small.
+    """The limits for a new data directory: as wanted, or with less where the disk is small.
 
-    With `insist` the operator has set the size of RUNS. Raises CannotStart when it does not fit.
+    With `insist` the operator has set a size. Raises CannotStart when it does not fit.
     """
     budget = int(free_bytes * SHARE_OF_THE_DISK)
     if wanted.max_file_store <= budget:
         return wanted
-    left_for_runs = budget - wanted.control_max_bytes - BUCKET_BYTES
-    if insist or left_for_runs < LEAST_RUNS_BYTES:
-        least = wanted.runs_max_bytes if insist else LEAST_RUNS_BYTES
-        raise _too_small(free_bytes, least + wanted.control_max_bytes + BUCKET_BYTES)
+    if insist:
+        raise _too_small(free_bytes, wanted.max_file_store)
+    left = budget - BUCKET_BYTES
+    control_max_bytes = min(wanted.control_max_bytes, max(LEAST_CONTROL_BYTES, left // 5))
+    left_for_runs = left - control_max_bytes
+    if left_for_runs < LEAST_RUNS_BYTES:
+        raise _too_small(free_bytes, LEAST_RUNS_BYTES + control_max_bytes + BUCKET_BYTES)
     return Store(
-        runs_max_bytes=left_for_runs // MIB * MIB, control_max_bytes=wanted.control_max_bytes
+        runs_max_bytes=left_for_runs // MIB * MIB,
+        control_max_bytes=control_max_bytes // MIB * MIB,
     )
+
+
+def control_beside(runs_max_bytes: int) -> int:
+    """Bytes for CONTROL where only the size of RUNS was set: a fourth of it, within limits."""
+    return min(MOST_CONTROL_BYTES, max(LEAST_CONTROL_BYTES, runs_max_bytes // 4))
 
 
 def _too_small(free_bytes: int, reserved_bytes: int) -> CannotStart:

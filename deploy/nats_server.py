@@ -20,7 +20,7 @@ from string import Template
 import msgspec
 
 from deploy.data_dir import DataDir, kept, write_private
-from deploy.disk import Store, check_free, first_store
+from deploy.disk import Store, check_free, control_beside, first_store
 from deploy.processes import Program
 from schemas.problems import CannotStart
 from schemas.settings import Settings, variable
@@ -135,6 +135,9 @@ def _wanted(environment: Mapping[str, str]) -> tuple[Store, bool]:
             f"RUNREEL_RUNS_MAX_BYTES or RUNREEL_CONTROL_MAX_BYTES is not valid: {error}.",
             "Give a whole number of bytes.",
         ) from error
+    if "runs_max_bytes" in given and "control_max_bytes" not in given:
+        beside = control_beside(wanted.runs_max_bytes)
+        wanted = msgspec.structs.replace(wanted, control_max_bytes=beside)
     return wanted, bool(given)
 
 

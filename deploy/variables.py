@@ -10,7 +10,7 @@ from msgspec import Struct
 from deploy.environment import SECRETS
 from schemas.settings import RecorderSettings, Settings, WorkerSettings, variable
 
-UNITS = {"runs_max_bytes": "8 GiB", "control_max_bytes": "512 MiB", "run_bytes": "512 MiB"}
+UNITS = {"runs_max_bytes": "8 GiB", "control_max_bytes": "2 GiB", "run_bytes": "512 MiB"}
 
 
 class Variable(Struct, frozen=True):

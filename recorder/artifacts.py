@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import obstore
 import structlog
@@ -19,6 +18,7 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from schemas.artifacts import directory_of
 from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
 
 log = structlog.get_logger()
@@ -29,6 +29,8 @@ FROM_PROVIDER_BYTES = 4 * MIB  # where each request takes its time
 RETRY_SECONDS = timedelta(seconds=10)
 PART_SECONDS = 20.0  # with what is tried again
 LISTED_AT_ONCE = 1000
+READERS_AT_ONCE = 64
+TURN_SECONDS = 20.0
 
 
 class Listed(Struct, frozen=True):
@@ -45,9 +47,10 @@ class Artifacts:
     """
 
     def __init__(self, url: str) -> None:
-        self.directory = _directory(url)
+        self.directory = directory_of(url)
         self._store = None if self.directory else _provider(url)
         self._part_bytes = FROM_DISK_BYTES if self.directory else FROM_PROVIDER_BYTES
+        self._readers = asyncio.Semaphore(READERS_AT_ONCE)
 
     async def check(self, path: str, size_bytes: int) -> None:
         """Raises ContentMissing where an object is not there or has another size, StorageUnavailable."""
@@ -57,15 +60,30 @@ class Artifacts:
             raise _other_size(size_bytes, meta["size"])
 
     async def parts(self, path: str, first: int, end: int) -> AsyncGenerator[memoryview, None]:
-        """The bytes from `first` up to `end`, which is left out.
+        """The bytes from `first` up to `end`, which is left out, once it is this reader's turn.
 
         Raises ContentMissing, StorageUnavailable; then what was given is only a beginning.
         """
-        after = first
-        while after < end:
-            part = await self._part(path, after, end)
-            after += len(part)
-            yield part
+        await self._wait_for_turn()
+        try:
+            after = first
+            while after < end:
+                part = await self._part(path, after, end)
+                after += len(part)
+                yield part
+        finally:
+            self._readers.release()
+
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._readers.acquire()
+        except TimeoutError as error:
+            raise StorageUnavailable(
+                f"{READERS_AT_ONCE} contents are being read from this recorder.",
+                hint="Try again in a moment, or at another recorder.",
+                retry_after_seconds=1,
+            ) from error
 
     async def _part(self, path: str, start: int, end: int) -> memoryview:
         length = min(self._part_bytes, end - start)
@@ -115,12 +133,6 @@ class Artifacts:
         if self.directory and not await asyncio.to_thread(self.directory.is_dir):
             log.warning("artifacts.unreachable", reason=f"no directory {self.directory}")
             raise _unreachable("its directory is not there")
-
-
-def _directory(url: str) -> Path | None:
-    if "://" in url and not url.startswith("file://"):
-        return None
-    return Path(url.removeprefix("file://")).absolute()
 
 
 def _provider(url: str) -> ObjectStore:

@@ -21,6 +21,7 @@ from recorder.in_order import InOrder
 from recorder.store import Store
 from schemas import subjects
 from schemas.events.file import FileCreated
+from schemas.ids import is_token
 from schemas.problems import StorageUnavailable
 
 log = structlog.get_logger()
@@ -33,28 +34,32 @@ FULL = 0.9
 NEWEST = "SELECT epoch, position FROM artifacts ORDER BY epoch DESC, position DESC LIMIT 1"
 NOT_FILED_AFTER = """
 SELECT * FROM artifacts INDEXED BY artifacts_by_place
-WHERE (epoch, position) > (?, ?)
+WHERE (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)
   AND NOT EXISTS (SELECT 1 FROM files WHERE files.id = artifacts.id)
 ORDER BY epoch, position LIMIT ?
 """
 
 
 class Filing:
-    """`alarm` is a sentence while CONTROL is nearly full and artifacts wait."""
+    """`alarm` is a sentence while CONTROL is nearly full and artifacts wait, or once one can never be filed."""
 
     def __init__(self, bus: Bus, store: Store, facts: Facts, control: Consumer) -> None:
         self._bus = bus
-        self._store = store
         self._facts = facts
         self._control = control
-        self._artifacts = InOrder(store, NOT_FILED_AFTER, AT_ONCE)
-        self.alarm: str | None = None
+        self._artifacts = InOrder(store, NEWEST, NOT_FILED_AFTER, AT_ONCE)
+        self._full: str | None = None
+        self._never: str | None = None
+
+    @property
+    def alarm(self) -> str | None:
+        """What a person should see to, if anything."""
+        return self._full or self._never
 
     async def run(self) -> None:
         """Round after round, until cancelled."""
         while True:
             try:
-                await self._artifacts.look_who_is_parked()
                 while await self._some():
                     pass
             except (StorageUnavailable, StreamUnreachable) as problem:
@@ -69,33 +74,47 @@ class Filing:
         """The next artifacts; whether there may be more."""
         if self._control.state != "following" or self._control.lag:
             return False
-        newest = await self._store.find_row(NEWEST)
         rows = await self._artifacts.next()
-        if rows and not await self._has_room():
+        if not rows:
+            self._full = None  # another recorder may have filed what waited
+            return False
+        if not await self._has_room():
             return False
         for first in range(0, len(rows), TOGETHER):
             await self._file(rows[first : first + TOGETHER])
-        if passed := rows[-1] if rows else newest:  # with none left, all up to the newest there was
-            self._artifacts.passed(passed)
-        return bool(rows)
+        self._artifacts.passed(rows[-1])
+        return True
 
     async def _file(self, rows: Sequence[sqlite3.Row]) -> None:
-        filed = (self._facts.create_file(_file_of(row), row["space_id"]) for row in rows)
+        sendable = [row for row in rows if self._may_be_sent(row)]
+        filed = (self._facts.create_file(_file_of(row), row["space_id"]) for row in sendable)
         failed = [each for each in await asyncio.gather(*filed, return_exceptions=True) if each]
         if failed:
             raise failed[0]
 
+    def _may_be_sent(self, row: sqlite3.Row) -> bool:
+        """What is part of a subject: one that the server refuses would be tried for ever, and hold back all others."""
+        if is_token(row["id"]) and is_token(row["space_id"]):
+            return True
+        self._never = (
+            f"An artifact of run {row['run_id']} has an id that no file can have, so it is not filed, and this run"
+            " stays in the tables."
+        )
+        log.error("filing.impossible", run_id=row["run_id"], artifact_id=row["id"][:100])
+        return False
+
     async def _has_room(self) -> bool:
         room = await self._bus.room(subjects.CONTROL)
         full = room.max_bytes > 0 and room.bytes > FULL * room.max_bytes
-        before, self.alarm = self.alarm, None
+        before, self._full = self._full, None
         if full:
-            self.alarm = (
+            self._full = (
                 f"CONTROL is {room.bytes / room.max_bytes:.0%} full, so what runs produce is not filed any more, and"
-                " those runs stay in the tables: raise RUNREEL_CONTROL_MAX_BYTES."
+                " those runs stay in the tables: `nats stream edit CONTROL --max-bytes …`, and then the same in"
+                " RUNREEL_CONTROL_MAX_BYTES."
             )
             if not before:
-                log.error("filing.held_back", code="stream.nearly_full", message=self.alarm)
+                log.error("filing.held_back", code="stream.nearly_full", message=self._full)
         return not full
 
 

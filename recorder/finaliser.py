@@ -24,11 +24,16 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 AT_ONCE = 100
 
+NEWEST = """
+SELECT end_epoch AS epoch, end_position AS position FROM runs INDEXED BY runs_by_end
+WHERE finished_at IS NOT NULL ORDER BY end_epoch DESC, end_position DESC LIMIT 1
+"""
 ENDED_AFTER = """
 SELECT *, end_epoch AS epoch, end_position AS position,
   EXISTS (SELECT 1 FROM digests WHERE digests.id = runs.id) AS has_digest
 FROM runs INDEXED BY runs_by_end
 WHERE finished_at IS NOT NULL AND (end_epoch, end_position) > (?, ?)
+  AND (end_epoch, end_position) <= (?, ?)
 ORDER BY end_epoch, end_position LIMIT ?
 """
 
@@ -40,13 +45,12 @@ class Finaliser:
         self._store = store
         self._facts = facts
         self._control = control
-        self._ended = InOrder(store, ENDED_AFTER, AT_ONCE)
+        self._ended = InOrder(store, NEWEST, ENDED_AFTER, AT_ONCE)
 
     async def run(self) -> None:
         """Round after round, until cancelled."""
         while True:
             try:
-                await self._ended.look_who_is_parked()
                 while await self._some():
                     pass
             except StorageUnavailable as problem:

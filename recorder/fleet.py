@@ -33,6 +33,8 @@ from schemas.problems import (
 from schemas.requests import (
     Answer,
     Claim,
+    Ingest,
+    Invoke,
     ReconfigureRun,
     Refused,
     RunRequest,
@@ -143,7 +145,9 @@ class Fleet:
     async def _ask_its_worker(
         self, claim: Claim, subject: str, request: StopRun | RunRequest, seconds: float
     ) -> Answer:
-        """Its answer, once the tables show what it did."""
+        """Its answer, once the tables show what it did. What would be done twice, were it asked for again, is answered
+        all the same where they are behind.
+        """
         try:
             answer = await self._workers.ask(claim.worker_id, subject, request, seconds)
         except (NobodyAnswered, AnswerTimedOut) as error:
@@ -153,7 +157,11 @@ class Fleet:
             ) from error
         if isinstance(answer, Refused):
             raise _why_refused(answer)
-        await self._workers.show(answer.position)
+        try:
+            await self._workers.show(answer.position)
+        except StorageUnavailable:
+            if not isinstance(request, Invoke | Ingest):
+                raise
         return answer
 
 

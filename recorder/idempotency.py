@@ -105,10 +105,13 @@ class Idempotency:
         owner = str(uuid_utils.uuid7())
         mine = Entry(request=request, state="running", owner=owner, ids=new_ids())
         revision = 0
+        not_written: StorageUnavailable | None = None
         for _ in range(MOST_TRIES):
-            with suppress(StorageUnavailable):  # it may be there all the same: `_find` tells
+            try:
                 if written := await self._put(key, mine, after=revision):
                     return _Taken(key, mine, written)
+            except StorageUnavailable as error:  # it may be there all the same: `_find` tells
+                not_written = error
             found, revision, age_seconds = await self._find(key)
             if found is None:
                 continue
@@ -121,6 +124,9 @@ class Idempotency:
             if found.state == "running" and age_seconds < TAKE_OVER_SECONDS:
                 break
             mine = structs.replace(mine, ids=found.ids)
+        else:
+            if not_written:  # as with a bucket that is full
+                raise not_written
         raise IdempotencyConflict(
             "The first request with this Idempotency-Key is still being answered.",
             retry_after_seconds=RETRY_AFTER_SECONDS,

@@ -241,7 +241,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     `warm` browsers wait for a runtime.
 
     `spool_bytes` are the events on its disk that the stream does not have yet, `spool_full` that it takes no new runs
-    for that; `set_aside` counts what could not be read or published and waits in files of its own for a person.
+    for that; `set_aside` counts events that could not be read or published, and files that could not be read or whose
+    run nobody knows: they wait for a person.
     `uploads` files, so many bytes, are on its disk and not in the artifact store yet, the oldest for `uploads_seconds`.
     """
 

@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 8 * 1024**3
     control_max_bytes: Annotated[
         int, Meta(ge=1, description="How many bytes the CONTROL stream may hold.")
-    ] = 512 * 1024**2
+    ] = 2 * 1024**3
     stream_replicas: Annotated[
         int, Meta(ge=1, le=5, description="Copies of each stream: 1 embedded, 3 in a cluster.")
     ] = 1

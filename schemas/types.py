@@ -42,6 +42,13 @@ def whole(pattern: str) -> str:
     return rf"^(?:{pattern})$(?!\n)"
 
 
+Uuid = Annotated[
+    str,
+    Meta(
+        pattern=whole(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        extra_json_schema={"examples": ["01a203ef-703a-73b4-a503-b4a6623fd1f4"]},
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Metadata = dict[str, str | int | float | bool | None]
 JsonObject = dict[str, Any]

@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from schemas.artifacts import directory_of
 from schemas.problems import CannotStart
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Artifacts:
     def open(cls, url: str) -> Artifacts:
         """By a directory, which is made, or a URL. Raises CannotStart."""
         try:
-            return cls(_store(url), _directory(url))
+            return cls(_store(url), directory_of(url))
         except (BaseError, OSError, ValueError) as error:
             raise CannotStart(
                 f"The artifact store {_shown(url)} cannot be used: {_why(error, url)}.",
@@ -90,18 +90,11 @@ class Artifacts:
 
 
 def _store(url: str) -> ObjectStore:
-    directory = _directory(url)
+    directory = directory_of(url)
     if directory is None:
         return from_url(url, retry_config=RETRY)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(directory)
-
-
-def _directory(url: str) -> Path | None:
-    """Where a store is a directory: which."""
-    if url.startswith("file://"):
-        return Path(unquote(urlsplit(url).path))
-    return None if "://" in url else Path(url).absolute()
 
 
 @contextmanager

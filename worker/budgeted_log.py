@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -45,6 +45,19 @@ class BudgetedLog:
             loop = asyncio.get_running_loop()
             self._telling = loop.call_later(SUPPRESSED_TOLD_SECONDS, self._tell_suppressed)
         return None
+
+    def record_all(self, facts: Sequence[Fact]) -> list[Entry] | None:
+        """Write what comes from outside, all or none; None: it could not be. Who sent it is told, so it ends no run."""
+        if self._finishing:
+            return None
+        try:
+            entries = self._log.record_all(facts)
+        except OSError as error:
+            log.warning("runtime.not_taken", run_id=self._log.run_id, error=str(error))
+            return None
+        for entry in entries:
+            self._budget.spend(entry.size_bytes)
+        return entries
 
     def conclude(self, fact: Fact) -> Entry | None:
         """Write a fact that the run may also end with: after `finish` too, but not after its last event."""

@@ -50,7 +50,7 @@ def heartbeat(
         spool_bytes=outbox.waiting_bytes,
         spool_limit_bytes=outbox.limit_bytes,
         spool_full=outbox.is_full,
-        set_aside=outbox.set_aside_count,
+        set_aside=outbox.set_aside_count + uploads.disk.aside_count,
         uploads=len(uploads),
         uploads_bytes=uploads.waiting_bytes,
         uploads_seconds=round(uploads.oldest_seconds),

@@ -1,14 +1,18 @@
 """What an agent outside says, on its way into a run's log: known types typed, its own as they are, at a bounded rate.
 
-An event that comes again with its client's id has the id that it had, and is not written again; of a run the newest
-20,000 are remembered. What comes again after that keeps its id, too, so that no table shows it twice.
+An event that comes again with its client's id has the id that it had, and is not written again, as long as the run
+goes on: a number that is given twice would be missing. So no more are taken than a run may have events.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -27,8 +31,10 @@ from worker.redact import redact_text
 
 EVENTS_PER_SECOND = 200  # ten seconds' worth of either may come at once
 BYTES_PER_SECOND = 1024 * 1024
-MOST_REMEMBERED = 20_000
 NAME_BYTES = 256
+
+SHARDS = 1024
+_HASH = 2**64 - 1
 
 NO_ROOM = Refused(code=StorageUnavailable.code, message="The worker's disk takes no more events.")
 SPENT = Refused(
@@ -50,8 +56,32 @@ class Log(Protocol):
     def is_spent(self) -> bool:
         """Whether the run has written as much as it may."""
 
-    def record(self, fact: Fact) -> Entry | None:
-        """Write a fact; None: it could not be."""
+    def record_all(self, facts: Sequence[Fact]) -> list[Entry] | None:
+        """Write facts, all or none; None: they could not be."""
+
+
+class Seen:
+    """Which UUIDs there were, by eight bytes of each: 9 MB for the million events that a run may have by default.
+
+    Two of a million fall together once in ten million runs; in sorted parts, so that none of them takes long to grow.
+    """
+
+    def __init__(self) -> None:
+        self._shards: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
+
+    def __contains__(self, event_id: str) -> bool:
+        shard, at, seen = self._place(event_id)
+        return at < len(shard) and shard[at] == seen
+
+    def add(self, event_id: str) -> None:
+        """From now on it was there."""
+        shard, at, seen = self._place(event_id)
+        shard.insert(at, seen)
+
+    def _place(self, event_id: str) -> tuple[array[int], int, int]:
+        seen = UUID(event_id).int & _HASH
+        shard = self._shards[seen % SHARDS]
+        return shard, bisect_left(shard, seen), seen
 
 
 class Taken(Struct, frozen=True):
@@ -67,7 +97,7 @@ class Ingestion:
     def __init__(self, run_id: str, log: Log) -> None:
         self._run_id = run_id
         self._log = log
-        self._remembered: dict[str, None] = {}
+        self._seen = Seen()
         self._events = Bucket(EVENTS_PER_SECOND * BURST_SECONDS, 0.0)
         self._bytes = Bucket(BYTES_PER_SECOND * BURST_SECONDS, 0.0)
         self._newest: Entry | None = None
@@ -78,7 +108,12 @@ class Ingestion:
             facts = [_fact(self._run_id, event) for event in events]
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             return Refused(code=RequestInvalid.code, message=f"Not an event from outside: {error}")
-        if self._log.is_spent:
+        ids = [fact.event_id for fact in facts]
+        fresh: dict[str, Fact] = {}
+        for fact in facts:
+            if fact.event_id not in self._seen:
+                fresh.setdefault(fact.event_id, fact)
+        if fresh and self._log.is_spent:
             return SPENT
         if (seconds := self._seconds_until_room(events, now)) > 0:
             return Refused(
@@ -86,9 +121,9 @@ class Ingestion:
                 message=f"A run takes {EVENTS_PER_SECOND} events a second from outside.",
                 retry_after_seconds=math.ceil(seconds),
             )
-        ids = [self._write(fact) for fact in facts]
-        known = [each for each in ids if each is not None]
-        return Taken(known, self._newest) if len(known) == len(ids) else NO_ROOM
+        if fresh and not self._write(list(fresh.values())):
+            return NO_ROOM
+        return Taken(ids, self._newest)
 
     def _seconds_until_room(self, events: Sequence[IngestedEvent], now: float) -> float:
         """0: there is room, and it is taken."""
@@ -102,23 +137,15 @@ class Ingestion:
                 bucket.take(rate, now, count)
         return seconds
 
-    def _write(self, fact: Fact) -> str | None:
-        """Its id, also where it was there already; None: it could not be written."""
-        event_id = fact.event_id or str(uuid7())
-        if event_id in self._remembered:
-            return event_id
-        entry = self._log.record(msgspec.structs.replace(fact, event_id=event_id))
-        if entry is None:
-            return None
-        self._newest = entry
-        if fact.event_id:
-            self._remember(event_id)
-        return event_id
-
-    def _remember(self, event_id: str) -> None:
-        self._remembered[event_id] = None
-        if len(self._remembered) > MOST_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+    def _write(self, facts: Sequence[Fact]) -> bool:
+        """Whether they are written now."""
+        entries = self._log.record_all(facts)
+        if entries is None:
+            return False
+        self._newest = entries[-1]
+        for fact in facts:
+            self._seen.add(fact.event_id)
+        return True
 
 
 def _fact(run_id: str, event: IngestedEvent) -> Fact:
@@ -133,9 +160,13 @@ def _fact(run_id: str, event: IngestedEvent) -> Fact:
     )
     return Fact(
         type=event.type,
-        event_id=fact_id("ingested", run_id, event.client_id) if event.client_id else "",
+        event_id=_id_of(run_id, event.client_id),
         data=data,
         name=redact_text(cut_text(event.name, NAME_BYTES)) if event.name else UNSET,
         status=event.status or _STATUS.get(event.type) or UNSET,
         page_id=redact_text(event.page_id) if event.page_id else UNSET,
     )
+
+
+def _id_of(run_id: str, client_id: str | None) -> str:
+    return fact_id("ingested", run_id, client_id) if client_id else str(uuid7())

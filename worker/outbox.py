@@ -125,7 +125,7 @@ class Outbox:
 
         `last` ones, those that a run ends with, go to the reserve where there is no other room.
         """
-        line = b"%s %s\n" % (subject.encode(), event)
+        line = _line(subject, event)
         try:
             segment, offset = self._append(line)
         except OSError as error:
@@ -134,11 +134,30 @@ class Outbox:
                 raise
             segment, offset = self._append_to_reserve(line)
         entry = self._add(subject, event_id, segment, offset, len(line))
+        self._keep(entry, subject, event)
+        self.on_put()
+        return entry
+
+    def put_all(self, events: Sequence[tuple[str, str, bytes]]) -> list[Entry]:
+        """Append several, each as `put` takes it, in one piece: all or none.
+
+        Raises OSError; that so much has no room does not mean that one event has none.
+        """
+        lines = [_line(subject, event) for subject, _, event in events]
+        segment, offset = self._append(b"".join(lines))
+        entries = []
+        for (subject, event_id, event), line in zip(events, lines, strict=True):
+            entry = self._add(subject, event_id, segment, offset, len(line))
+            self._keep(entry, subject, event)
+            entries.append(entry)
+            offset += len(line)
+        self.on_put()
+        return entries
+
+    def _keep(self, entry: Entry, subject: str, event: bytes) -> None:
         if entry.size_bytes <= self._kept_room_bytes:
             self._kept_room_bytes -= entry.size_bytes
             entry.kept = subject, event
-        self.on_put()
-        return entry
 
     def read(self, entry: Entry) -> tuple[str, bytes]:
         """The subject and the event of an entry. Raises OSError."""
@@ -213,7 +232,7 @@ class Outbox:
         cannot be read, and then it waits as before.
         """
         subject, event = self.read(entry)
-        line = b"%s %s\n" % (subject.encode(), event)
+        line = _line(subject, event)
         self._aside_count += 1
         try:
             return self._move_aside(entry, line)
@@ -364,6 +383,10 @@ class Outbox:
             self._fill(f"there is no room for the reserve: {error.strerror or error}")
         if self._room.used_bytes >= self._room.bound_bytes:
             self._fill("what an earlier worker left fills the spool")
+
+
+def _line(subject: str, event: bytes) -> bytes:
+    return b"%s %s\n" % (subject.encode(), event)
 
 
 def _nobody_listens() -> None:

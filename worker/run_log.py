@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -54,18 +55,30 @@ class RunLog:
 
         `last` ones, those that a run ends with, have room there that others do not have.
         """
-        spec = type_of(fact.data)
-        event_type = fact.type or spec.name
-        event = self._event(event_type, spec.version, fact, self._clean(fact.data))
-        message = encode_event(event)
-        if len(message) > EVENT_LIMIT_BYTES:
-            clean = self._clean(fact.data)
-            event = self._event(event_type, spec.version, fact, _without_bulk(clean, len(message)))
-            message = encode_event(event)
-        subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, event_type)
-        entry = self._outbox.put(subject, event.id, message, last=last)
+        entry = self._outbox.put(*self._message(fact, self.last + 1), last=last)
         self.last += 1
         return entry
+
+    def record_all(self, facts: Sequence[Fact]) -> list[Entry]:
+        """Write several facts one after another as `record` does: all or none. Raises OSError."""
+        numbered = enumerate(facts, self.last + 1)
+        entries = self._outbox.put_all([self._message(fact, number) for number, fact in numbered])
+        self.last += len(entries)
+        return entries
+
+    def _message(self, fact: Fact, number: int) -> tuple[str, str, bytes]:
+        """An event's subject, its id, and the event."""
+        spec = type_of(fact.data)
+        event_type = fact.type or spec.name
+        clean = self._clean(fact.data)
+        event = self._event(event_type, spec.version, fact, number, clean)
+        message = encode_event(event)
+        if len(message) > EVENT_LIMIT_BYTES:
+            less = _without_bulk(clean, len(message))
+            event = self._event(event_type, spec.version, fact, number, less)
+            message = encode_event(event)
+        subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, event_type)
+        return subject, event.id, message
 
     def launching(self) -> Entry:
         """The first event of every run."""
@@ -121,7 +134,9 @@ class RunLog:
         redacted = redact(within, keep_headers=self.keeps_headers)
         return within if redacted is within else cut(redacted)
 
-    def _event(self, event_type: str, version: int, fact: Fact, data: EventData) -> Event:
+    def _event(
+        self, event_type: str, version: int, fact: Fact, number: int, data: EventData
+    ) -> Event:
         return Event(
             id=fact.event_id or str(uuid7()),
             source=self._source,
@@ -130,7 +145,7 @@ class RunLog:
             spaceid=self.space_id,
             runid=self.run_id,
             runtimeid=self.runtime_id,
-            sequence=sequence_text(self.last + 1),
+            sequence=sequence_text(number),
             dataversion=version,
             status=fact.status,
             name=fact.name,

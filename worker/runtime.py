@@ -344,7 +344,6 @@ class Runtime:
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:
         if self._profile is not None and self._launched:
             await self._save_profile(self._profile)
-        self.files.ending()
         await self._each_part(lambda part: part.end(end, detail))
         await self.files.finish()
         entry = await stored(lambda: self._write_end(end, detail, duration_ms), self.log.run_id)

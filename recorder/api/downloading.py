@@ -15,6 +15,7 @@ from recorder import cancelling
 from recorder.api import content
 from recorder.api.content import Bytes
 from recorder.api.endpoint import Call, Content
+from recorder.artifacts import MIB
 from schemas.artifacts import object_path
 from schemas.problems import ContentMissing, Problem, RangeNotSatisfiable, StorageUnavailable
 from schemas.resources import File
@@ -25,6 +26,9 @@ Part = bytes | memoryview
 Deliver = Callable[[Any], Awaitable[None]]  # ASGI's send, as servers know it: bodies may be views
 Gone = Callable[[], Awaitable[None]]
 
+ABORT = "abort"  # in a request's state: cuts its connection at once
+PIECE_BYTES = MIB
+PIECE_SECONDS = 60.0  # a reader who takes less than that stands still
 OF_A_BODY = ("content-type", "content-disposition")
 CONTENT_PROBLEMS = (ContentMissing, RangeNotSatisfiable, StorageUnavailable)
 
@@ -85,8 +89,12 @@ class _Sending:
         """Without its last message the server breaks the connection, and the reader knows that more was to come."""
         start = {"status": self._answer.status, "headers": _encoded(self._answer.headers)}
         await send({"type": "http.response.start", **start})
-        if self._answer.parts is None or await self._send_parts(send, self._answer.parts):
-            await _send_part(send, b"", more=False)
+        try:
+            if self._answer.parts is None or await self._send_parts(send, self._answer.parts):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            log.warning("content.broken_off", code="reader.stands", reason="It takes nothing.")
+            scope["state"][ABORT]()
 
     async def _send_parts(self, send: Deliver, parts: AsyncGenerator[Part, None]) -> bool:
         """Whether all went out."""
@@ -112,8 +120,13 @@ class _Sending:
         return True
 
 
-async def _send_part(send: Deliver, part: Part, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": part, "more_body": more})
+async def _send_part(send: Deliver, part: Part) -> None:
+    """Raises TimeoutError, when its reader stands still."""
+    view = memoryview(part)
+    for first in range(0, len(view), PIECE_BYTES):
+        async with asyncio.timeout(PIECE_SECONDS):
+            piece = view[first : first + PIECE_BYTES]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

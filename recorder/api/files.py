@@ -41,7 +41,7 @@ class FilesQuery(RunFilesQuery, frozen=True, kw_only=True):
 
 
 async def list_files(call: Call[FilesQuery, None]) -> Page[File]:
-    """Files, newest first."""
+    """Files, newest first. For `prefix` and `q` a page looks at 10,000 of them: it may be short and not be the last."""
     return await _list(call, _filter(call.query))
 
 

@@ -63,9 +63,14 @@ class InvocationsQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True):
-    """An invocation as it was when it was asked for. `position` is that on RUNS."""
+    """What is kept of an invocation for who asks again with its key: no more than its request does not tell.
 
-    invocation: Invocation
+    `position` is that on RUNS.
+    """
+
+    invocation_id: str
+    run_id: str
+    created_at: str
     position: int
 
 
@@ -79,7 +84,7 @@ async def create_invocation(call: Call[object, Action]) -> Invocation:
         asked(call, "runtimes-invocations-create"), Asked, _new_id, lambda ids: _ask(call, ids)
     )
     await call.recorder.news.wait_for_position(subjects.RUNS, made.position, SHOWN_SECONDS)
-    return made.invocation
+    return _as_asked(call, made)
 
 
 def _new_id() -> dict[str, str]:
@@ -91,7 +96,7 @@ async def _ask(call: Call[object, Action], ids: Ids) -> Asked:
     recorder, invocation_id = call.recorder, ids[INVOCATION_ID]
     runtime = await _get_runtime(call)
     if found := await queries.find_invocation(recorder.store, runtime.id, invocation_id):
-        return Asked(found, 0)
+        return Asked(invocation_id, found.run_id, found.created_at, 0)
     stored = [await _stored(call, runtime.space_id, each) for each in actions.file_ids(call.body)]
     run_id, answer = await recorder.fleet.ask_run(
         runtime.id,
@@ -102,8 +107,9 @@ async def _ask(call: Call[object, Action], ids: Ids) -> Asked:
     if not isinstance(answer, Done):
         raise RuntimeHostUnavailable("The worker gave an answer that belongs to something else.")
     shown = await queries.find_invocation(recorder.store, runtime.id, invocation_id)
-    # Of a run that is parked no table shows what is new.
-    return Asked(shown or _not_shown(runtime.id, run_id, invocation_id, call.body), answer.position)
+    # No table shows what is new of a run that is parked, or where the tables are behind.
+    created_at = shown.created_at if shown else rfc3339(time.time_ns())
+    return Asked(invocation_id, run_id, created_at, answer.position)
 
 
 async def _stored(call: Call[object, Action], space_id: str, file_id: str) -> StoredFile:
@@ -120,16 +126,17 @@ async def _stored(call: Call[object, Action], space_id: str, file_id: str) -> St
     )
 
 
-def _not_shown(runtime_id: str, run_id: str, invocation_id: str, action: Action) -> Invocation:
+def _as_asked(call: Call[object, Action], made: Asked) -> Invocation:
+    """Whatever has become of it meanwhile: the same request has the same answer."""
     return Invocation(
-        id=invocation_id,
-        run_id=run_id,
-        runtime_id=runtime_id,
-        action=name_of(action),
+        id=made.invocation_id,
+        run_id=made.run_id,
+        runtime_id=call.path["runtimeId"],
+        action=name_of(call.body),
         status="queued",
         artifact_ids=[],
         error=None,
-        created_at=rfc3339(time.time_ns()),
+        created_at=made.created_at,
         started_at=None,
         finished_at=None,
         duration_seconds=None,

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recorder.api import answers
+from recorder.api.downloading import ABORT
 from schemas.problems import CannotStart, RequestInvalid
 from schemas.settings import RecorderSettings
 
@@ -68,6 +69,11 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
 
 
 class _Protocol(HttpToolsProtocol):
+    def on_message_begin(self) -> None:
+        """For answers that have to be broken off: to close would wait for a reader who reads nothing."""
+        super().on_message_begin()
+        self.scope["state"][ABORT] = self.transport.abort
+
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP is answered in the envelope too."""
         request_id = answers.request_id("")

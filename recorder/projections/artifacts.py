@@ -38,6 +38,10 @@ _BY_TIME = "CREATE INDEX artifacts_by_time ON artifacts (created_at, id)"
 _BY_RUN = "CREATE INDEX artifacts_by_run ON artifacts (run_id, created_at, id)"
 _BY_RUNTIME = "CREATE INDEX artifacts_by_runtime ON artifacts (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX artifacts_by_space ON artifacts (space_id, created_at, id)"
+_BY_KIND = "CREATE INDEX artifacts_by_kind ON artifacts (kind, created_at, id)"
+_BY_SPACE_KIND = (
+    "CREATE INDEX artifacts_by_space_kind ON artifacts (space_id, kind, created_at, id)"
+)
 _BY_PATH = "CREATE INDEX artifacts_by_path ON artifacts (path, created_at, id)"
 
 # An id that two runs gave is each one's own: which came first is not known while one of them is parked.
@@ -83,9 +87,20 @@ def _values(entry: Entry, event: Event, data: ArtifactCreated) -> dict[str, obje
 
 ARTIFACTS = Projection(
     name="artifacts",
-    version=1,
+    version=2,
     stream=subjects.RUNS,
     tables=("artifacts",),
-    ddl=(_DDL, _BY_ID, _BY_PLACE, _BY_TIME, _BY_RUN, _BY_RUNTIME, _BY_SPACE, _BY_PATH),
+    ddl=(
+        _DDL,
+        _BY_ID,
+        _BY_PLACE,
+        _BY_TIME,
+        _BY_RUN,
+        _BY_RUNTIME,
+        _BY_SPACE,
+        _BY_KIND,
+        _BY_SPACE_KIND,
+        _BY_PATH,
+    ),
     project=project,
 )

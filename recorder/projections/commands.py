@@ -57,7 +57,8 @@ CREATE TABLE commands (
   PRIMARY KEY (run_id, epoch, position)
 ) WITHOUT ROWID
 """
-_BY_ID = "CREATE UNIQUE INDEX commands_by_id ON commands (id)"
+# An id that two runs gave is each one's own: which came first is not known while one of them is parked.
+_BY_ID = "CREATE UNIQUE INDEX commands_by_id ON commands (id, run_id)"
 _OPEN = "CREATE INDEX commands_open ON commands (run_id) WHERE finished_at IS NULL"
 
 _ENDED_RUNS = """
@@ -82,12 +83,13 @@ VALUES
                  ORDER BY epoch DESC, position DESC LIMIT 1), 0),
    :entry_call, :execution_mode, :action, :status, :created_at, :started_at, :finished_at, x'5b5d',
    :request, :error_code, :error_message)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id, run_id) DO NOTHING
 """
 _OF_THIS = "WHERE id = :id AND run_id = :run_id AND finished_at IS NULL"
+# Clocks differ and may be set back: nothing starts before it was asked for, or ends before it started.
 _START = f"""
 UPDATE commands SET
-  started_at = coalesce(started_at, :time),
+  started_at = coalesce(started_at, max(created_at, :time)),
   status     = CASE status WHEN 'queued' THEN 'running' ELSE status END
 {_OF_THIS}
 """
@@ -95,9 +97,9 @@ _CANCEL = f"UPDATE commands SET status = 'cancelling' {_OF_THIS}"
 _PROGRESS = f"UPDATE commands SET done = :done, total = :total {_OF_THIS}"
 _FINISH = f"""
 UPDATE commands SET
-  status = :status, finished_at = :time, artifact_ids = :artifact_ids, result = :result,
-  result_artifact_id = :result_artifact_id, error_code = :code, error_message = :message,
-  error_details = :details
+  status = :status, finished_at = max(coalesce(started_at, created_at), :time),
+  artifact_ids = :artifact_ids, result = :result, result_artifact_id = :result_artifact_id,
+  error_code = :code, error_message = :message, error_details = :details
 {_OF_THIS}
 """
 _END_RUN = """
@@ -107,8 +109,8 @@ WHERE NOT EXISTS (SELECT 1 FROM ended_runs WHERE run_id = :run_id)
 """
 _FAIL_OPEN = """
 UPDATE commands INDEXED BY commands_open SET
-  status = 'failed', finished_at = max(created_at, ended.ended_at), error_code = ended.code,
-  error_message = ended.message
+  status = 'failed', finished_at = max(coalesce(started_at, created_at), ended.ended_at),
+  error_code = ended.code, error_message = ended.message
 FROM (SELECT ended_at, code, message FROM ended_runs WHERE run_id = :run_id) AS ended
 WHERE commands.run_id = :run_id AND commands.finished_at IS NULL
 """
@@ -249,7 +251,7 @@ def _json(value: Raw | UnsetType) -> bytes | None:
 
 COMMANDS = Projection(
     name="commands",
-    version=1,
+    version=2,
     stream=subjects.RUNS,
     tables=("commands", "ended_runs"),
     ddl=(_DDL, _BY_ID, _OPEN, _ENDED_RUNS),

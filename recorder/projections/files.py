@@ -31,6 +31,8 @@ _BY_TIME = "CREATE INDEX files_by_time ON files (created_at, id)"
 _BY_RUN = "CREATE INDEX files_by_run ON files (run_id, created_at, id)"
 _BY_RUNTIME = "CREATE INDEX files_by_runtime ON files (runtime_id, created_at, id)"
 _BY_SPACE = "CREATE INDEX files_by_space ON files (space_id, created_at, id)"
+_BY_KIND = "CREATE INDEX files_by_kind ON files (kind, created_at, id)"
+_BY_SPACE_KIND = "CREATE INDEX files_by_space_kind ON files (space_id, kind, created_at, id)"
 _BY_PATH = "CREATE INDEX files_by_path ON files (path, created_at, id)"
 
 _ADD = """
@@ -69,9 +71,18 @@ def _values(event: Event, data: FileCreated) -> dict[str, object]:
 
 FILES = Projection(
     name="files",
-    version=1,
+    version=2,
     stream=subjects.CONTROL,
     tables=("files",),
-    ddl=(_DDL, _BY_TIME, _BY_RUN, _BY_RUNTIME, _BY_SPACE, _BY_PATH),
+    ddl=(
+        _DDL,
+        _BY_TIME,
+        _BY_RUN,
+        _BY_RUNTIME,
+        _BY_SPACE,
+        _BY_KIND,
+        _BY_SPACE_KIND,
+        _BY_PATH,
+    ),
     project=project,
 )

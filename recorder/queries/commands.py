@@ -84,16 +84,24 @@ async def get_invocation_of_run(store: Store, run_id: str, invocation_id: str) -
 
 
 async def find_invocation(store: Store, runtime_id: str, invocation_id: str) -> Invocation | None:
-    """One invocation of a runtime, or None."""
-    row = await store.find_row(*one_command(invocation_id))
-    if row is None or (row["runtime_id"], row["execution_mode"]) != (runtime_id, HOSTED):
-        return None
-    return _invocation(row)
+    """One invocation of a runtime, or None; of those with the same id in several runs the newest."""
+    row = await store.find_row(*newest_invocation(runtime_id, invocation_id))
+    return None if row is None else _invocation(row)
 
 
-def one_command(command_id: str) -> Query:
+def newest_invocation(runtime_id: str, invocation_id: str) -> Query:
     """The query of one, with all of its parts."""
-    return "SELECT * FROM commands WHERE id = ?", (command_id,)
+    sql = (
+        "SELECT * FROM commands INDEXED BY commands_by_id"
+        " WHERE id = ? AND runtime_id = ? AND execution_mode = ?"
+        " ORDER BY epoch DESC, position DESC LIMIT 1"
+    )
+    return sql, (invocation_id, runtime_id, HOSTED)
+
+
+def one_command(run_id: str, command_id: str) -> Query:
+    """The query of one, with all of its parts."""
+    return "SELECT * FROM commands WHERE id = ? AND run_id = ?", (command_id, run_id)
 
 
 def page_query(
@@ -131,8 +139,8 @@ async def _list(
 
 
 async def _of_run(store: Store, run_id: str, command_id: str) -> sqlite3.Row | None:
-    rows = await _beside_run(store, run_id, one_command(command_id))
-    return next((row for row in rows if row["run_id"] == run_id), None)
+    rows = await _beside_run(store, run_id, one_command(run_id, command_id))
+    return next(iter(rows), None)
 
 
 async def _beside_run(store: Store, run_id: str, query: Query) -> list[sqlite3.Row]:

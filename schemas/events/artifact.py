@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from ..types import Text, Title
+from ..types import Text, Title, Uuid
 from ._registry import EventData, event
 
 ArtifactKind = Literal["screenshot", "download", "recording", "report", "pdf", "file", "export"]
@@ -22,7 +22,7 @@ class ArtifactCreated(EventData, frozen=True, kw_only=True):
     `guid` is that of the `download` events, `command_id` the command it came of.
     """
 
-    artifact_id: str
+    artifact_id: Uuid
     kind: ArtifactKind
     name: Title
     path: Title

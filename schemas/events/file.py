@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from ..types import Title
+from ..types import Title, Uuid
 from ._registry import EventData, event
 from .artifact import ArtifactKind
 
@@ -13,7 +13,7 @@ from .artifact import ArtifactKind
 class FileCreated(EventData, frozen=True, kw_only=True):
     """A file is kept: what `artifact.created` said of it, copied by a recorder. `created_at` is that event's time."""
 
-    file_id: str
+    file_id: Uuid
     name: Title
     path: Title
     content_type: str

@@ -79,6 +79,11 @@ async def test_across_hosts(tmp_path: Any) -> None:
             seen = [await said(api, run_id) for api in (r1, r2)]
             assert seen[0] == seen[1] == ["said on a host"]
 
+        # What one host's browser made is read from a recorder of another host.
+        picture = await screenshot(r1, one)
+        content = await eventually(lambda: content_of(r2, picture))
+        assert content.startswith(b"\x89PNG")
+
         # Stopped by way of the recorder that did not start it.
         stopped = await good(await r2.post(f"/v1/runtimes/{one}/stop"))
         assert (stopped["runId"], stopped["status"]) == (both[0]["runId"], "stopped")
@@ -125,6 +130,24 @@ async def is_there(api: httpx.AsyncClient, runtime_id: str) -> bool:
 
 def worker_of(connect_url: str) -> str:
     return {"10.0.0.21:8788": "w1", "10.0.0.22:8788": "w2"}[connect_url.split("/")[2]]
+
+
+async def screenshot(api: httpx.AsyncClient, runtime_id: str) -> str:
+    """Take one by a hosted invocation; the artifact's id."""
+    path = f"/v1/runtimes/{runtime_id}/invocations"
+    asked = await good(await api.post(path, json={"action": "screenshot"}))
+
+    async def made() -> Any:
+        found = await good(await api.get(f"/v1/runs/{asked['runId']}/artifacts?kind=screenshot"))
+        return found["data"]
+
+    return str((await eventually(made, 60))[0]["id"])
+
+
+async def content_of(api: httpx.AsyncClient, file_id: str) -> bytes:
+    """A file's content, empty until that recorder knows of it."""
+    answer = await api.get(f"/v1/files/{file_id}/content")
+    return answer.content if answer.is_success else b""
 
 
 async def drive(connect_url: str) -> None:

@@ -120,3 +120,20 @@ async def test_a_bucket_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Mo
 def test_url_of_nothing_known() -> None:
     with pytest.raises(CannotStart, match="RUNREEL_ARTIFACTS_URL"):
         Artifacts(f"gopher://user:secret@127.0.0.1:{free_port()}/x")
+
+
+async def test_so_many_readers_at_once_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "READERS_AT_ONCE", 2)
+    monkeypatch.setattr(artifacts, "TURN_SECONDS", 0.1)
+    obstore.put(filler(str(tmp_path)), "artifacts/s/a", CONTENT)
+    store = Artifacts(str(tmp_path))
+    readers = [store.parts("artifacts/s/a", 0, len(CONTENT)) for _ in range(3)]
+    for reader in readers[:2]:
+        await anext(reader)
+    with pytest.raises(StorageUnavailable):
+        await anext(readers[2])
+    await readers[0].aclose()
+    assert await read(store, "artifacts/s/a", 5, 9) == CONTENT[5:9]
+    await readers[1].aclose()

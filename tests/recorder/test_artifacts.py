@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -101,7 +102,7 @@ async def test_first_filing_stands(tmp_path: Path, times: int) -> None:
     facts = [
         filed(event),
         filed(event, name="b.png"),
-        filed(event, file_id="f", run_id=msgspec.UNSET),
+        filed(event, file_id="f" * 8 + new_id()[8:], run_id=msgspec.UNSET),
     ]
     batch = [spec.message(at, each, subjects.CONTROL) for at, each in enumerate(facts, 1)]
     rows = await spec.given(tmp_path).when(batch, times).then("SELECT * FROM files ORDER BY id")
@@ -123,14 +124,18 @@ async def pages(store: Store, wanted: FileFilter, limit: int) -> list[str]:
             return found
 
 
-async def test_each_file_once_whatever_is_filed(store: Store) -> None:
+@pytest.mark.parametrize("looked_at", [7, 10_000])
+async def test_each_file_once_whatever_is_filed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
     """Files of three runs, some filed, some not, some of runs that have left: one list, by any filter."""
+    monkeypatch.setattr(files, "LOOKED_AT", looked_at)
     random = Random(6)
     made: list[Event] = []
     for number in range(60):
         run = of_run(f"run-{number % 3}", space=f"space-{number % 2}")
         data = told(
-            artifact_id=f"{random.randrange(10**6):06}",
+            artifact_id=str(UUID(int=random.randrange(2**128))),
             kind=random.choice(["pdf", "download"]),
             path=f"{random.choice('ab')}/{number}",
         )
@@ -177,13 +182,14 @@ async def test_each_file_once_whatever_is_filed(store: Store) -> None:
 async def test_source(store: Store) -> None:
     event = of_run().event(told())
     await runs(store, event)
+    file_id = new_id()
     uploaded = filed(
-        event, file_id="up", run_id=msgspec.UNSET, runtime_id=msgspec.UNSET, kind=msgspec.UNSET
+        event, file_id=file_id, run_id=msgspec.UNSET, runtime_id=msgspec.UNSET, kind=msgspec.UNSET
     )
     await control(store, uploaded)
-    assert await pages(store, FileFilter(source="upload"), 5) == ["up"]
+    assert await pages(store, FileFilter(source="upload"), 5) == [file_id]
     assert len(await pages(store, FileFilter(source="runtime"), 5)) == 1
-    found = await files.get_file(store, "up", URL)
+    found = await files.get_file(store, file_id, URL)
     assert (found.source, found.type, found.run_id) == ("upload", msgspec.UNSET, msgspec.UNSET)
 
 

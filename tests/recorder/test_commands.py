@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from recorder.projections import PROJECTIONS
 from recorder.store import open_store
@@ -130,11 +130,40 @@ async def test_one_that_comes_after_the_end_of_its_run_has_ended(
     assert row["finished_at"] >= row["created_at"]
 
 
+@pytest.mark.parametrize("by", ["the command", "the run"])
+async def test_none_ends_before_it_starts(tmp_path: Path, fake: FakeRun, by: str) -> None:
+    """By the clock of a host that was set back, or of the recorder that ended its run."""
+    end = RuntimeLifecycle(phase="ended", code="runtime.host_lost", message="Lost.")
+    ends = {
+        "the command": fake.event(CommandFinished(command_id="c"), time=EARLY),
+        "the run": fake.event(end, status="failed", time=EARLY),
+    }
+    events = [
+        structs.replace(queued(fake, "c", GO), time=EARLY),
+        fake.event(CommandStarted(command_id="c"), time=LATER),
+        ends[by],
+    ]
+    [row] = await rows_of(tmp_path, events, HOSTED)
+    assert (row["created_at"], row["started_at"], row["finished_at"]) == (EARLY, LATER, LATER)
+
+
 async def test_others_are_left_alone(tmp_path: Path, fake: FakeRun) -> None:
     other = FakeRun("w1", "s", "rt", "other")
     events = [queued(fake, "c", GO), queued(other, "d", GO), *done(other, "c"), other.ended()]
     rows = await rows_of(tmp_path, events, "SELECT id, status FROM commands ORDER BY id")
     assert rows == [{"id": "c", "status": "queued"}, {"id": "d", "status": "failed"}]
+
+
+async def test_an_id_of_two_runs_is_each_ones_own(tmp_path: Path, fake: FakeRun) -> None:
+    """Whichever of them comes first: one may have been parked."""
+    other = FakeRun("w1", "s", "rt", "other")
+    mine, theirs = [queued(fake, "c", GO), *done(fake, "c")], [queued(other, "c", GO)]
+    sql = "SELECT run_id, id, status FROM commands ORDER BY run_id"
+    for number, events in enumerate(([*mine, *theirs], [*theirs, *mine])):
+        assert await rows_of(tmp_path / str(number), events, sql) == [
+            {"run_id": "other", "id": "c", "status": "queued"},
+            {"run_id": "run", "id": "c", "status": "succeeded"},
+        ]
 
 
 async def test_progress_and_artifacts(tmp_path: Path, fake: FakeRun) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from recorder.api import downloading
 from recorder.artifacts import FROM_DISK_BYTES
 from schemas.events.artifact import ArtifactCreated
 from tests.support.eventually import eventually
@@ -254,3 +255,21 @@ async def test_a_reader_that_stands_holds_up_nobody(
         whole = await reader.readexactly(len(content))
         assert sha256(whole).hexdigest() == data.sha256
         writer.close()
+
+
+async def test_a_reader_that_stands_for_long_is_cut_off(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading, "PIECE_SECONDS", 0.3)
+    data = await make(recorder, worker, run, os.urandom(64 * FROM_DISK_BYTES))
+    with capture_logs() as lines:
+        reader, writer = await opened(recorder, data)
+        await reader.readuntil(b"\r\n\r\n")
+        await eventually(lambda: [line["code"] for line in lines if "code" in line])
+    assert [line["code"] for line in lines if line["event"] == "content.broken_off"] == [
+        "reader.stands"
+    ]
+    await eventually(lambda: not _being_answered(), explain=_being_answered)
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await reader.readexactly(data.size_bytes)
+    writer.close()

@@ -299,7 +299,7 @@ async def test_two_recorders_write_one_digest_of_each_ended_run(
 async def test_digest_names_the_first_holes(store: Store, run: FakeRun) -> None:
     holes = [run.event("x", number=number) for number in range(2, 2 * MOST_MISSING + 20, 2)]
     await of_runs(store, [(run, event) for event in (*holes, run.ended())])
-    [row] = await store.rows(finaliser.ENDED_AFTER, (0, 0, 10))
+    [row] = await store.rows(finaliser.ENDED_AFTER, (0, 0, spec.EPOCH + 1, 0, 10))
     made = await finaliser.Finaliser(store, None, None)._digest(row)  # type: ignore[arg-type]
     assert len(made.missing) == MOST_MISSING
     assert made.missing[:2] == [(1, 1), (3, 3)]

@@ -13,12 +13,7 @@ from recorder.queries import files
 from recorder.queries.files import FileFilter
 from recorder.store import Store, open_store
 
-OTHERS: dict[str, Any] = {
-    "prefix": "p",
-    "text": "t",
-    "type": ["pdf", "download"],
-    "source": "runtime",
-}
+OTHERS: dict[str, Any] = {"prefix": "p", "text": "t", "source": "runtime"}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +38,9 @@ async def plan(store: Store, sql: str, values: Any) -> list[str]:
         ({"path": "p"}, "by_path (path=?"),
         ({"space_id": "s", "runtime_id": "t", "run_id": "r", "path": "p"}, "by_run (run_id=?"),
         ({"space_id": "s", "runtime_id": "t"}, "by_runtime (runtime_id=?"),
+        ({"run_id": "r", "type": ["pdf", "report"]}, "by_run (run_id=?"),
+        ({"type": ["pdf"]}, "by_kind (kind=?"),
+        ({"type": ["pdf"], "space_id": "s"}, "by_space_kind (space_id=? AND kind=?"),
     ],
 )
 async def test_page(
@@ -70,6 +68,29 @@ async def test_page(
     assert steps.count("USE TEMP B-TREE FOR ORDER BY") == 2, steps
 
 
+async def test_page_of_several_kinds(store: Store) -> None:
+    """Each for itself, for along the index they are in order one by one."""
+    wanted = FileFilter(type=["pdf", "report", "pdf"])
+    steps = await plan(store, *files.page_query(wanted, None, 50))
+    for table in ("files", "artifacts"):
+        assert steps.count(f"SEARCH {table} USING INDEX {table}_by_kind (kind=?)") == 2
+
+
+@pytest.mark.parametrize("others", [{}, OTHERS], ids=["alone", "with other filters"])
+async def test_page_of_uploads(store: Store, others: dict[str, Any]) -> None:
+    wanted = FileFilter(**(others | {"source": "upload"}))
+    steps = await plan(store, *files.page_query(wanted, None, 50))
+    assert "SEARCH files USING INDEX files_by_run (run_id=?)" in steps
+
+
+async def test_how_far_a_page_looks(store: Store) -> None:
+    steps = await plan(store, *files.floor_query(FileFilter(**OTHERS), ("2026", "x")))
+    for table in ("files", "artifacts"):
+        assert (
+            f"SEARCH {table} USING COVERING INDEX {table}_by_time ((created_at,id)<(?,?))" in steps
+        )
+
+
 async def test_one(store: Store) -> None:
     assert [step for step in await plan(store, *files.one_file("f")) if "SEARCH" in step] == [
         "SEARCH files USING PRIMARY KEY (id=?)",
@@ -89,9 +110,9 @@ async def test_how_many(store: Store) -> None:
 async def test_what_is_to_be_filed(store: Store) -> None:
     [newest] = await plan(store, filing.NEWEST, ())
     assert newest == "SCAN artifacts USING COVERING INDEX artifacts_by_place"
-    steps = await plan(store, filing.NOT_FILED_AFTER, (1, 2, 100))
+    steps = await plan(store, filing.NOT_FILED_AFTER, (1, 2, 3, 4, 100))
     assert [step for step in steps if "artifacts" in step or "files" in step] == [
-        "SEARCH artifacts USING INDEX artifacts_by_place ((epoch,position)>(?,?))",
+        "SEARCH artifacts USING INDEX artifacts_by_place ((epoch,position)>(?,?) AND (epoch,position)<(?,?))",
         "SEARCH files USING PRIMARY KEY (id=?)",
     ]
 

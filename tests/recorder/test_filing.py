@@ -139,3 +139,56 @@ async def test_tables_made_anew_are_the_same(
     proven = await verify(own_nats.url, Path(recorder.settings.database))
     assert proven.equal, proven.difference
     assert [len(beside(recorder, f"SELECT * FROM {table}")) for table in TABLES] == [3, 3]
+
+
+@pytest.mark.parametrize("artifact_id", ["a b", "x" * 5000, "", "../x"])
+async def test_an_id_that_is_none_parks_its_run_alone(
+    recorder: Running, worker: FakeWorker, artifact_id: str
+) -> None:
+    bad, good = await started(recorder, worker), await started(recorder, worker)
+    await publish(recorder, worker, bad, bad.event(told(artifact_id=artifact_id)))
+    await publish(recorder, worker, good, good.event(told()))
+    await eventually(lambda: len(beside(recorder, "SELECT * FROM files")) == 1)
+    parked = beside(recorder, "SELECT owner, code FROM quarantine")
+    assert [tuple(row) for row in parked] == [(bad.run_id, "event.unreadable")]
+
+
+async def test_what_can_never_be_sent_holds_back_nothing_else(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a table that an older program made may have it."""
+    monkeypatch.setattr(filing, "FULL", 0.0)
+    async with (
+        app.open_recorder(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
+        run = await worker.open()
+        data = [told(), told()]
+        position = await worker.publish(run, *[run.event(each) for each in data])
+        await recorder.news.wait_for_position(subjects.RUNS, position, 10)
+        spoil = "UPDATE artifacts SET id = 'a b' WHERE id = ?"
+        await recorder.store.write(lambda to: to.execute(spoil, (data[0].artifact_id,)))
+        monkeypatch.setattr(filing, "FULL", 0.9)
+
+        async def is_filed() -> bool:
+            ids = [row["id"] for row in await recorder.store.rows("SELECT id FROM files")]
+            return ids == [data[1].artifact_id]
+
+        await eventually(is_filed)
+        assert f"An artifact of run {run.run_id}" in str(recorder.filing.alarm)
+
+
+async def test_alarm_ends_when_another_recorder_has_filed_what_waited(
+    own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filing, "FULL", 0.0)
+    async with (
+        app.open_recorder(settings_for(tmp_path, own_nats.url)) as recorder,
+        fake_worker(own_nats.url) as worker,
+    ):
+        run, data = await worker.open(), told()
+        await worker.publish(run, run.event(data))
+        await eventually(lambda: recorder.filing.alarm is not None)
+        [row] = await recorder.store.rows("SELECT * FROM artifacts")
+        await recorder.facts.create_file(filing._file_of(row), run.space_id)
+        await eventually(lambda: recorder.filing.alarm is None)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from recorder import bus as buses
 from recorder import cancelling, idempotency
 from recorder.bus import Bus
 from recorder.idempotency import Asked, Idempotency
-from schemas.problems import IdempotencyConflict, RuntimeHostUnavailable
+from schemas.problems import IdempotencyConflict, RuntimeHostUnavailable, StorageUnavailable
 from schemas.requests import Answer, Refused, StartRun
 from schemas.streams import IDEMPOTENCY
 from schemas.tokens import connect_token
@@ -357,6 +357,26 @@ async def test_answer_of_the_server_that_was_lost(
     done = await once(bus, work)
     assert done == Done(work.things[0], 1)
     assert await once(bus, Work()) == done
+
+
+async def test_bucket_that_is_full(own_nats: NatsServer) -> None:
+    """Nothing is begun, and nobody is told to wait for an answer that will not come."""
+    async with buses.connect(own_nats.url, "test") as bus:
+        await bus.ensure_bucket(structs.replace(IDEMPOTENCY, max_bytes=4096), 1)
+        works = [Work() for _ in range(20)]
+        asking = (
+            once(bus, work, Asked(("me", "make", str(number)), b"{}"))
+            for number, work in enumerate(works)
+        )
+        with pytest.raises(StorageUnavailable):
+            await in_turn(asking)
+    done = sum(bool(work.things) for work in works)
+    assert 0 < done < len(works)
+
+
+async def in_turn(asking: Iterable[Awaitable[object]]) -> None:
+    for each in asking:
+        await each
 
 
 async def test_entry_of_a_newer_recorder(bus: Bus) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from recorder import workers
 from schemas.problems import RateLimited
 from schemas.requests import Ingest, Refused
 from tests.support.recorder_running import Running
@@ -44,14 +45,23 @@ async def test_several_in_their_order(recorder: Running, worker: FakeWorker, run
     assert [each["id"] for each in own] == ids[2:]
 
 
-async def test_sent_again(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
-    first = await recorder.post(path_of(run), ONE)
-    assert await recorder.post(path_of(run), {"events": [ONE, ONE]}) == {
-        "eventIds": first["eventIds"] * 2
-    }
-    assert len((await recorder.get(path_of(run), type="tool.*"))["data"]) == 1
-    [again] = [each for each in worker.asked if isinstance(each, Ingest)][-1:]
-    assert [each.client_id for each in again.events] == ["a", "a"]
+async def test_clients_ids_are_passed_on(
+    recorder: Running, worker: FakeWorker, run: FakeRun
+) -> None:
+    """What that means is the worker's business (`tests/e2e/test_seed_000.py`)."""
+    await recorder.post(path_of(run), {"events": [ONE, {"type": "custom.x"}]})
+    asked = worker.asked[-1]
+    assert isinstance(asked, Ingest)
+    assert [each.client_id for each in asked.events] == ["a", None]
+
+
+async def test_taken_where_the_tables_are_behind(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told 503 sends it again, and has it twice."""
+    monkeypatch.setattr(workers, "SHOWN_SECONDS", 0.0)
+    [event_id] = (await recorder.post(path_of(run), {"type": "custom.x"}))["eventIds"]
+    assert event_id
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recorder import workers
 from recorder.api.action_examples import EXAMPLES
 from recorder.api.actions import KNOWN, read
 from schemas import codec
@@ -139,6 +140,16 @@ async def test_the_same_key_asks_once(recorder: Running, worker: FakeWorker, run
     other = {**GO, "url": "https://example.org/"}
     refused = await recorder.http.post(path_of(run), json=other, headers=key)
     assert (refused.status_code, refused.json()["code"]) == (409, "idempotency.conflict")
+
+
+async def test_asked_where_the_tables_are_behind(
+    recorder: Running, worker: FakeWorker, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told 503 asks again, and has it done twice."""
+    monkeypatch.setattr(workers, "SHOWN_SECONDS", 0.0)
+    made = await ask(recorder, run)
+    assert (made["runId"], made["status"]) == (run.run_id, "queued")
+    assert (await recorder.post(path_of(run, made["id"], "wait"), {"timeoutMs": 0}))["id"]
 
 
 # what is refused

@@ -135,8 +135,11 @@ async def test_page_of_active_runs(store: Store) -> None:
 
 
 async def test_what_the_finaliser_and_retention_ask(store: Store) -> None:
-    [ended, *_] = await plan(store, finaliser.ENDED_AFTER, (1, 5, 100))
-    assert ended == ("SEARCH runs USING INDEX runs_by_end ((end_epoch,end_position)>(?,?))")
+    [ended, *_] = await plan(store, finaliser.ENDED_AFTER, (1, 5, 9, 9, 100))
+    between = "(end_epoch,end_position)>(?,?) AND (end_epoch,end_position)<(?,?)"
+    assert ended == f"SEARCH runs USING INDEX runs_by_end ({between})"
+    [newest] = await plan(store, finaliser.NEWEST, ())
+    assert newest == "SCAN runs USING INDEX runs_by_end"
     values = ("", 1, 5, 100)
     steps = await plan(store, retention.ENDED, (*values, "2026"))
     assert steps[0] == "SEARCH runs USING INDEX runs_by_end (end_epoch=? AND end_position<?)"
@@ -226,8 +229,12 @@ async def test_connections(store: Store) -> None:
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_commands(store: Store, order: Literal["asc", "desc"]) -> None:
-    assert await plan(store, *commands.one_command("c")) == [
-        "SEARCH commands USING INDEX commands_by_id (id=?)"
+    assert await plan(store, *commands.one_command("r", "c")) == [
+        "SEARCH commands USING INDEX commands_by_id (id=? AND run_id=?)"
+    ]
+    assert await plan(store, *commands.newest_invocation("rt", "c")) == [
+        "SEARCH commands USING INDEX commands_by_id (id=?)",
+        "USE TEMP B-TREE FOR ORDER BY",  # of the few with one id
     ]
     everything = CommandFilter(status=["failed"], execution_mode="hosted", action=["click"])
     beyond = ">" if order == "asc" else "<"

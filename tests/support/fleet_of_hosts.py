@@ -110,6 +110,7 @@ class FleetOfHosts:
             "RUNREEL_HOST": address,
             "RUNREEL_NATS_URL_FILE": str(state / "nats-url"),
             "RUNREEL_SECRET_FILE": str(state / "secret"),
+            "RUNREEL_ARTIFACTS_URL": str(self._directory / "artifacts"),
         }
         if kind == "recorder":
             return shared | {
@@ -127,7 +128,6 @@ class FleetOfHosts:
             "RUNREEL_RUN_DIR": str(self._runs / host),
             "RUNREEL_PUBLIC_URL": f"ws://{address}:8788",
             "RUNREEL_LABELS": f"host={host}",
-            "RUNREEL_ARTIFACTS_URL": str(self._directory / "artifacts"),
         }
 
     def _here(self, word: str) -> str:

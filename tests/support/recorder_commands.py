@@ -18,7 +18,6 @@ from schemas.events.command import (
     CommandStarted,
 )
 from schemas.events.tool import ToolCallFinished, ToolCallStarted
-from schemas.ids import fact_id
 from schemas.requests import Ingest
 from tests.support.recorder_run import FakeRun, new_id
 
@@ -65,15 +64,11 @@ def cancelled(run: FakeRun, command_id: str) -> list[Event]:
     ]
 
 
-def ingested(run: FakeRun, request: Ingest) -> tuple[list[str], list[Event]]:
-    """The ids of what comes from outside, and those events that have not come before."""
-    ids, events = [], []
+def ingested(run: FakeRun, request: Ingest) -> list[Event]:
+    """What comes from outside, as it came; that an event may come again is beyond this worker."""
+    events = []
     for given in request.events:
-        event_id = fact_id("ingested", run.run_id, given.client_id) if given.client_id else new_id()
-        ids.append(event_id)
-        if event_id not in run.ingested:
-            run.ingested.add(event_id)
-            told: dict[str, Any] = {"status": given.status or UNSET, "name": given.name or UNSET}
-            event = run.event(given.type, id=event_id, **told)
-            events.append(msgspec.structs.replace(event, data=given.data))
-    return ids, events
+        told: dict[str, Any] = {"status": given.status or UNSET, "name": given.name or UNSET}
+        event = run.event(given.type, **told)
+        events.append(msgspec.structs.replace(event, data=given.data))
+    return events

@@ -35,7 +35,6 @@ class FakeRun:
     number: int = 0
     connections: set[str] = field(default_factory=set)
     invocations: set[str] = field(default_factory=set)
-    ingested: set[str] = field(default_factory=set)
     targets: dict[str, TargetInfo] = field(default_factory=dict)
 
     def event(self, data: EventData | str, number: int | None = None, **attributes: Any) -> Event:

@@ -180,8 +180,9 @@ class FakeWorker:
 
     async def _tell(self, run: FakeRun, request: Invoke | CancelInvocation | Ingest) -> Answer:
         if isinstance(request, Ingest):
-            ids, events = ingested(run, request)
-            return Ingested(event_ids=ids, position=await self.publish(run, *events))
+            events = ingested(run, request)
+            position = await self.publish(run, *events)
+            return Ingested(event_ids=[each.id for each in events], position=position)
         known = request.invocation_id in run.invocations
         if isinstance(request, CancelInvocation):
             if not known:

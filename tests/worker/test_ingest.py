@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from schemas.events import category_of
 from schemas.ids import fact_id
 from schemas.problems import RateLimited, RequestInvalid, StorageUnavailable
 from schemas.requests import IngestedEvent, Refused
-from worker import ingest
 from worker.budget import RunLimits
 from worker.budgeted_log import BudgetedLog
-from worker.ingest import EVENTS_PER_SECOND, Ingestion, Taken
+from worker.ingest import EVENTS_PER_SECOND, Ingestion, Seen, Taken
 from worker.outbox import Outbox
 from worker.run_log import RunLog
 
@@ -104,15 +104,26 @@ def test_without_an_id_each_is_another(ingestion: Ingestion, outbox: Outbox) -> 
     assert len(outbox) == 2
 
 
-def test_so_many_are_remembered(
-    ingestion: Ingestion, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ingest, "MOST_REMEMBERED", 2)
-    ids = taken(ingestion.take([own(client_id=name) for name in "abc"], 0.0))
-    assert taken(ingestion.take([own(client_id="c")], 0.0)) == ids[2:]
-    assert len(outbox) == 3
-    assert taken(ingestion.take([own(client_id="a")], 0.0)) == ids[:1]
-    assert len(outbox) == 4
+def test_none_is_forgotten(ingestion: Ingestion, outbox: Outbox) -> None:
+    """A copy would have a number of its own, and the log would show a hole in its place."""
+    everyone = [own(client_id=f"step-{number}") for number in range(20_500)]
+    batches = [everyone[at : at + 500] for at in range(0, len(everyone), 500)]
+    ids = [taken(ingestion.take(batch, at * 10.0)) for at, batch in enumerate(batches)]
+    assert taken(ingestion.take(batches[0], 1e6)) == ids[0]
+    assert len(outbox) == len(everyone)
+
+
+def test_what_is_remembered_stays_small() -> None:
+    ids = [fact_id("ingested", RUN, str(number)) for number in range(10_000)]
+    tracemalloc.start()
+    seen = Seen()
+    for each in ids:
+        seen.add(each)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert all(each in seen for each in ids)
+    assert fact_id("ingested", RUN, "another") not in seen
+    assert used < 40 * len(ids)  # a set of them takes 88 each
 
 
 @pytest.mark.parametrize(
@@ -180,16 +191,31 @@ def test_a_custom_body_is_not_cut(ingestion: Ingestion, outbox: Outbox) -> None:
 def test_no_more_than_a_run_may_have(outbox: Outbox) -> None:
     ingestion = into(outbox, RunLimits(events=3))
     taken(ingestion.take([own()] * 2, 0.0))
-    taken(ingestion.take([own()] * 2, 0.0))
+    last = [own(client_id="a"), own(client_id="b")]
+    ids = taken(ingestion.take(last, 0.0))
     answer = ingestion.take([own()], 0.0)
     assert isinstance(answer, Refused)
     assert (answer.code, answer.retry_after_seconds) == (RateLimited.code, 3600)
+    assert taken(ingestion.take(last, 0.0)) == ids
     assert len(outbox) == 4
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    outbox = Outbox.open(tmp_path / "small", limit_bytes=1000)
-    answer = into(outbox, RunLimits()).take([said("custom.x", {"text": "x" * 2000})], 0.0)
+def test_twice_in_one_request(ingestion: Ingestion, outbox: Outbox) -> None:
+    first, second, third = taken(
+        ingestion.take([own(1, client_id="a"), own(2), own(3, client_id="a")], 0.0)
+    )
+    assert first == third
+    assert [event.id for event in events_of(outbox)] == [first, second]
+
+
+def test_all_or_none_where_there_is_no_room(tmp_path: Path) -> None:
+    """And there is room for others still, so that the run goes on."""
+    outbox = Outbox.open(tmp_path / "small", limit_bytes=4000)
+    ingestion = into(outbox, RunLimits())
+    large = said("custom.x", {"text": "x" * 1000})
+    answer = ingestion.take([large] * 5, 0.0)
     assert isinstance(answer, Refused)
     assert answer.code == StorageUnavailable.code
-    assert len(outbox) == 0
+    assert (len(outbox), outbox.is_full) == (0, False)
+    taken(ingestion.take([large], 0.0))
+    assert [event.number for event in events_of(outbox)] == [1]

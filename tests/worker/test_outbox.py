@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.worker_events import new_log, say, text_in, texts_in
 from worker.outbox import Outbox
+from worker.spool import SpoolFull
 
 
 def files(directory: Path) -> list[str]:
@@ -26,6 +27,29 @@ def test_an_event_is_on_disk_when_put_returns(tmp_path: Path) -> None:
     assert (tmp_path / "0000000001.events").read_bytes() == (
         b'runs.s.r.w1.console.message {"id":"id-1"}\n'
     )
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1000])
+def test_several_are_written_as_one(tmp_path: Path, kept_bytes: int) -> None:
+    outbox = Outbox.open(tmp_path, kept_bytes=kept_bytes)
+    subject = "runs.s.r.w1.console.message"
+    several = [(subject, f"id-{number}", b'{"id":"id-%d"}' % number) for number in range(3)]
+    outbox.put(*several[0])
+    entries = outbox.put_all(several[1:])
+    assert outbox.entries[1:] == entries
+    assert [outbox.read(entry) for entry in entries] == [
+        (subject, event) for *_, event in several[1:]
+    ]
+    assert (tmp_path / "0000000001.events").read_bytes().count(b"\n") == 3
+
+
+def test_several_that_have_no_room_leave_room_for_one(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path, limit_bytes=1000)
+    put = ("runs.s.r.w1.console.message", "id", b"x" * 300)
+    with pytest.raises(SpoolFull):
+        outbox.put_all([put] * 3)
+    assert (len(outbox), outbox.is_full) == (0, False)
+    outbox.put(*put)
 
 
 def test_events_are_read_back_in_their_order(tmp_path: Path) -> None:

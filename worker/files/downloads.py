@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from mimetypes import MimeTypes
@@ -14,6 +15,7 @@ from schemas.ends import End
 from schemas.events.download import Download
 from worker.background import Background
 from worker.fact import Fact
+from worker.files.laid import Laid
 from worker.files.names import safe_name
 from worker.files.pending import About
 from worker.files.run_files import NotKept, RunFiles
@@ -22,6 +24,7 @@ from worker.translate.browser import DownloadProgress
 log = structlog.get_logger(__name__)
 
 BROWSERS_DISK_FULL = "The disk that has the browser's files has no room for it."
+NOT_TAKEN = "It could not be taken from the browser's directory."
 UNKNOWN_TYPE = "application/octet-stream"
 # Python's own table, so that a type does not depend on the host.
 _TYPES = MimeTypes(filenames=())
@@ -65,22 +68,27 @@ class Downloads:
             self._cancel_beyond_limit(progress.guid, under)
             return
         del self._under_way[progress.guid]
-        if under.cancelled:
-            return
         if progress.state == "completed":
-            name = Path(progress.file_path).name or progress.guid
-            self.background.start(self._keep(self._directory / name, progress.guid, under))
+            source = Laid(self._directory, Path(progress.file_path).name or progress.guid)
+            self.background.start(self._keep(source, progress.guid, under))
+        elif under.cancelled:
+            return
         elif not self._has_room_for(under.size_bytes):
             about = _about(progress.guid, under)
             self._files.refuse(about, "artifact.disk_full", BROWSERS_DISK_FULL, under.size_bytes)
 
     def _has_room_for(self, size_bytes: int) -> bool:
         """Chromium does not say why one failed. What it had of it is removed, so that much is free again."""
-        disk = os.statvfs(self._directory)
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError:  # it is the browser's, to remove too
+            return True
         return disk.f_bavail * disk.f_frsize >= size_bytes
 
     def _cancel_beyond_limit(self, guid: str, under: _UnderWay) -> None:
-        """One that cannot be kept takes nobody's disk and time: the youngest goes first."""
+        """One that cannot be kept takes nobody's disk and time: the one that grows beyond what there is room for goes,
+        and those that fit beside the others go on.
+        """
         on_the_way = sum(each.size_bytes for each in self._under_way.values() if not each.cancelled)
         if under.cancelled or on_the_way <= self._files.room_bytes:
             return
@@ -88,12 +96,19 @@ class Downloads:
         self._cancel(guid, under.context_id)
         self._files.refuse_for_limit(_about(guid, under), under.size_bytes)
 
-    async def _keep(self, source: Path, guid: str, under: _UnderWay) -> None:
-        about = _about(guid, under)
+    async def _keep(self, source: Laid, guid: str, under: _UnderWay) -> None:
+        """Whatever a page made of it, that is told and ends here: other runs have nothing to do with it."""
         try:
-            await self._files.keep_as(source, about)
+            if not under.cancelled:  # else it was whole before Chromium heard of that
+                await self._files.hand_over(source, _about(guid, under))
+                return
         except NotKept as error:  # and the log says so
             log.info("download.not_kept", code=error.code)
+        except Exception as error:
+            log.exception("download.broke", reason=repr(error))
+            about = _about(guid, under)
+            self._files.refuse(about, "artifact.unreadable", NOT_TAKEN, under.size_bytes)
+        await asyncio.to_thread(source.remove)
 
     async def stop(self, end: End) -> None:
         """What is complete is kept already; what is not will never be."""

@@ -28,7 +28,8 @@ async def left_files(
 ) -> list[LeftFile]:
     """Those that are still to be stored and told. Raises LinkDown.
 
-    One that its run's newest event tells of was told, and then we died: it is removed.
+    One that its run's newest event tells of was told, and then we died: it is removed. One of a run that nobody knows
+    any more is set aside.
     """
     runs = dict.fromkeys(file.run_id for file in disk.left)
     known = {run_id: await known_of(bus, outbox, run_id, worker_id) for run_id in runs}
@@ -37,6 +38,7 @@ async def left_files(
         event = known[file.run_id][-1] if known[file.run_id] else None
         if event is None:
             log.error("files.of_no_known_run", artifact_id=file.artifact_id, run_id=file.run_id)
+            disk.set_aside(file.artifact_id)
         elif _tells_of(event, file):
             disk.remove(file)
         else:

@@ -19,6 +19,7 @@ from schemas.times import rfc3339
 from schemas.types import KIB, TITLE_LIMIT_BYTES, URL_LIMIT_BYTES
 from worker.cdp.switchboard import BrowserGone, CdpError
 from worker.fact import Fact
+from worker.files.pending import About
 from worker.files.run_files import NotKept, RunFiles
 from worker.limits import cut_text
 from worker.redact import redact_text, redact_url
@@ -30,6 +31,8 @@ MOST_PAGES = 50
 MESSAGE_BYTES = 2 * KIB
 # A report would only be one more thing that the disk does not take.
 UNREPORTED = (ends.SPOOL_FULL.code,)
+REPORT = About(kind="report", name="report.json", content_type="application/json")
+LAST_LOOK = About(kind="screenshot", name="last.jpg", content_type="image/jpeg")
 
 
 _HEARD = frozenset({ConsoleMessage, PageError, Navigation, PageTitle, PageCrash, PageClosed})
@@ -114,13 +117,9 @@ class Report:
             return
         report = msgspec.json.format(msgspec.json.encode(self._body(end, detail)), indent=2)
         try:
-            await self._files.keep(
-                report, kind="report", name="report.json", content_type="application/json"
-            )
+            await self._files.hand_over(report, REPORT)
             if self._image:
-                await self._files.keep(
-                    self._image, kind="screenshot", name="last.jpg", content_type="image/jpeg"
-                )
+                await self._files.hand_over(self._image, LAST_LOOK)
         except NotKept as error:
             log.warning("report.not_kept", run_id=self._run_id, reason=error.message)
 

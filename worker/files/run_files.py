@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import structlog
 from msgspec import UNSET, Struct, UnsetType
@@ -14,8 +12,9 @@ from uuid_utils import uuid7
 
 from schemas.events.artifact import ArtifactKind, NotKeptCode
 from worker.fact import Fact
+from worker.files.laid import Laid, SourceUnreadable
 from worker.files.names import numbered, safe_name
-from worker.files.pending import About, DiskFull, Pending, SourceUnreadable, size_of
+from worker.files.pending import About, DiskFull, Pending
 from worker.files.uploads import Uploads, failed
 from worker.run_log import RunLog
 
@@ -61,7 +60,6 @@ class RunFiles:
         self._log = run_log
         self._uploads = uploads
         self._record = record
-        self._until = math.inf
         self._used_bytes = 0
         self._count = 0
         self._names: dict[str, int] = {}  # how many of a name there are
@@ -75,7 +73,7 @@ class RunFiles:
 
     async def keep(
         self,
-        source: Path | bytes,
+        source: Laid | bytes,
         *,
         kind: ArtifactKind,
         name: str,
@@ -98,15 +96,23 @@ class RunFiles:
         )
         return await self.keep_as(source, about)
 
-    async def keep_as(self, source: Path | bytes, about: About) -> Kept:
+    async def keep_as(self, source: Laid | bytes, about: About) -> Kept:
         """As `keep`, with a name that is safe already. Raises NotKept."""
+        file, told = await self._take_over(source, about)
+        await asyncio.wait({told}, timeout=self._uploads.time_left(STORED_SECONDS))
+        return Kept(file.artifact_id, about.name, file.size_bytes)
+
+    async def hand_over(self, source: Laid | bytes, about: About) -> Kept:
+        """As `keep_as`, for who does not ask when the store has it. Raises NotKept."""
+        file, _told = await self._take_over(source, about)
+        return Kept(file.artifact_id, about.name, file.size_bytes)
+
+    async def _take_over(self, source: Laid | bytes, about: About) -> tuple[Pending, Told]:
         # Who asked may give up; what was begun goes on to its end.
         taking = asyncio.ensure_future(self._take(source, about))
         self._taking.add(taking)
         taking.add_done_callback(self._taken)
-        file, told = await asyncio.shield(taking)
-        await asyncio.wait({told}, timeout=self._time_left())
-        return Kept(file.artifact_id, about.name, file.size_bytes)
+        return await asyncio.shield(taking)
 
     def refuse(self, about: About, code: NotKeptCode, message: str, size_bytes: int) -> NotKept:
         """Tell the log that something is not kept; what says so."""
@@ -117,28 +123,20 @@ class RunFiles:
         """Tell the log that something would be more than the run may keep; what says so."""
         return self.refuse(about, "artifact.limit_exceeded", self._over_limit(), size_bytes)
 
-    def ending(self) -> None:
-        """The run ends: from now on all together wait for the store for no more than STORED_SECONDS."""
-        self._until = asyncio.get_running_loop().time() + STORED_SECONDS
-
-    def _time_left(self) -> float:
-        until_end = self._until - asyncio.get_running_loop().time()
-        return max(0.0, min(self._uploads.time_left(STORED_SECONDS), until_end))
-
     async def finish(self) -> None:
-        """Wait for what is on its way; what comes later is told after the end of the run."""
+        """Wait for what is on its way, STORED_SECONDS at most; what comes later is told after the end of the run."""
         if self._taking:
             await asyncio.wait(self._taking)
         if self._open:
-            await asyncio.wait(self._open, timeout=self._time_left())
+            await asyncio.wait(self._open, timeout=self._uploads.time_left(STORED_SECONDS))
         if self._open:
             log.warning("files.not_stored_in_time", run_id=self._log.run_id, count=len(self._open))
 
-    async def _take(self, source: Path | bytes, about: About) -> tuple[Pending, Told]:
+    async def _take(self, source: Laid | bytes, about: About) -> tuple[Pending, Told]:
         """Onto our own disk, and on its way to the store. Raises NotKept."""
         size_bytes = 0
         try:
-            size_bytes = len(source) if isinstance(source, bytes) else size_of(source)
+            size_bytes = len(source) if isinstance(source, bytes) else source.size_bytes()
             with self._room_for(about, size_bytes):
                 file = self._pending(about, size_bytes)
                 await asyncio.to_thread(self._uploads.disk.take, source, file)

@@ -6,10 +6,11 @@ What the store does not take is tried again, with pauses, for as long as it take
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import IO
 
 import structlog
@@ -38,10 +39,11 @@ NOT_GIVEN_BACK = "The worker's disk does not give it back."
 
 
 class HashedParts:
-    """A large file in parts, hashed while it is read. What reading raises ends it, and is `error`."""
+    """A large file in parts, hashed while it is read. What reading raises ends it and is `error`; another size too."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file = file
+        self._left = size_bytes
         self._sha256 = hashlib.sha256()
         self.error: OSError | None = None
 
@@ -53,6 +55,9 @@ class HashedParts:
     def _read(self) -> bytes:
         part = self._file.read(PART_BYTES)
         self._sha256.update(part)
+        self._left -= len(part)
+        if self._left < 0 or (not part and self._left):
+            raise OSError(errno.EIO, "its size changed while it was read")
         return part
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -104,7 +109,9 @@ class Uploads:
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[file.artifact_id] = file
         self._since[file.artifact_id] = time.monotonic()
-        self.background.start(self._until_told(file, run_log, told, content))
+        # Held by that alone, which lets go of it.
+        outcome = self._outcome(file, content)
+        self.background.start(self._until_told(file, run_log, told, outcome))
         return told
 
     def resume(self, file: Pending, run_log: RunLog) -> None:
@@ -125,29 +132,38 @@ class Uploads:
         file: Pending,
         run_log: RunLog,
         told: asyncio.Future[None],
-        content: bytes | None,
+        outcome: Awaitable[ArtifactCreated | ArtifactFailed],
     ) -> None:
-        pause = RETRY_SECONDS
-        while not await self._try(file, run_log, content):
-            content = None  # which may take memory for as long as the store is away
+        news = await outcome
+        for pause in _pauses():
+            if self._tell(file, run_log, news):
+                break
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_RETRY_SECONDS)
         del self._waiting[file.artifact_id], self._since[file.artifact_id]
         if not told.done():
             told.set_result(None)
 
-    async def _try(self, file: Pending, run_log: RunLog, content: bytes | None) -> bool:
-        """Whether it is over: told, or not to be had any more."""
-        try:
-            sha256 = await self._upload(file, content)
-        except ArtifactsUnreachable as error:
-            log.warning("files.not_uploaded", artifact_id=file.artifact_id, reason=str(error))
-            return False
-        except OSError as error:  # our own disk does not give it back
-            log.error("files.lost", artifact_id=file.artifact_id, error=str(error))
-            lost = failed(file.about, "artifact.unreadable", NOT_GIVEN_BACK, file.size_bytes)
-            return self._tell(file, run_log, lost)
-        return self._tell(file, run_log, _created(file, sha256))
+    async def _outcome(
+        self, file: Pending, content: bytes | None
+    ) -> ArtifactCreated | ArtifactFailed:
+        """What is to be told, once the store has it or nobody ever will. `content` is let go of at the first failure:
+        it may take memory for as long as the store is away.
+        """
+        for pause in _pauses():
+            try:
+                return _created(file, await self._upload(file, content))
+            except ArtifactsUnreachable as error:
+                log.warning("files.not_uploaded", artifact_id=file.artifact_id, reason=str(error))
+            except OSError as error:  # our own disk does not give it back
+                log.error("files.lost", artifact_id=file.artifact_id, error=str(error))
+                return failed(file.about, "artifact.unreadable", NOT_GIVEN_BACK, file.size_bytes)
+            except Exception as error:  # other files, and all runs, go on
+                log.exception(
+                    "files.upload_broke", artifact_id=file.artifact_id, reason=repr(error)
+                )
+            content = None
+            await asyncio.sleep(pause)
+        raise AssertionError("pauses never end")
 
     async def _upload(self, file: Pending, content: bytes | None) -> str:
         """Its hash. Raises ArtifactsUnreachable, OSError."""
@@ -165,7 +181,7 @@ class Uploads:
 
     async def _upload_in_parts(self, file: Pending, path: str) -> str:
         with await asyncio.to_thread(self.disk.open_content, file) as stored:
-            parts = HashedParts(stored)
+            parts = HashedParts(stored, file.size_bytes)
             try:
                 await self._artifacts.put(path, parts)
             except ArtifactsUnreachable:
@@ -182,8 +198,18 @@ class Uploads:
         except OSError as error:  # the spool is full: it has room again some time
             log.warning("files.not_told", artifact_id=file.artifact_id, reason=str(error))
             return False
+        except Exception as error:  # as above
+            log.exception("files.not_told", artifact_id=file.artifact_id, reason=repr(error))
+            return False
         self.disk.remove(file)
         return True
+
+
+def _pauses() -> Iterator[float]:
+    pause = RETRY_SECONDS
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_RETRY_SECONDS)
 
 
 def _created(file: Pending, sha256: str) -> ArtifactCreated:

@@ -11,6 +11,7 @@ import msgspec
 from schemas import actions as asked
 from schemas.runtime_config import Record
 from worker.secret_shapes import REDACTED
+from worker.tools.accessibility import snapshot
 from worker.tools.doing import Doing, Made
 from worker.tools.extraction import MOST_ITEMS, READ, Extraction
 from worker.tools.failures import ACTION_FAILED, SCRIPT_FAILED, Failed, of
@@ -109,8 +110,7 @@ def _within(text: str) -> str:
 async def content(do: Doing, element: Locator | None, action: asked.Content) -> Output:
     """The page, or an element, as text."""
     if action.format == "accessibility":
-        root = element or do.page.locator("body")
-        text = _within(await root.aria_snapshot(timeout=do.left_ms))
+        text = _within(await snapshot(element or do.page.locator("body"), do.left_ms))
     else:
         root = element or do.page.locator("css=:root")
         script = _TEXT if action.format == "text" else _HTML

@@ -25,6 +25,7 @@ from tests.support.worker_host import SECRET, SPACE, WORKER, Fleet
 from tests.support.worker_process import worker_process
 from tests.support.worker_server import Reply, Server
 from worker.artifacts import Artifacts
+from worker.files.laid import Laid
 from worker.files.pending import About, DiskFull, Pending, PendingFiles
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
@@ -102,13 +103,14 @@ async def test_a_full_disk_keeps_nothing_half_written(tmp_path: Path, from_a_fil
     )
     source = tmp_path / "source"
     source.write_bytes(bytes(8 * MIB))
+    laid = Laid(tmp_path, "source")
     with small_disk(tmp_path / "disk") as disk:
         pending = PendingFiles.open(tmp_path / "disk" / "uploads", margin_bytes=0)
         disk.fill(leave_kib=256)
         with pytest.raises(DiskFull):
-            await asyncio.to_thread(pending.take, source if from_a_file else bytes(8 * MIB), file)
+            await asyncio.to_thread(pending.take, laid if from_a_file else bytes(8 * MIB), file)
         assert list((tmp_path / "disk" / "uploads").iterdir()) == []
         assert source.exists()
         disk.free()
-        await asyncio.to_thread(pending.take, source, file)
+        await asyncio.to_thread(pending.take, laid, file)
         assert not source.exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uuid_utils import uuid7
 
 from schemas.artifacts import object_path
 from schemas.codec import decode_data
@@ -19,7 +20,7 @@ from tests.support.worker_host import SPACE, Fleet, Worker, serving, silence
 from worker.artifacts import Artifacts, ArtifactsUnreachable
 from worker.files import run_files as run_files_module
 from worker.files import uploads as uploads_module
-from worker.files.pending import PendingFiles
+from worker.files.pending import About, Pending, PendingFiles
 from worker.runtime import Runtime
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
@@ -154,3 +155,16 @@ async def test_who_gives_a_host_away_has_every_file_in_the_store(
         away.undo()
         await emptied
         assert len(await _created(fleet)) == 1
+
+
+async def test_a_file_of_a_run_that_nobody_knows_is_set_aside(
+    server: NatsServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    ids = {"run_id": str(uuid7()), "runtime_id": "rt-1", "space_id": SPACE}
+    about = About(kind="file", name="a", content_type="text/plain")
+    file = Pending(artifact_id=str(uuid7()), path="files/a", size_bytes=5, about=about, **ids)
+    PendingFiles.open(tmp_path / "pending").take(b"hello", file)
+    async with serving(fleet, server.url, tmp_path) as worker:
+        await eventually(lambda: worker.uploads.disk.aside_count == 1)
+        assert (tmp_path / "pending" / "aside" / file.artifact_id).read_bytes() == b"hello"
+        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["aside"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_a_run_that_fails_while_its_browser_answers_has_a_last_screenshot(
         async with cdp_client(real.connect_url) as client:
             await (await client.new_page()).goto(f"{server.url}/blank")
             await real.runtime.stop(ends.HOST_LOST)
-        report, image = real.of("artifact.created")
+        image, report = sorted(real.of("artifact.created"), key=itemgetter("name"))
         assert report["kind"] == "report"
         assert (image["kind"], image["contentType"]) == ("screenshot", "image/jpeg")
         assert real.stored(image["artifactId"]).startswith(b"\xff\xd8\xff")

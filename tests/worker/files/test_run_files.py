@@ -4,79 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
-from msgspec import json
+from uuid_utils import uuid7
 
-from schemas.artifacts import object_path
-from schemas.codec import decode_event
+from tests.support.artifact_stores import S3Server
 from tests.support.eventually import eventually
-from tests.support.worker_events import SPACE, new_log
+from tests.support.kept_files import Bench
+from worker import artifacts as artifacts_module
 from worker.artifacts import Artifacts, ArtifactsUnreachable
-from worker.budget import RunLimits
-from worker.budgeted_log import BudgetedLog
+from worker.fact import Fact
 from worker.files import pending as pending_module
 from worker.files import run_files as run_files_module
 from worker.files import uploads as uploads_module
-from worker.files.pending import PendingFiles
-from worker.files.run_files import NotKept, RunFiles
-from worker.files.uploads import Uploads
-from worker.outbox import Outbox
+from worker.files.laid import Laid
+from worker.files.pending import Pending, PendingFiles
+from worker.files.run_files import NotKept
+from worker.outbox import Entry
 
 MIB = 1024**2
 
 
-class Bench:
-    """A run without a browser: its files, its log, and the store."""
-
-    def __init__(self, directory: Path, url: str, *, limit_bytes: int = 10**12) -> None:
-        self.directory = directory
-        self.outbox = Outbox.open(directory / "outbox")
-        self.log = new_log(self.outbox)
-        self.store = Artifacts.open(url)
-        self.uploads = Uploads(
-            self.store, PendingFiles.open(directory / "uploads"), run_limit_bytes=limit_bytes
-        )
-        written = BudgetedLog(self.log, RunLimits(), _raise)
-        self.files = RunFiles(self.log, self.uploads, written.conclude)
-
-    def told(self, event_type: str) -> list[dict[str, Any]]:
-        """The bodies of all events of a type."""
-        events = [decode_event(self.outbox.read(entry)[1]) for entry in self.outbox.entries]
-        return [json.decode(event.data) for event in events if event.type == event_type]
-
-    async def stored(self, artifact_id: str) -> bytes:
-        """What the store has of an artifact."""
-        into = io.BytesIO()
-        await self.store.get(object_path(SPACE, artifact_id), into, limit_bytes=10**9)
-        return into.getvalue()
-
-    @property
-    def waiting(self) -> list[str]:
-        """What is on the worker's own disk."""
-        return sorted(path.name for path in (self.directory / "uploads").iterdir())
-
-
-def _raise(error: OSError) -> None:
-    raise error
+@pytest.fixture
+async def bench(tmp_path: Path, store_url: str) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path, store_url)
+    yield bench
+    await bench.close()
 
 
 @pytest.fixture
-def bench(tmp_path: Path, store_url: str) -> Bench:
-    return Bench(tmp_path, store_url)
+async def local(tmp_path: Path) -> AsyncIterator[Bench]:
+    local = Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
+    yield local
+    await local.close()
 
 
-@pytest.fixture
-def local(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, str(tmp_path / "artifacts"), limit_bytes=1000)
-
-
-async def keep(bench: Bench, source: Path | bytes, name: str = "a.txt", **more: Any) -> str:
+async def keep(bench: Bench, source: Laid | bytes, name: str = "a.txt", **more: Any) -> str:
     kept = await bench.files.keep(
         source, **{"kind": "file", "name": name, "content_type": "text/plain"} | more
     )
@@ -108,7 +75,7 @@ async def test_a_large_file_goes_in_parts_and_is_gone_from_where_it_was(
 ) -> None:
     content = os.urandom(20 * MIB + 7)
     (tmp_path / "large").write_bytes(content)
-    artifact_id = await keep(bench, tmp_path / "large", kind="download", guid="g")
+    artifact_id = await keep(bench, Laid(tmp_path, "large"), kind="download", guid="g")
     assert await bench.stored(artifact_id) == content
     (told,) = bench.told("artifact.created")
     assert told["sha256"] == hashlib.sha256(content).hexdigest()
@@ -132,18 +99,17 @@ async def test_files_of_one_name_have_paths_of_their_own(local: Bench) -> None:
 async def test_from_another_file_system(
     local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_self: Path, _target: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
+    rename = os.rename
+
+    def refused(source: Any, to: Any, **how: Any) -> None:
+        if source == "there":
+            raise OSError(18, "Invalid cross-device link")
+        rename(source, to, **how)
 
     (tmp_path / "there").write_bytes(b"hello")
     with monkeypatch.context() as patch:
-        rename = Path.rename
-        patch.setattr(
-            Path,
-            "rename",
-            lambda self, to: refused(self, to) if self.name == "there" else rename(self, to),
-        )
-        artifact_id = await keep(local, tmp_path / "there")
+        patch.setattr(os, "rename", refused)
+        artifact_id = await keep(local, Laid(tmp_path, "there"))
     assert await local.stored(artifact_id) == b"hello"
     assert not (tmp_path / "there").exists()
 
@@ -168,7 +134,7 @@ async def test_what_is_no_ordinary_file_is_told(
 ) -> None:
     lay(tmp_path / "source")
     with pytest.raises(NotKept) as raised:
-        await keep(local, tmp_path / "source")
+        await keep(local, Laid(tmp_path, "source"))
     assert raised.value.code == "artifact.unreadable"
     (told,) = local.told("artifact.failed")
     assert told["code"] == "artifact.unreadable"
@@ -274,15 +240,46 @@ async def test_the_next_worker_finds_what_was_not_stored_and_nothing_half_writte
 ) -> None:
     artifact_id = await keep(local, b"hello", page_id="p1")
     uploads = tmp_path / "uploads"
-    (uploads / "half").write_bytes(b"hel")
-    (uploads / "half.tmp").write_bytes(b"{")
-    (uploads / "broken.json").write_bytes(b"{")
-    (uploads / "broken").write_bytes(b"kept for a person")
+    half = str(uuid7())
+    (uploads / half).write_bytes(b"hel")
+    (uploads / f"{half}.tmp").write_bytes(b"{")
     found = PendingFiles.open(uploads)
     (left,) = found.left
     assert (left.artifact_id, left.run_id, left.about.page_id) == (artifact_id, "run-1", "p1")
-    names = sorted(path.name for path in uploads.iterdir())
-    assert names == sorted([artifact_id, f"{artifact_id}.json", "broken", "broken.json"])
+    assert local.waiting == sorted([artifact_id, f"{artifact_id}.json"])
+    assert found.aside_count == 0
+
+
+@pytest.mark.parametrize("sidecar", [b"{", b"\xff", b"of another"])
+async def test_what_cannot_be_read_is_set_aside_for_a_person(
+    local: Bench, away: Away, tmp_path: Path, sidecar: bytes
+) -> None:
+    artifact_id = await keep(local, b"hello")
+    uploads, broken = tmp_path / "uploads", str(uuid7())
+    another = (uploads / f"{artifact_id}.json").read_bytes()
+    (uploads / broken).write_bytes(b"kept for a person")
+    (uploads / f"{broken}.json").write_bytes(another if sidecar == b"of another" else sidecar)
+    for _ in range(2):  # it is still known after the next start
+        found = PendingFiles.open(uploads)
+        assert [left.artifact_id for left in found.left] == [artifact_id]
+        assert found.aside_count == 1
+    names = sorted(path.name for path in (uploads / "aside").iterdir())
+    assert names == [broken, f"{broken}.json"]
+    assert (uploads / "aside" / broken).read_bytes() == b"kept for a person"
+
+
+async def test_what_is_not_ours_stays_and_keeps_nobody_from_starting(
+    local: Bench, away: Away, tmp_path: Path
+) -> None:
+    artifact_id = await keep(local, b"hello")
+    uploads, directory = tmp_path / "uploads", str(uuid7())
+    (uploads / "lost+found").mkdir()
+    (uploads / "notes.json").write_bytes(b"{")
+    (uploads / directory).mkdir()
+    (uploads / f"{directory}.json").mkdir()
+    (left,) = PendingFiles.open(uploads).left
+    assert left.artifact_id == artifact_id
+    assert {"lost+found", "notes.json"} < set(local.waiting)
 
 
 @pytest.mark.parametrize("how", ["gone", "cut short"])
@@ -296,3 +293,97 @@ async def test_what_our_own_disk_lost_is_told(
     (told,) = await eventually(lambda: local.told("artifact.failed"))
     assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", 5)
     assert local.waiting == []
+
+
+@pytest.mark.parametrize("size_bytes", [5, 9 * MIB])
+@pytest.mark.parametrize("more", [-1, 1])
+async def test_what_changes_while_it_is_read_is_told(
+    local: Bench, monkeypatch: pytest.MonkeyPatch, size_bytes: int, more: int
+) -> None:
+    """A browser may still write into what it laid."""
+    monkeypatch.setattr(local.uploads, "run_limit_bytes", 10**9)
+    opened = PendingFiles.open_content
+
+    def open_content(disk: PendingFiles, file: Pending) -> IO[bytes]:
+        content = opened(disk, file)
+        os.truncate(local.directory / "uploads" / file.artifact_id, size_bytes + more)
+        return content
+
+    monkeypatch.setattr(PendingFiles, "open_content", open_content)
+    (local.directory / "laid").write_bytes(bytes(size_bytes))
+    await keep(local, Laid(local.directory, "laid"))
+    (told,) = await eventually(lambda: local.told("artifact.failed"))
+    assert (told["code"], told["sizeBytes"]) == ("artifact.unreadable", size_bytes)
+    assert local.told("artifact.created") == []
+    assert local.waiting == []
+
+
+# a log that is away
+
+
+@pytest.mark.parametrize("error", [OSError("the spool is full"), ValueError("nobody expected it")])
+async def test_what_is_stored_is_not_uploaded_again_to_be_told(
+    local: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.01)
+    asked: list[str] = []
+    put, record = Artifacts.put, local.log.record
+
+    async def counted(store: Artifacts, path: str, content: Any) -> None:
+        asked.append(path)
+        await put(store, path, content)
+
+    def refuse(fact: Fact, *, last: bool = False) -> Entry:
+        if len(refused) < 3:
+            refused.append(fact)
+            raise error
+        return record(fact, last=last)
+
+    refused: list[Fact] = []
+    monkeypatch.setattr(Artifacts, "put", counted)
+    monkeypatch.setattr(local.log, "record", refuse)
+    await keep(local, b"hello")
+    assert (len(asked), len(refused)) == (1, 3)
+    assert len(local.told("artifact.created")) == 1
+
+
+async def test_an_upload_that_breaks_is_tried_again_and_ends_no_other(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.01)
+    put, asked = Artifacts.put, []
+
+    async def broken(store: Artifacts, path: str, content: Any) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            raise RuntimeError("cannot start a new thread")
+        await put(store, path, content)
+
+    monkeypatch.setattr(Artifacts, "put", broken)
+    artifact_id = await keep(local, b"hello")
+    assert await local.stored(artifact_id) == b"hello"
+
+
+async def test_a_store_that_dies_between_two_files_has_both_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files_module, "STORED_SECONDS", 5.0)
+    monkeypatch.setattr(artifacts_module, "RETRY", {"max_retries": 0})
+    monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.05)
+    s3 = S3Server(tmp_path / "s3")
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    async with s3:
+        bench = Bench(tmp_path, s3.url("files"))
+        await keep(bench, b"first")
+        assert len(bench.told("artifact.created")) == 1
+        await s3.stop()
+        monkeypatch.setattr(run_files_module, "STORED_SECONDS", 0.2)
+        second = await keep(bench, b"second")
+        assert len(bench.told("artifact.created")) == 1
+        assert len(bench.uploads) == 1
+        await s3.start()
+        s3.url("files")
+        await eventually(lambda: len(bench.told("artifact.created")) == 2)
+        assert await bench.stored(second) == b"second"
+        assert bench.waiting == []
