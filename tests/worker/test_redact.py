@@ -16,11 +16,8 @@ from schemas.events import EVENT_TYPES
 from schemas.events.connection import ConnectionCommand
 from schemas.events.console import ConsoleArgument, ConsoleMessage
 from schemas.events.network import NetworkRequest
-from schemas.events.tool import ToolCallFinished
-from worker.redact import redact, redact_headers, redact_json, redact_text, redact_url
+from worker.redact import redact, redact_headers, redact_text, redact_url
 from worker.secret_shapes import REDACTED
-
-MEGABYTE = 1024 * 1024
 
 NAMES = (
     "token",
@@ -356,42 +353,7 @@ def test_a_url_within_a_url_is_found_at_any_depth(name: str, more: str) -> None:
         assert "S3cr3tQ" not in redact_url(url)
 
 
-# A page chooses what it writes. Each of these took minutes at 40 KB while a pattern began with a
-# repetition; here they need not be fast, they need to end before the test's own limit.
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a-" * (MEGABYTE // 2) + "=",
-        "x://@" + "a" * MEGABYTE,
-        "http://h/?" + "a-" * (MEGABYTE // 2) + "=",
-        "token " * (MEGABYTE // 6) + "=",
-        'token="' * (MEGABYTE // 7),
-        "token='\\" * (MEGABYTE // 8),
-        "Basic" + " " * MEGABYTE + "=",
-        "token" + " " * MEGABYTE + "=",
-        "a://" * (MEGABYTE // 4),
-        "http://" + "@" * MEGABYTE,
-        "?key=" * (MEGABYTE // 5),
-        "a=" * (MEGABYTE // 2),
-        "?code=1&state=2" * (MEGABYTE // 15),
-        'token=\\"' * (MEGABYTE // 8),
-        "eyJ" * (MEGABYTE // 3),
-        "-----BEGIN PRIVATE KEY-----" * (MEGABYTE // 27),
-        "SG.aaaaaaaaaaaaaaaa" * (MEGABYTE // 19),
-        "%25" * (MEGABYTE // 3) + "=token%3D",
-        "%3A%2F%2F" * (MEGABYTE // 9) + "%40=",
-        "?" + "a" * MEGABYTE + "=",
-        "token" + "\\" * MEGABYTE + "=",
-        "token=" + "\\" * MEGABYTE + '"',
-    ],
-    ids=range(22),
-)
-def test_a_page_that_writes_a_megabyte_against_our_patterns(text: str) -> None:
-    assert redact_text(text)
-    assert redact_url(text)
-
-
-# The same, measured on this thread's own clock: eight times the text may not take thirty times the time.
+# As `test_redact_long`, measured on this thread's own clock: eight times the text may not take thirty times the time.
 @pytest.mark.parametrize("change", [redact_text, redact_url])
 @pytest.mark.parametrize("seed", range(12))
 def test_the_time_is_linear_in_the_text(change: Callable[[str], str], seed: int) -> None:
@@ -408,64 +370,3 @@ def _best_s(change: Callable[[str], str], text: str) -> float:
         change(text)
         best = min(best, time.thread_time() - since)
     return best
-
-
-# JSON
-
-
-def _json(value: Any) -> Any:
-    return msgspec.json.decode(redact_json(msgspec.Raw(msgspec.json.encode(value))))
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        ({"password": "a", "pin": 4}, {"password": REDACTED, "pin": 4}),
-        ({"token": {"deep": ["a"]}, "tokens": 3}, {"token": REDACTED, "tokens": 3}),
-        ({"token": "", "secret": None, "cookie": True}, {"token": "", "secret": None, "cookie": True}),
-        ([["https://u:p@a.test/?token=b"]], [[f"https://{REDACTED}@a.test/?token={REDACTED}"]]),
-        ({"name": "sessionid", "value": "b"}, {"name": "sessionid", "value": REDACTED}),
-        ({"name": "color", "value": "b"}, {"name": "color", "value": "b"}),
-        ({"key": "password", "value": 5}, {"key": "password", "value": REDACTED}),
-        ({"said": "password: abc"}, {"said": f"password: {REDACTED}"}),
-        ({"password=abc": 1}, {f"password={REDACTED}": 1}),
-        ("Bearer abcdefgh1", f"Bearer {REDACTED}"),
-        (7, 7),
-    ],
-)  # fmt: skip
-def test_any_json_value_loses_its_secrets(value: Any, told: Any) -> None:
-    assert _json(value) == told
-
-
-@pytest.mark.parametrize("unreadable", [b'"\\ud800"', b"{", b"[" * 100_000 + b"]" * 100_000])
-def test_json_that_cannot_be_read_is_not_told(unreadable: bytes) -> None:
-    assert bytes(redact_json(msgspec.Raw(unreadable))) == b'"[unreadable]"'
-
-
-def test_pairs_are_kept_where_headers_are() -> None:
-    cookies = msgspec.Raw(b'{"cookies":[{"name":"sid","value":"a"}],"password":"b"}')
-    event = ToolCallFinished(tool_call_id="1", tool="cookies", output=cookies)
-    told = redact(event, keep_headers=True)
-    assert _output(told) == {
-        "cookies": [{"name": "sid", "value": "a"}],
-        "password": REDACTED,
-    }
-    (cookie,) = _output(redact(event))["cookies"]
-    assert cookie["value"] == REDACTED
-
-
-def _output(event: ToolCallFinished) -> Any:
-    assert isinstance(event.output, msgspec.Raw)
-    return msgspec.json.decode(event.output)
-
-
-json_values = st.recursive(
-    st.none() | st.integers(-5, 5) | st.text(),
-    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
-)
-
-
-@given(json_values)
-def test_redacting_json_twice_changes_nothing_more(value: Any) -> None:
-    once = _json(value)
-    assert _json(once) == once
