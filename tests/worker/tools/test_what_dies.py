@@ -127,6 +127,16 @@ async def test_a_page_with_a_script_of_its_own_that_never_ends(
     assert (await doomed.do("navigate", url=f"{pages.url}/list"))["title"] == "List"
 
 
+async def test_a_page_that_was_busy_for_a_while_is_not_silent(doomed: Hosted) -> None:
+    busy = "setTimeout(() => { const end = Date.now() + 1500; while (Date.now() < end); }); 0"
+    async with cdp_client(doomed.real.connect_url) as client:
+        page = await client.new_page()
+        await page.call("Runtime.evaluate", expression=busy)
+        silent = doomed.real.runtime.targets.asked()
+        assert silent
+        await eventually(lambda: not silent)
+
+
 async def test_a_page_that_is_busy_is_left_when_its_time_is_up(
     doomed: Hosted, pages: Pages
 ) -> None:
