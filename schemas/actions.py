@@ -76,7 +76,8 @@ class _Action(
 ):
     """Every action. `target_id` is the page (its id in CDP); without one it is the one in front.
 
-    `timeout_ms` and `timeout_seconds` are two names for how long it may take from when its turn comes.
+    `timeout_ms` and `timeout_seconds` are two names for how long it may take from when its turn has come, and the
+    browser can be asked.
     """
 
     target_id: Short | None = None

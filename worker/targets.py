@@ -20,7 +20,6 @@ from worker.tap.fronts import Fronts
 
 CLOSE_SECONDS = 5.0
 AGAIN_SECONDS = 0.5
-STUCK_SECONDS = 1.0
 # Changes nothing, and is answered by the page's own thread.
 ANSWERED = "Runtime.runIfWaitingForDebugger"
 
@@ -66,23 +65,16 @@ class Targets:
         """End the script that the page runs, which may never end by itself."""
         self._tap.post(target_id, "Runtime.terminateExecution")
 
-    async def stop_stuck(self) -> bool:
-        """End the scripts of pages that do not answer for a second, where there are any."""
-        stuck = set(self.fronts.opened_in_order)
-        none_left = asyncio.Event()
+    def asked(self) -> set[str]:
+        """The pages that have not answered since this was called; who does leaves the set."""
+        silent = set(self.fronts.opened_in_order)
 
         def answered(target_id: str, _result: Raw) -> None:
-            stuck.discard(target_id)
-            if not stuck:
-                none_left.set()
+            silent.discard(target_id)
 
-        for each in list(stuck):
+        for each in list(silent):
             self._tap.post(each, ANSWERED, partial(answered, each))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(none_left.wait(), STUCK_SECONDS)
-        for each in stuck:
-            self.stop_script(each)
-        return bool(stuck)
+        return silent
 
     def revive(self, target_id: str) -> None:
         """Load a page again that has crashed."""

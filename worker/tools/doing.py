@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from schemas.requests import StoredFile
 from schemas.runtime_config import Record
-from worker.artifacts import Artifacts
 from worker.files.run_files import RunFiles
 from worker.targets import Targets
 from worker.tools.failures import TIMED_OUT, Failed
+from worker.tools.laid import Laid
+from worker.tools.redacting import Redacting
 from worker.tools.session import Session
 
 if TYPE_CHECKING:
@@ -26,15 +26,14 @@ GRACE_MS = 150
 
 
 class Place(Struct, frozen=True):
-    """What a run lends its actions. `uid` is the browser's, which may pass through `scratch` and change nothing there.
-    `wanted`: what is told of what is secret. `is_over`: whether the run ends, or has ended.
+    """What a run lends its actions. `wanted`: what is told of what is secret. `is_over`: whether the run ends, or has
+    ended.
     """
 
     files: RunFiles
     targets: Targets
-    artifacts: Artifacts
-    scratch: Path
-    uid: int | None
+    redacting: Redacting
+    laid: Laid
     wanted: Record
     is_over: Callable[[], bool]
 

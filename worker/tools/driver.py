@@ -40,7 +40,6 @@ class Driver:
 
     def __init__(self) -> None:
         self._playwright: Playwright | None = None
-        self._pid: int | None = None
         self._pidfd: int | None = None
         self._starting: asyncio.Task[Playwright] | None = None
         self.epoch = 0  # how often it was started or lost: a connection lives in one of them
@@ -72,10 +71,10 @@ class Driver:
         """No action is to come any more."""
         if self._starting is not None:
             await asyncio.wait({self._starting})
-        playwright, pid = self._playwright, self._pid
-        self._forget()
-        if playwright is not None and not await attempt(playwright.stop(), STOP_SECONDS):
-            kill(pid)
+        playwright, pidfd = self._playwright, self._forget()
+        if playwright is not None:
+            await attempt(playwright.stop(), STOP_SECONDS)
+        kill(pidfd)
 
     async def _started(self) -> Playwright:
         """All runs wait for one start; who gives up waiting ends it for nobody else."""
@@ -95,27 +94,23 @@ class Driver:
 
     def _watch(self, pid: int | None) -> None:
         """The kernel tells when its process ends."""
-        self._pid = pid
         log.info("driver.started", pid=pid)
-        if pid is None:  # it is gone already, and whoever calls it will see
-            return
-        with suppress(ProcessLookupError):
-            self._pidfd = os.pidfd_open(pid)
+        self._pidfd = _held(pid)
+        if self._pidfd is not None:  # else it is gone already, and whoever calls it will see
             asyncio.get_running_loop().add_reader(self._pidfd, self._lose)
 
     def _lose(self) -> None:
-        pid = self._pid
-        log.warning("driver.died", pid=pid)
-        self._forget()
-        kill(pid)
+        log.warning("driver.died")
+        kill(self._forget())
 
-    def _forget(self) -> None:
-        self._playwright = self._pid = None
+    def _forget(self) -> int | None:
+        """The pidfd that it had: nobody looks at it any more, and who has it now closes it (`kill`)."""
+        self._playwright = None
         self.epoch += 1
-        if self._pidfd is not None:
-            asyncio.get_running_loop().remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = None
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            asyncio.get_running_loop().remove_reader(pidfd)
+        return pidfd
 
 
 async def _start(others: set[int]) -> Playwright:
@@ -131,7 +126,7 @@ async def _start(others: set[int]) -> Playwright:
             manager._client._transport.on_error_future.add_done_callback(Future.exception)
     except Exception as error:  # whatever kept it from starting
         for pid in pids() - others:
-            kill(pid)
+            kill(_held(pid))
         why = str(error) or type(error).__name__
         raise DriverUnavailable(f"Playwright's driver does not start: {why}") from error
     return playwright
@@ -162,19 +157,33 @@ async def attempt(work: Awaitable[object], seconds: float) -> bool:
 
 def pids() -> set[int]:
     """The drivers among our children."""
-    ours = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
-    return {int(pid) for pids in ours for pid in pids if _COMMAND in _command_line(pid)}
+    ours = {
+        pid for path in Path("/proc/self/task").glob("*/children") for pid in _read(path).split()
+    }
+    return {
+        int(pid)
+        for pid in ours
+        if _COMMAND in _read(Path(f"/proc/{int(pid)}/cmdline")).split(b"\0")
+    }
 
 
-def _command_line(pid: str) -> list[bytes]:
+def _read(path: Path) -> bytes:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:  # it has ended
-        return []
+        return path.read_bytes()
+    except OSError:  # that process, or that thread of ours, has ended
+        return b""
 
 
-def kill(pid: int | None) -> None:
-    """End it at once, whether it answers or not."""
-    if pid is not None:
+def kill(pidfd: int | None) -> None:
+    """End it at once, whether it answers or not: that process, and none that has its number since. Closes it."""
+    if pidfd is not None:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.close(pidfd)
+
+
+def _held(pid: int | None) -> int | None:
+    """A pidfd; None: it has ended."""
+    with suppress(ProcessLookupError):
+        return os.pidfd_open(pid) if pid is not None else None
+    return None

@@ -26,9 +26,16 @@ _NUMBER = re.compile(r"[-−]?\d[\d.,'’\u00a0\u202f ]*")
 
 Kind = Literal["object", "array", "text", "number", "integer", "boolean"]
 
-# Run in the page: what stands where the plan says, as texts.
+# Run in the page: what stands where the plan says, as texts in JSON; where that is too long, how long it is at least.
 READ = """
-(root, plan, most) => {
+(root, plan, items, most) => {
+  const READ_ENOUGH = {};
+  let chars = 0;
+  const counted = text => {
+    chars += 1 + (text === null ? 4 : String(text).length);
+    if (chars > most) throw READ_ENOUGH;
+    return text;
+  };
   const valueOf = (element, plan) => {
     if (plan.kind === 'boolean') return plan.attribute ? element.hasAttribute(plan.attribute) : element.checked ?? true;
     if (plan.attribute === 'href' || plan.attribute === 'src') {
@@ -41,14 +48,20 @@ READ = """
   };
   const read = (node, plan) => {
     if (plan.kind === 'array')
-      return [...node.querySelectorAll(plan.selector)].slice(0, most).map(each => read(each, plan.item));
+      return [...node.querySelectorAll(plan.selector)].slice(0, items).map(each => read(each, plan.item));
     const found = plan.selector ? node.querySelector(plan.selector) : node;
-    if (!found) return plan.kind === 'boolean' ? false : null;
+    if (!found) return counted(plan.kind === 'boolean' ? false : null);
     if (plan.kind === 'object')
       return Object.fromEntries(Object.entries(plan.members).map(([name, each]) => [name, read(found, each)]));
-    return valueOf(found, plan);
+    return counted(valueOf(found, plan));
   };
-  return JSON.stringify(read(root, plan));
+  try {
+    const text = JSON.stringify(read(root, plan));
+    return text.length > most ? text.length : text;
+  } catch (error) {
+    if (error === READ_ENOUGH) return chars;
+    throw error;
+  }
 }
 """
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -26,7 +26,6 @@ from worker.background import Background
 from worker.fact import Fact
 from worker.files.run_files import NotKept
 from worker.outbox import Entry
-from worker.redact import redact_json
 from worker.tools import actions, failures
 from worker.tools.doing import Doing, Made, Place
 from worker.tools.driver import Driver, DriverUnavailable
@@ -45,6 +44,8 @@ log = structlog.get_logger(__name__)
 MOST_WAIT_SECONDS = 1800.0
 # Playwright's time-outs, and ours of what it has none for, come before this.
 LAST_SECONDS = 2.0
+# All that a connection may take: the driver's start, a second try, pages that are stuck.
+CONNECT_SECONDS = 60.0
 REST_SECONDS = 60.0
 
 NOT_ACTIVE = Refused(code=RuntimeNotActive.code, message="The run is over.")
@@ -67,6 +68,12 @@ class Job(Struct, eq=False):
     artifact_ids: list[str] = field(default_factory=list)
 
 
+class _Found(Struct):
+    """The page that a step is done on, once it is found."""
+
+    page_id: str | None = None
+
+
 class Told(Protocol):
     """Where it is told."""
 
@@ -85,7 +92,7 @@ class Invocations:
         *,
         record: Told,
         busy: Callable[[bool], None],
-        on_end: Callable[[], None],
+        on_end: Callable[[], Awaitable[None]],
     ) -> None:
         self._session = session
         self._driver = driver
@@ -198,13 +205,20 @@ class Invocations:
     async def _do(self, job: Job) -> Output:
         """Raises Failed, NotKept, DriverUnavailable."""
         action = job.request.invocation
-        await self._session.connected()  # takes a moment, the first time: that is not the action's
+        await self._connected()  # takes a moment, the first time: that is not the action's
         deadline = asyncio.get_running_loop().time() + action.limit_ms / 1000
         if isinstance(action, Batch):
             output = await self._do_all(job, action, deadline)
         else:
             output = await self._do_step(job, 1, action, deadline)
         return msgspec.structs.replace(output, artifact_ids=job.artifact_ids)
+
+    async def _connected(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._session.connected()
+        except TimeoutError as error:
+            raise DriverUnavailable("Playwright does not connect in time.") from error
 
     async def _do_all(self, job: Job, batch: Batch, deadline: float) -> Output:
         steps = []
@@ -219,21 +233,21 @@ class Invocations:
                 ) from failed
             steps.append({"action": name_of(step)} | _summary(output))
             job.teller.progress(number, len(batch.actions))
-        return await self._output(job, "batch", {"steps": steps})
+        return await self._output(job, "batch", {"steps": steps}, deadline)
 
     async def _do_step(
         self, job: Job, number: int, action: Step, deadline: float, target_id: str | None = None
     ) -> Output:
         job.teller.step_started(number, action)
-        page_id, page = await self._page_for(action, action.target_id or target_id)
-        do = Doing(page, page_id, self._session, self._place, deadline, job.request.files)
-        try:
-            async with asyncio.timeout_at(deadline + LAST_SECONDS):
-                made = await actions.perform(do, action)
-        except (Failed, TimeoutError) as error:
-            raise await self._explained(error, page_id) from error
+        made_before = len(job.artifact_ids)
+        async with self._explaining(deadline) as found:
+            page_id, page = await self._page_for(action, action.target_id or target_id)
+            found.page_id = page_id
+            do = Doing(page, page_id, self._session, self._place, deadline, job.request.files)
+            made = await actions.perform(do, action)
         value = await self._kept(job, made, page_id) if isinstance(made, Made) else made
-        output = await self._output(job, name_of(action), value)
+        output = await self._output(job, name_of(action), value, deadline)
+        output = msgspec.structs.replace(output, artifact_ids=job.artifact_ids[made_before:])
         job.teller.step_finished(output, page_id)
         return output
 
@@ -247,19 +261,33 @@ class Invocations:
                 return await self._session.revived(target_id)
             raise
 
-    async def _explained(self, error: Failed | TimeoutError, page_id: str) -> Failed:
-        """What ended it, where the action itself knows only that its page is gone."""
+    @asynccontextmanager
+    async def _explaining(self, deadline: float) -> AsyncIterator[_Found]:
+        """What goes wrong, as it is told. Raises Failed, DriverUnavailable."""
+        found = _Found()
+        try:
+            async with asyncio.timeout_at(deadline + LAST_SECONDS):
+                yield found
+        except DriverUnavailable:
+            raise
+        except Exception as error:  # Playwright's, of any kind, from looking for the page
+            raise await self._explained(error, found.page_id) from error
+
+    async def _explained(self, error: Exception, page_id: str | None) -> Failed:
+        """What ended it, where the action itself knows only that its page is gone; None: no page was found for it."""
         if self._place.is_over():
             await self._over.wait()  # the run's end says why
-        if self._session.has_crashed(page_id):
+        if page_id is not None and self._session.has_crashed(page_id):
             return Failed(failures.PAGE_CRASHED, "The page crashed.")
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and not await self._driver.is_lost():
             return Failed(failures.TIMED_OUT, "It took longer than it may.")
-        if not self._session.has_page(page_id):
+        if page_id is None and isinstance(error, Failed):
+            return error
+        if page_id is not None and not self._session.has_page(page_id):
             return Failed(NO_PAGE, "The page was closed meanwhile.")
         if not self._session.is_connected or await self._driver.is_lost():
             return Failed(RuntimeNotExecutable.code, LOST)
-        return error
+        return failures.of(error)
 
     async def _kept(self, job: Job, made: Made, page_id: str) -> dict[str, Any]:
         """A picture is an artifact, and the output names it. Raises NotKept."""
@@ -279,14 +307,20 @@ class Invocations:
             "contentType": made.content_type,
         }
 
-    async def _output(self, job: Job, name: str, value: object) -> Output:
-        """As it is told: without secrets, and what is too large for the log as an artifact. Raises NotKept."""
+    async def _output(self, job: Job, name: str, value: object, deadline: float) -> Output:
+        """As it is told: without secrets, and what is too large for the log as an artifact. Raises NotKept, Failed."""
         raw = as_json(value)
-        redact = partial(redact_json, raw, keep_pairs=self._wanted.headers)
+        try:
+            async with asyncio.timeout_at(deadline + LAST_SECONDS):
+                told = await self._place.redacting.redacted(raw, keep_pairs=self._wanted.headers)
+        except TimeoutError as error:
+            raise Failed(
+                failures.TIMED_OUT, "What it gave is too long to be told in time."
+            ) from error
         if len(bytes(raw)) <= JSON_LIMIT_BYTES:
-            return Output(value=redact())
+            return Output(value=told)
         kept = await self._place.files.keep(
-            bytes(await asyncio.to_thread(redact)),
+            bytes(told),
             kind="file",
             name=f"{name}-result.json",
             content_type="application/json",
@@ -306,7 +340,7 @@ class Invocations:
         """As `worker.part`."""
         self._give_up_all(end, detail)
         await self._session.close()
-        self._on_end()
+        await self._on_end()
 
     def _give_up_all(self, end: End, detail: str) -> None:
         self._ended = True

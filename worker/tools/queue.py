@@ -15,9 +15,7 @@ Place = Literal["waiting", "running", "over", "unknown"]
 
 
 class Queue(Generic[J, L]):
-    """Jobs by id. A job is waiting, then running, then over, and only an `L` is left of it; cancelled, it may be over
-    at once.
-    """
+    """Jobs by id. A job is waiting, then running, then over; cancelled, it may be over at once. An `L` is left."""
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()

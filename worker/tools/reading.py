@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Output = dict[str, Any]
 
-# Of a script's value or a page's text; more would be held several times on its way through the driver.
-MOST_CHARS = 16 * 1024 * 1024
+# Of a script's value or a page's text. More would be held several times on its way through the driver, and
+# its secrets looked for longer than most actions may take.
+MOST_CHARS = 2 * 1024 * 1024
 _OURS = re.compile(r"\s+at (?:async )?(?:eval|UtilityScript|<anonymous>|JSON\.stringify)\b.*")
 
 # An expression's value as JSON; its length instead where that is too long. A function is called with the arguments.
@@ -99,13 +100,17 @@ def _not_too_long(text: str | int) -> str:
     raise Failed("invocation.too_large", message)
 
 
+def _within(text: str) -> str:
+    return _not_too_long(text if len(text) <= MOST_CHARS else len(text))
+
+
 # content
 
 
 async def content(do: Doing, element: Locator | None, action: asked.Content) -> Output:
     """The page, or an element, as text."""
     if action.format == "accessibility":
-        text = await snapshot(element or do.page.locator("body"), do.left_ms)
+        text = _within(await snapshot(element or do.page.locator("body"), do.left_ms))
     else:
         root = element or do.page.locator("css=:root")
         script = _TEXT if action.format == "text" else _HTML
@@ -123,8 +128,8 @@ async def extract(do: Doing, element: Locator | None, action: asked.Extract) -> 
     plan = msgspec.to_builtins(extraction.plan)
     root = element or do.page.locator("css=:root")
     async with do.in_time():
-        script = f"(root, [plan, most]) => ({READ.strip()})(root, plan, most)"
-        text = await root.evaluate(script, [plan, MOST_ITEMS], timeout=do.left_ms)
+        script = f"(root, [plan, items, most]) => ({READ.strip()})(root, plan, items, most)"
+        text = await root.evaluate(script, [plan, MOST_ITEMS, MOST_CHARS], timeout=do.left_ms)
     # What the schema describes is the output itself: clients check it against that.
     found: Output = extraction.shaped(json.loads(_not_too_long(text)))
     return found

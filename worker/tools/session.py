@@ -8,12 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from worker.targets import Targets
 from worker.tools.driver import Driver, DriverUnavailable, attempt
 from worker.tools.failures import Failed
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, CDPSession, Page
+
+log = structlog.get_logger(__name__)
 
 PAGE_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
@@ -93,12 +97,16 @@ class Session:
 
     async def _connect(self) -> None:
         await self.close()
+        silent = self._targets.asked()
         try:
             self._browser = await self._driver.connect(self._new_url, self._scratch)
         except DriverUnavailable:
-            # One page with a script that never ends keeps Playwright from coming to any.
-            if not await self._targets.stop_stuck():
+            # One page with a script that never ends keeps Playwright from coming to any. What was busy for a part of
+            # that time only has answered.
+            if not silent:
                 raise
+            for each in silent:
+                self._targets.stop_script(each)
             self._browser = await self._driver.connect(self._new_url, self._scratch)
         self._epoch = self._driver.epoch
         # With somebody who listens Playwright answers no dialog itself: that is the tap's, or an attached client's.
@@ -129,7 +137,14 @@ class Session:
         known = set(self._pages.values())
         for page in self._context.pages:
             if page not in known and not page.is_closed():
-                await self._identify(page)
+                await self._identify_if_there(page)
+
+    async def _identify_if_there(self, page: Page) -> None:
+        """A page that is closed meanwhile is nobody's matter; nor is another one that fails."""
+        try:
+            await self._identify(page)
+        except Exception as error:  # Playwright's, of any kind
+            log.debug("page.not_identified", reason=str(error))
 
     async def _identify(self, page: Page) -> str:
         session = await self.cdp(page)

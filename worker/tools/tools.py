@@ -10,6 +10,8 @@ from worker.runtime import Runtime
 from worker.tools.doing import Place
 from worker.tools.driver import Driver
 from worker.tools.invocations import Invocations
+from worker.tools.laid import Laid
+from worker.tools.redacting import Redacting
 from worker.tools.session import Session
 
 
@@ -20,6 +22,7 @@ class Tools:
         self._gateway_url = gateway_url
         self._artifacts = artifacts
         self._driver = Driver()
+        self._redacting = Redacting()
         self._invocations: dict[str, Invocations] = {}
 
     def of(self, run: Runtime) -> Invocations:
@@ -43,13 +46,14 @@ class Tools:
         setup = run.browser.setup
         scratch = directory.path_of(setup.root, str(uuid7()))  # so named, it is swept if we die
         scratch.mkdir(mode=0o711)
+        laid = Laid(scratch, self._artifacts, setup.sandbox.uid(run.browser.place))
 
         def new_url() -> str:
             return self._gateway_url + run.attachments.new_path_of_ours(run_id)
 
-        def on_end() -> None:
+        async def on_end() -> None:
             del self._invocations[run_id]
-            directory.remove(scratch)
+            await laid.remove()
 
         return Invocations(
             Session(self._driver, new_url, run.targets, scratch=scratch),
@@ -57,9 +61,8 @@ class Tools:
             Place(
                 files=run.files,
                 targets=run.targets,
-                artifacts=self._artifacts,
-                scratch=scratch,
-                uid=setup.sandbox.uid(run.browser.place),
+                redacting=self._redacting,
+                laid=laid,
                 wanted=run.attachments.told,
                 is_over=lambda: not run.is_open,
             ),

@@ -11,6 +11,7 @@ import pytest
 from schemas.requests import StoredFile
 from tests.support.hosted import Hosted
 from tests.support.site_pages import Pages
+from worker.tools import laid
 
 
 async def _done(hosted: Hosted) -> str:
@@ -148,6 +149,39 @@ async def test_a_stored_file_is_chosen_by_its_id(form: Hosted) -> None:
     assert end["_type"] == "command.finished", end
     chosen = await form.do("evaluate", expression=CHOSEN)
     assert chosen["value"] == [["stored.txt", "from the store"]]
+
+
+async def test_a_stored_file_is_laid_down_once(form: Hosted) -> None:
+    stored = StoredFile(
+        file_id="f2",
+        object_path="stored2",
+        name="once.txt",
+        content_type="text/plain",
+        size_bytes=4,
+    )
+    form.artifacts.mkdir(exist_ok=True)
+    (form.artifacts / "stored2").write_bytes(b"once")
+    for _ in range(2):
+        uploading = form.ask(
+            "upload", files_given=(stored,), locator="#file", files=[{"fileId": "f2"}]
+        )
+        end = await form.ended(uploading)
+        assert end["_type"] == "command.finished", end
+    assert len(list(Path(form.real.directory.parent).rglob("once.txt"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [("MOST_BYTES", 6, "invocation.too_large"), ("MARGIN_SHARE", 1.0, "storage.unavailable")],
+)
+async def test_files_for_which_there_is_no_room(
+    form: Hosted, monkeypatch: pytest.MonkeyPatch, name: str, value: float, code: str
+) -> None:
+    monkeypatch.setattr(laid, name, value)
+    monkeypatch.setattr(laid, "MARGIN_BYTES", 10**18)
+    given = [{"name": "full.txt", "contentBase64": CONTENT}]
+    assert (await form.fail("upload", locator="#file", files=given))["code"] == code
+    assert not list(Path(form.real.directory.parent).rglob("full.txt"))
 
 
 async def test_a_stored_file_that_is_not_there(form: Hosted) -> None:
@@ -301,6 +335,10 @@ async def test_a_screenshot_is_an_artifact(
     created = form.real.find("artifact.created", artifactId=shot["artifactId"])
     assert created is not None
     assert (created["kind"], created["commandId"]) == ("screenshot", invocation_id)
+    (called,) = [
+        each for each in form.events_of(invocation_id) if each["_type"] == "tool.call.finished"
+    ]
+    assert called["artifactIds"] == [created["artifactId"]]
 
 
 async def test_a_page_as_pdf(form: Hosted) -> None:

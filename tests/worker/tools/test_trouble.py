@@ -96,6 +96,15 @@ async def test_a_value_that_is_too_large_for_anybody_stays_in_the_page(form: Hos
     assert failed["code"] == "invocation.too_large"
 
 
+async def test_an_extract_that_is_too_large_for_anybody_stays_in_the_page(form: Hosted) -> None:
+    html = f"<b>{'x' * 1000}</b>"
+    await form.do("evaluate", expression=f"document.body.innerHTML = '{html}'.repeat(1000); 0")
+    many = {"type": "array", "x-selector": "b", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {str(n): many for n in range(5)}}
+    failed = await form.fail("extract", outputSchema=schema)
+    assert failed["code"] == "invocation.too_large"
+
+
 async def test_a_dialog_holds_nothing_up(form: Hosted) -> None:
     assert await form.do("evaluate", expression="alert('stop'); confirm('?')") == {"value": False}
 

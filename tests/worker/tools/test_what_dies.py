@@ -7,6 +7,7 @@ import signal
 
 import psutil
 import pytest
+from playwright.async_api import CDPSession, Page
 
 from schemas import ends
 from tests.support.eventually import eventually
@@ -14,6 +15,7 @@ from tests.support.hosted import FOREVER, Hosted
 from tests.support.site_pages import Pages
 from tests.support.worker_cdp import cdp_client
 from worker.tools.driver import pids
+from worker.tools.session import Session
 
 
 async def test_the_driver_has_none_of_our_environment(
@@ -53,6 +55,41 @@ async def test_a_driver_that_died_while_nothing_was_asked_is_started_again(doome
     os.kill(driver, signal.SIGKILL)
     await eventually(lambda: not doomed.invocations.is_connected)
     assert await doomed.do("evaluate", expression="2") == {"value": 2}
+
+
+async def test_a_driver_that_stands_still_is_left_when_the_time_is_up(
+    doomed: Hosted, pages: Pages
+) -> None:
+    others = pids()
+    await doomed.do("evaluate", expression="1")
+    targets = doomed.real.runtime.targets
+    await targets.close(targets.fronts.active)
+    (driver,) = pids() - others
+    os.kill(driver, signal.SIGSTOP)
+    failed = await doomed.fail("navigate", url="about:blank", timeoutMs=300)
+    assert failed["code"] == "runtime.not_executable"
+    assert (await doomed.do("navigate", url=f"{pages.url}/list"))["title"] == "List"
+
+
+async def test_another_page_that_closes_while_it_is_looked_at_fails_nothing(
+    doomed: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await doomed.do("evaluate", expression="1")
+    kept = doomed.real.runtime.targets.fronts.active
+    for _ in range(3):
+        await doomed.real.runtime.targets.create("about:blank")
+    looked_at = Session.cdp
+
+    async def closes_before(session: Session, page: Page) -> CDPSession:
+        if page.context.pages[0] is not page:
+            await page.close()
+        return await looked_at(session, page)
+
+    monkeypatch.setattr(Session, "cdp", closes_before)
+    wanted = doomed.real.runtime.targets.fronts.opened_in_order[-1]
+    failed = await doomed.fail("evaluate", expression="1", targetId=wanted)
+    assert failed["code"] == "target.not_found"
+    assert await doomed.do("evaluate", expression="2", targetId=kept) == {"value": 2}
 
 
 async def test_one_that_is_cancelled_while_the_driver_starts_leaves_none_behind(
