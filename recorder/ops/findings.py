@@ -232,8 +232,8 @@ def _about(host: HostSeen) -> Found:
     if host.set_aside:
         yield _problem(
             "host.set_aside",
-            f"Host {host.worker_id} has set {_count(host.set_aside, 'event', 'events')} aside.",
-            "NATS refuses them for ever, or they cannot be read: look into its state directory.",
+            f"Host {host.worker_id} has set {_count(host.set_aside, 'event or file', 'events or files')} aside.",
+            "NATS refuses them, they cannot be read, or nobody knows their run: look into its state directory.",
         )
     if host.uploads_seconds >= UPLOADS_SECONDS:
         yield _problem(
