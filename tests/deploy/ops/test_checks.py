@@ -124,9 +124,9 @@ def test_disks() -> None:
 
 def test_limits_of_the_store() -> None:
     limits = {"RUNS": 8 * GB, "CONTROL": GB}
-    assert disks.store(limits, 10 * GB, 20 * GB, 0).verdict == "fine"
-    assert disks.store(limits, 10 * GB, 2 * GB, 9 * GB).verdict == "fine"
-    assert disks.store(limits, 10 * GB, 2 * GB, GB).verdict == "problem"
+    assert disks.store(limits, 11 * GB, 20 * GB, 0).verdict == "fine"
+    assert disks.store(limits, 11 * GB, 2 * GB, 9 * GB).verdict == "fine"
+    assert disks.store(limits, 11 * GB, 2 * GB, GB).verdict == "problem"
     assert disks.store(limits, 9 * GB, 20 * GB, 0).verdict == "problem"
 
 
