@@ -328,28 +328,7 @@ class Batch(_Action, frozen=True, kw_only=True, tag="batch"):
     actions: Annotated[list[Step], Meta(min_length=1, max_length=MOST_STEPS)]
 
 
-Action = (
-    Navigate
-    | Back
-    | Forward
-    | Reload
-    | Click
-    | Type
-    | Press
-    | Select
-    | Hover
-    | Scroll
-    | Drag
-    | Upload
-    | WaitFor
-    | Evaluate
-    | Content
-    | Extract
-    | Screenshot
-    | Pdf
-    | Cookies
-    | Batch
-)
+Action = Step | Batch
 
 
 def name_of(action: Action) -> str:

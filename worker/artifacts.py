@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import glob
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager, suppress
@@ -74,7 +75,7 @@ class Artifacts:
             if found.meta["size"] > limit_bytes:
                 raise ArtifactsUnreachable(f"it has {found.meta['size']} bytes")
             async for part in found.stream():
-                into.write(part)
+                await asyncio.to_thread(into.write, part)
 
     async def find(self, prefix: str) -> list[str]:
         """The paths of all objects under one. Raises ArtifactsUnreachable."""

@@ -275,11 +275,11 @@ class Runtime:
         await asyncio.shield(self.ended)
 
     async def _each_part(self, do: Callable[[Part], Awaitable[None]]) -> None:
-        """One after the other; whatever becomes of that, the run has to end."""
+        """One after the other."""
         for part in self.parts:
             try:
                 await do(part)
-            except Exception:
+            except Exception:  # of that part only: the run ends all the same
                 log.exception("runtime.part_broke", run_id=self.log.run_id)
 
     async def _close_for(self, end: End) -> None:

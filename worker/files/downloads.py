@@ -104,7 +104,7 @@ class Downloads:
                 return
         except NotKept as error:  # and the log says so
             log.info("download.not_kept", code=error.code)
-        except Exception as error:
+        except Exception as error:  # of this file only
             log.exception("download.broke", reason=repr(error))
             about = _about(guid, under)
             self._files.refuse(about, "artifact.unreadable", NOT_TAKEN, under.size_bytes)

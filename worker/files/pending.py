@@ -32,7 +32,7 @@ _SIDECAR = ".json"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class DiskFull(Exception):
+class DiskFull(OSError):
     """The disk has no room for it."""
 
 
@@ -93,11 +93,11 @@ class PendingFiles:
             else:
                 self._move(source, file)
             self._seal(file)
-        except OSError as error:
+        except Exception as error:  # whatever broke, nothing half-written stays
             self.remove(file)
-            raise DiskFull(f"{type(error).__name__}: {error.strerror or error}") from error
-        except Exception:
-            self.remove(file)
+            if isinstance(error, OSError) and not isinstance(error, DiskFull):
+                why = f"{type(error).__name__}: {error.strerror or error}"
+                raise DiskFull(why) from error
             raise
 
     def _move(self, source: Laid, file: Pending) -> None:
@@ -182,10 +182,7 @@ class PendingFiles:
         written.rename(sidecar)
 
     def _ensure_room(self, size_bytes: int) -> None:
-        disk = os.statvfs(self._directory)
-        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        if free - size_bytes < min(self._margin_bytes, whole * MARGIN_SHARE):
-            raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")
+        ensure_room(self._directory, size_bytes, self._margin_bytes)
 
     def _take_up(self) -> None:
         """What is not named as we name it is not ours, and one that resists keeps no worker from starting."""
@@ -212,3 +209,11 @@ class PendingFiles:
 
     def _sidecar(self, file: Pending) -> Path:
         return self._directory / f"{file.artifact_id}{_SIDECAR}"
+
+
+def ensure_room(directory: Path, size_bytes: int, margin_bytes: int) -> None:
+    """Raises DiskFull where no more than what events need would be left of that directory's disk."""
+    disk = os.statvfs(directory)
+    free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    if free - size_bytes < min(margin_bytes, whole * MARGIN_SHARE):
+        raise DiskFull(f"{free} bytes are free on the worker's disk, and some are for events")

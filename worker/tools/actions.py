@@ -215,7 +215,7 @@ async def _press(do: Doing, action: asked.Press) -> Output:
             await _on(
                 do, action.locator, lambda element: element.press(action.key, timeout=do.left_ms)
             )
-    except Exception as error:
+    except Exception as error:  # Playwright's, of any kind
         if "Unknown key" in str(error):
             message = (
                 "There is no such key; Enter, Tab, ArrowDown, F5, a and Control+A are examples."

@@ -16,7 +16,7 @@ from schemas.requests import StoredFile
 from worker.artifacts import Artifacts, ArtifactsUnreachable
 from worker.chromium import directory as browser_directory
 from worker.files.names import safe_name
-from worker.files.pending import MARGIN_BYTES, MARGIN_SHARE
+from worker.files.pending import MARGIN_BYTES, ensure_room
 from worker.tools.failures import Failed
 
 # A page reads what it was given when it likes, so all of it stays: so much, and so many.
@@ -89,11 +89,8 @@ def _find(stored: Sequence[StoredFile], file_id: str) -> StoredFile:
 
 
 def _make_room(directory: Path, size_bytes: int) -> None:
-    """Raises OSError, also where no more than what events need would be left of the disk."""
-    disk = os.statvfs(directory.parent)
-    free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-    if free - size_bytes < min(MARGIN_BYTES, whole * MARGIN_SHARE):
-        raise OSError(f"{free} bytes are free on the worker's disk, and some are for events")
+    """Raises OSError, also DiskFull."""
+    ensure_room(directory.parent, size_bytes, MARGIN_BYTES)
     directory.mkdir(mode=0o711)
 
 

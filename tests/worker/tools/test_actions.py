@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from schemas.requests import StoredFile
 from tests.support.hosted import Hosted
 from tests.support.site_pages import Pages
+from worker.files import pending
 from worker.tools import laid
 
 
@@ -171,13 +173,21 @@ async def test_a_stored_file_is_laid_down_once(form: Hosted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "code"),
-    [("MOST_BYTES", 6, "invocation.too_large"), ("MARGIN_SHARE", 1.0, "storage.unavailable")],
+    ("module", "name", "value", "code"),
+    [
+        (laid, "MOST_BYTES", 6, "invocation.too_large"),
+        (pending, "MARGIN_SHARE", 1.0, "storage.unavailable"),
+    ],
 )
 async def test_files_for_which_there_is_no_room(
-    form: Hosted, monkeypatch: pytest.MonkeyPatch, name: str, value: float, code: str
+    form: Hosted,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    value: float,
+    code: str,
 ) -> None:
-    monkeypatch.setattr(laid, name, value)
+    monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(laid, "MARGIN_BYTES", 10**18)
     given = [{"name": "full.txt", "contentBase64": CONTENT}]
     assert (await form.fail("upload", locator="#file", files=given))["code"] == code
