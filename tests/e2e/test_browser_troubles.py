@@ -37,7 +37,11 @@ async def test_a_browser_that_is_killed_ends_its_run(
     assert ended["missing"] == []
     events = await run.events()
     assert_whole(events)
-    assert [each["type"] for each in events[-2:]] == ["connection.closed", "runtime.lifecycle"]
+    assert [each["type"] for each in events[-3:]] == [
+        "connection.closed",
+        "artifact.created",  # the report
+        "runtime.lifecycle",
+    ]
     await eventually(lambda: stack.directory_of(run) is None)
 
 
