@@ -94,7 +94,7 @@ def test_an_agent_outside() -> None:
 
 def artifact(**given: object) -> RunEvent:
     known: dict[str, object] = {
-        "artifact_id": "a",
+        "artifact_id": "01a203ad-473f-75c2-8b11-769bfae4a6bb",
         "kind": "screenshot",
         "name": "page.png",
         "path": "page.png",
