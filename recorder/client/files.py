@@ -40,7 +40,7 @@ class FileHandle(Handle[K]):
         with path.open("xb") as file:
             try:
                 await self._write_to(file)
-            except BaseException:
+            except BaseException:  # also a cancellation leaves half of it; it goes on
                 path.unlink()
                 raise
         return path

@@ -167,7 +167,7 @@ class RunFiles:
         self._used_bytes += size_bytes
         try:
             yield
-        except BaseException:
+        except BaseException:  # also a cancellation gives the room back; it goes on
             self._count -= 1
             self._used_bytes -= size_bytes
             raise
