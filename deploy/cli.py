@@ -17,18 +17,22 @@ import uvloop
 from rich.console import Console
 
 from deploy import logs
-from deploy.environment import read_environment, secrets_in, with_machine_defaults
+from deploy.data_dir import DEFAULT_DATA
+from deploy.environment import forget_secrets, read_environment, secrets_in, with_machine_defaults
 from deploy.exit_codes import FAILED, FINE, FOUND, INTERRUPTED, UNREACHABLE, USAGE
 from deploy.help import Command, Group, Port
+from deploy.keys.command import keys
 from deploy.ops.doctor import doctor
 from deploy.ops.drain import drain
 from deploy.ops.hosts import hosts
 from deploy.ops.log import log
+from deploy.ops.nats import nats
 from deploy.ops.quarantine import quarantine
 from deploy.ops.rebuild import rebuild
 from deploy.ops.status import status
 from deploy.ops.target import NoTarget
 from deploy.ops.verify import verify
+from deploy.runs.command import runs
 from deploy.screen import Screen, Terminal
 from deploy.stack import UpOptions
 from deploy.version import version
@@ -60,7 +64,7 @@ def cli(context: click.Context) -> None:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path(".runreel"),
+    default=DEFAULT_DATA,
     envvar="RUNREEL_DATA",
     show_default=True,
     metavar="DIR",
@@ -118,8 +122,8 @@ def up(data: Path, host: str, port: int, first_run: bool | None, behind_proxy: s
 def worker(context: click.Context) -> None:
     """Drive Chromium on this host and publish every event to NATS JetStream.
 
-    Any number of workers share the load of a fleet. SIGTERM ends the runs in order, `runreel worker drain` gives
-    them time before.
+    Any number of workers share the load of a fleet. SIGTERM ends the runs in order, `runreel worker drain` or
+    SIGUSR2 gives them time before.
     """
     if context.invoked_subcommand is None:
         _serve("worker", WorkerSettings, _worker)
@@ -155,6 +159,7 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
     """Run one process of a fleet until it is told to end."""
     environment = with_machine_defaults(read_environment(os.environ), socket.gethostname())
     settings = load(kind, environment)
+    forget_secrets(os.environ)
     logs.configure(
         process=name,
         level=settings.log_level,
@@ -170,6 +175,8 @@ def _serve(name: str, kind: type[S], find_run: Callable[[], Run[S]]) -> None:
 
 worker.add_command(drain)
 cli.add_under("Processes", up, worker, recorder)
+cli.add_under("Runs", runs)
+cli.add_under("Access", keys, nats)
 cli.add_under("Operations", status, doctor, verify, rebuild, quarantine, log, hosts)
 
 

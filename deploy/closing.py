@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +11,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
+from deploy.data_dir import DEFAULT_DATA
 from deploy.screen import Screen
 from deploy.stack import ApiKey, Stack
 
@@ -24,6 +26,9 @@ def closing(screen: Screen, stack: Stack, run_id: str | None) -> None:
     _fact(screen, "API", Text(stack.api_url, style="bold"))
     _fact(screen, "Key", Text(stack.api_key.shown_where))
     _fact(screen, "Logs", Text(str(stack.data.logs)))
+    screen.gap()
+    screen.line(Text(f"# {_told(run_id)}", style="dim"))
+    screen.line(Text(runs_command(stack, run_id), style="green"))
     screen.gap()
     screen.line(Text(f"# {_what(run_id)}", style="dim"))
     screen.line(Text(curl(stack.api_url, stack.api_key, run_id), style="green"))
@@ -40,6 +45,24 @@ def _rule(screen: Screen, title: Text) -> None:
 
 def _fact(screen: Screen, name: str, value: Text) -> None:
     screen.line(Text(f"  {name:<6}", style="dim"), value)
+
+
+def _told(run_id: str | None) -> str:
+    return (
+        "the runs, for people"
+        if run_id is None
+        else "that story again, with all that lies behind it"
+    )
+
+
+def runs_command(stack: Stack, run_id: str | None) -> str:
+    """A command line that tells of the run, or lists what runs there are."""
+    beside = Path(sys.executable).with_name("runreel")
+    words = [_short(beside) if beside.exists() else "runreel", "runs"]
+    words += ["list"] if run_id is None else ["show", "--debug"]
+    if stack.data.root != DEFAULT_DATA.absolute():
+        words += ["--data", str(stack.data.root)]
+    return shlex.join(words)
 
 
 def _what(run_id: str | None) -> str:
@@ -83,9 +106,14 @@ def _key_in_python(api_key: ApiKey) -> str:
 
 
 def _python() -> str:
-    """The Python that has what the snippet imports: this one, as short as it can be called."""
-    path, here = Path(sys.executable), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    """The Python that has what the snippet imports: this one."""
+    return _short(Path(sys.executable))
+
+
+def _short(program: Path) -> str:
+    """A program as short as it can be called from here."""
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _coloured(code: str) -> Text:

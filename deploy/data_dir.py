@@ -4,7 +4,7 @@ DIR/api-key      the first API key (mode 600)
 DIR/secret       the signing secret (mode 600)
 DIR/lock         held by the `up` that runs
 DIR/first-run    there once a first run was recorded, or not wanted
-DIR/nats/        the NATS server: nats.conf, url (both mode 600), port, limits, jetstream/
+DIR/nats/        the NATS server: nats.conf, url, worker-url, passwords (all mode 600), port, limits, jetstream/
 DIR/recorder/    the tables
 DIR/worker/      events that the stream does not have yet, and files that the artifact store does not have
 DIR/artifacts/   what runs produced; profiles, sealed
@@ -18,12 +18,18 @@ import fcntl
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from schemas.problems import CannotStart
+
+DEFAULT_DATA = Path(".runreel")
+# Who asks whether an `up` runs (has_owner) holds the lock for a moment, which must not keep one from starting.
+LOCK_TRIES, LOCK_RETRY_SECONDS = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class DataDir:
     def given_api_key(self) -> Path:
         """Where a key from RUNREEL_API_KEY stands for the recorder to read, while `up` runs."""
         return self.temporary / "api-key"
+
+    @property
+    def api_url(self) -> Path:
+        """Where the API of the `up` that runs is written down, for commands beside it."""
+        return self.temporary / "api-url"
 
     @property
     def secret(self) -> Path:
@@ -111,14 +122,38 @@ def _make(data: DataDir) -> None:
 def sole_owner(data: DataDir) -> Iterator[None]:
     """Hold the directory's lock. Raises CannotStart when another `up` has it."""
     with data.lock.open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _had_alone(lock):
             raise CannotStart(
                 f"Another `runreel up` is using {data.root}.",
                 "Stop it with Ctrl-C where it runs, or name another directory with --data.",
-            ) from error
+            )
         yield
+
+
+def has_owner(data: DataDir) -> bool:
+    """Whether an `up` that runs holds the directory's lock. One that was killed holds nothing."""
+    try:
+        with data.lock.open(encoding="utf-8") as lock:
+            return not _locked(lock, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+
+
+def _had_alone(lock: TextIO) -> bool:
+    for _ in range(LOCK_TRIES):
+        if _locked(lock, fcntl.LOCK_EX):
+            return True
+        time.sleep(LOCK_RETRY_SECONDS)
+    return False
+
+
+def _locked(lock: TextIO, how: int) -> bool:
+    """Whether the lock was to be had, shared or alone."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_private(path: Path, text: str) -> None:
@@ -141,8 +176,8 @@ def kept(path: Path, make: Callable[[], str]) -> str:
 
 
 def new_api_key() -> str:
-    """A key as it is handed to people: `rr_` and 32 characters that need no quoting."""
-    return f"rr_{secrets.token_urlsafe(24)}"
+    """A key as it is handed to people: `rr_` and 43 characters that need no quoting."""
+    return f"rr_{secrets.token_urlsafe(32)}"
 
 
 def new_secret() -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from schemas.problems import CannotStart
-from schemas.streams import CLAIMS, IDEMPOTENCY, PROFILES, WORKERS
+from schemas.streams import BUCKETS
 
 MIB = 1024**2
 SHARE_OF_THE_DISK = 0.7
@@ -18,7 +18,7 @@ LEAST_RUNS_BYTES = 256 * MIB
 LEAST_CONTROL_BYTES = 512 * MIB
 MOST_CONTROL_BYTES = 2048 * MIB
 LEAST_FREE_BYTES = 128 * MIB
-BUCKET_BYTES = sum(each.max_bytes for each in (WORKERS, CLAIMS, IDEMPOTENCY, PROFILES))
+BUCKET_BYTES = sum(each.max_bytes for each in BUCKETS)
 
 
 class Store(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ stand in an environment, where every process of the same user can read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
 from schemas.problems import CannotStart
@@ -56,6 +56,12 @@ def token_of(name: str) -> str:
     """A name as one token of a subject: `Build-7.example.org` → `build-7-example-org`."""
     token = _NOT_IN_A_TOKEN.sub("-", name.lower())[:64].strip("-") or "host"
     return f"host-{token}" if token == _RESERVED_TOKEN else token
+
+
+def forget_secrets(environ: MutableMapping[str, str]) -> None:
+    """Take secrets of ours out of an environment, once they were read: what is started from now on inherits none."""
+    for field in SECRETS:
+        environ.pop(variable(field), None)
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

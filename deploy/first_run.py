@@ -1,4 +1,4 @@
-"""The first run, as `up` sees it: whether one is wanted, its progress, its timeline."""
+"""The first run, as `up` sees it: whether one is wanted, its progress, its story."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import httpx
-
-from deploy import timeline
 from deploy.data_dir import DataDir
 from deploy.environment import FILE_SUFFIX, without_secrets
 from deploy.processes import python, python_environment, tethered
+from deploy.runs import showing
+from deploy.runs.reach import Api, reading
 from deploy.screen import Screen
 from deploy.stack import Stack
 from schemas.problems import CannotStart
 from schemas.settings import variable
 
 LIMIT_S = 180.0
+NAME = "First run"
 
 
 def wanted(data: DataDir, asked: bool | None) -> bool:
@@ -35,21 +35,15 @@ def wanted(data: DataDir, asked: bool | None) -> bool:
 
 
 async def show(stack: Stack, screen: Screen) -> str:
-    """Record a first run and print its timeline; returns its id. Raises CannotStart."""
+    """Record a first run and print its story; returns its id. Raises CannotStart."""
     with screen.busy("Recording a first run …"):
         run_id = await _record(stack, screen)
-        async with _api(stack) as client:
-            run, events = await timeline.fetch(client, run_id)
+        async with reading(Api(stack.api_url, stack.api_key.value)) as runreel:
+            told = await showing.fetch(await runreel.runs.get(run_id), debug=False)
     stack.data.first_run.write_text(run_id + "\n", encoding="utf-8")
     screen.gap()
-    timeline.show(screen.console, run, events)
-    screen.gap()
+    showing.write(told, NAME, screen.console)
     return run_id
-
-
-def _api(stack: Stack) -> httpx.AsyncClient:
-    headers = {"authorization": f"Bearer {stack.api_key.value}"}
-    return httpx.AsyncClient(base_url=stack.api_url, headers=headers, trust_env=False, timeout=30)
 
 
 async def _record(stack: Stack, screen: Screen) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import Dialog, Error, Page, async_playwright, expect
@@ -19,11 +20,11 @@ HINT = "What was recorded until then is on the API; try again with `runreel up -
 Stop = Callable[[Page, Site], Awaitable[Any]]
 
 
-async def tour(connect_url: str, say: Callable[[str], None]) -> None:
+async def tour(connect_url: str, site: Site, say: Callable[[str], None]) -> None:
     """Attach Playwright to a run and browse the demo site. Raises CannotStart with the stop that
     failed.
     """
-    async with Site() as site, async_playwright() as playwright:
+    async with async_playwright() as playwright:
         try:
             browser = await playwright.chromium.connect_over_cdp(
                 connect_url, timeout=ATTACH_LIMIT_S * 1000
@@ -91,7 +92,8 @@ async def _popup(page: Page, site: Site) -> None:
         await page.click("#open")
     popup = await opening.value
     async with popup.expect_event("close"):
-        await popup.click("#close")
+        with suppress(Error):  # the answer to a click may go with the page that it closes
+            await popup.click("#close")
 
 
 async def _frame(page: Page, site: Site) -> None:

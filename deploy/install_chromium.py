@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from deploy.environment import without_secrets
 from deploy.processes import tethered
 from deploy.screen import Screen
 from deploy.terminal_text import clean
@@ -38,6 +39,7 @@ HINT = (
     "or set RUNREEL_CHROMIUM to the path of a Chromium binary."
 )
 DRIVER = (sys.executable, "-m", "playwright", "--version")
+JAIL_HINT = "Install bubblewrap (Debian: `apt-get install bubblewrap`)."
 DRIVER_HINT = "Install its libraries (Debian: `apt-get install libatomic1`)."
 _LINE_END = re.compile(r"[\r\n]+")
 
@@ -68,20 +70,36 @@ async def ensure_driver(screen: Screen) -> None:
 
     Only told when it cannot be had: without the driver Runreel records, but its first run and Playwright do not work.
     """
-    superuser = _superuser()
     if _runs(DRIVER):
         return
-    if superuser is not None and _has_apt():
-        with screen.busy("Installing what Playwright's driver needs …"):
-            for arguments in (("update",), ("install", "--no-install-recommends", "libatomic1")):
-                await run((*superuser, *APT, *arguments), screen, "Installing libatomic1")
+    await _install("libatomic1", "what Playwright's driver needs", screen)
     if not _runs(DRIVER):
         screen.line(Text("✗ ", style="yellow"), f"Playwright's driver does not run. {DRIVER_HINT}")
+
+
+async def ensure_bubblewrap(screen: Screen) -> None:
+    """What makes browsers' jails. Only told when it cannot be had: without it a uid is all that holds them."""
+    if shutil.which("bwrap") is not None:
+        return
+    await _install("bubblewrap", "what makes browsers' jails", screen)
+    if shutil.which("bwrap") is None:
+        screen.line(Text("✗ ", style="yellow"), f"Browsers will have no jail. {JAIL_HINT}")
+
+
+async def _install(package: str, what: str, screen: Screen) -> None:
+    """A package of the system's, where we may install one."""
+    superuser = _superuser()
+    if superuser is None or not _has_apt():
+        return
+    with screen.busy(f"Installing {what} …"):
+        for arguments in (("update",), ("install", "--no-install-recommends", package)):
+            await run((*superuser, *APT, *arguments), screen, f"Installing {package}")
 
 
 async def ensure(setting: str, screen: Screen) -> Path:
     """The Chromium there is, else one that is installed now. Raises CannotStart without success."""
     await ensure_driver(screen)
+    await ensure_bubblewrap(screen)
     if found := find(setting):
         return found
     for way in ways(_superuser(), _has_apt()):
@@ -130,7 +148,13 @@ def _has_apt() -> bool:
 
 def _runs(command: Sequence[str]) -> bool:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(
+            command,
+            env=without_secrets(os.environ),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -154,7 +178,7 @@ async def run(
     """Run a command, its words beside the spinner. Returns why it failed; empty: it did not."""
     process = await asyncio.create_subprocess_exec(
         *tethered(("/usr/bin/env", *command)),
-        env={**os.environ, **PLAYWRIGHT_ENVIRONMENT},
+        env={**without_secrets(os.environ), **PLAYWRIGHT_ENVIRONMENT},
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,

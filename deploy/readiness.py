@@ -80,14 +80,23 @@ def _has_worker(answer: httpx.Response) -> bool:
         return False
 
 
-async def missing_sandbox(client: httpx.AsyncClient) -> str:
-    """Why a worker's browsers run without Chromium's own sandbox; empty when they have it, or nobody says."""
+async def missing_walls(client: httpx.AsyncClient) -> str:
+    """What does not stand between browsers and this machine, and why; empty when all does, or nobody says."""
     try:
         answer = await client.get("/readyz", params={"for": "start"})
         workers = answer.json()["checks"]["workers"]
-        return next((worker["sandboxNote"] for worker in workers if not worker["sandbox"]), "")
+        return next(filter(None, map(_missing, workers)), "")
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return ""
+
+
+def _missing(worker: dict[str, Any]) -> str:
+    parts = []
+    if not worker["sandbox"]:
+        parts.append(f"Chromium runs without its own sandbox: {worker['sandboxNote']}.")
+    if worker["wall"] != "namespace":
+        parts.append(f"Browsers have no jail (wall: {worker['wall']}): {worker['wallNote']}.")
+    return " ".join(parts)
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -19,6 +19,7 @@ from schemas.settings import RecorderSettings, WorkerSettings, load, variable
 from worker.chromium.directory import default_root
 
 # Of a machine that is a fleet of its own, so its name may change without becoming another host.
+LOOPBACK = "127.0.0.0/8,::1"
 LOCAL_ID = "local"
 # Under `up` RUNREEL_PUBLIC_URL is the API's, so the gateway's has a name of its own.
 GATEWAY_URL = variable("gateway_url")
@@ -64,21 +65,31 @@ def prepare(options: UpOptions, data: DataDir, environ: Mapping[str, str]) -> St
     CannotStart.
     """
     environment = read_environment(environ)
+    _refuse_tls(environment)
     port = check_port(options.host, options.port)
     api_key = keep_api_key(data, environment)
-    nats = nats_server.prepare(data, environment)
+    worker_id = environment.get(variable("worker_id"), LOCAL_ID)
+    nats = nats_server.prepare(data, environment, worker_id)
     secret = _keep_secret(data, environment)
     shared = {
         **without_secrets(environ),
-        variable("nats_url") + FILE_SUFFIX: str(nats.url_file),
         variable("secret") + FILE_SUFFIX: str(secret),
         variable("runs_max_bytes"): str(nats.store.runs_max_bytes),
         variable("control_max_bytes"): str(nats.store.control_max_bytes),
         variable("stream_replicas"): "1",
         variable("artifacts_url"): environment.get(variable("artifacts_url"), str(data.artifacts)),
     }
-    recorder = {**shared, **_recorder_settings(options, port, data, api_key, environment)}
-    worker = {**shared, **_worker_settings(options, data, environment)}
+    at_nats = variable("nats_url") + FILE_SUFFIX
+    recorder = {
+        **shared,
+        at_nats: str(nats.url_file),
+        **_recorder_settings(options, port, data, api_key, environment),
+    }
+    worker = {
+        **shared,
+        at_nats: str(nats.worker_url_file),
+        **_worker_settings(options, data, environment, worker_id),
+    }
     _check(recorder, worker)
     return Stack(
         data=data,
@@ -112,26 +123,43 @@ def _recorder_settings(
         variable("database"): str(data.database),
         variable("host"): options.host,
         variable("port"): str(port),
-        variable("behind_proxy"): options.behind_proxy,
+        variable("behind_proxy"): _with_this_machine(options.behind_proxy),
         variable("api_key") + FILE_SUFFIX: str(api_key.file),
     }
 
 
 def _worker_settings(
-    options: UpOptions, data: DataDir, environment: Mapping[str, str]
+    options: UpOptions, data: DataDir, environment: Mapping[str, str], worker_id: str
 ) -> dict[str, str]:
     """The gateway stays on this machine, wherever the API listens, unless RUNREEL_GATEWAY_URL says how
     clients reach it; RUNREEL_PUBLIC_URL is the API's.
     """
     public_url = environment.get(GATEWAY_URL, "")
     return {
-        variable("worker_id"): environment.get(variable("worker_id"), LOCAL_ID),
+        variable("worker_id"): worker_id,
         variable("state_dir"): str(data.worker),
         variable("host"): options.host if public_url else "127.0.0.1",
         variable("gateway_port"): environment.get(variable("gateway_port"), "0"),
         variable("public_url"): public_url,
+        variable("behind_proxy"): _with_this_machine(options.behind_proxy) if public_url else "",
         variable("run_dir"): environment.get(variable("run_dir"), str(browsers_dir(data))),
+        # Nobody but this user comes in here; that it is missing is told.
+        variable("chromium_sandbox"): environment.get(variable("chromium_sandbox"), "auto"),
     }
+
+
+def _with_this_machine(behind_proxy: str) -> str:
+    """`up` itself, and commands beside it, ask without the proxy."""
+    return f"{behind_proxy},{LOOPBACK}" if behind_proxy else ""
+
+
+def _refuse_tls(environment: Mapping[str, str]) -> None:
+    if environment.get(variable("tls_certificate")):
+        raise CannotStart(
+            "`runreel up` answers without TLS.",
+            "Put a proxy with TLS before it (--behind-proxy), or start recorder and worker by themselves:"
+            " deploy/fleet.md.",
+        )
 
 
 def browsers_dir(data: DataDir) -> Path:

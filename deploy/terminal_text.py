@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 REPLACEMENT = "\ufffd"
 ELLIPSIS = "…"
+_LENGTHS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _SPACES = {"\t", "\n", "\r", "\v", "\f", "\u2028", "\u2029", "\x85"}
 # Controls (C0, C1, DEL), invisible formatting (bidi overrides, zero width, tags), surrogates,
 # private use, unassigned.
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
+UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def clean(text: str) -> str:
@@ -22,7 +24,7 @@ def _clean_character(character: str) -> str:
         return character
     if character in _SPACES:
         return " "
-    return REPLACEMENT if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
+    return REPLACEMENT if unicodedata.category(character) in UNSAFE_CATEGORIES else character
 
 
 def shorten_middle(text: str, width: int) -> str:
@@ -48,5 +50,14 @@ def size(count: float) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """`12 ms`, `1.4 s`."""
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+    """`12 ms`, `1.4 s`, `2 min 5 s`, `1 h 12 min`, `3 d 4 h`."""
+    if round(milliseconds) < 1000:
+        return f"{milliseconds:.0f} ms"
+    if round(milliseconds / 100) < 600:
+        return f"{milliseconds / 1000:.1f} s"
+    seconds = round(milliseconds / 1000)
+    for (large, length), (small, part) in pairwise(_LENGTHS):
+        if seconds >= length:
+            rest = seconds % length // part
+            return f"{seconds // length} {large}" + (f" {rest} {small}" if rest else "")
+    raise AssertionError("a minute is in the list")

@@ -17,6 +17,7 @@ from recorder import bus as buses
 from recorder import cancelling
 from recorder.admin import open_admin
 from recorder.api import application, server
+from recorder.api.tls import tls_context
 from recorder.artifacts import Artifacts
 from recorder.bus import Bus, StreamUnreachable
 from recorder.consumer import Consumer
@@ -25,19 +26,25 @@ from recorder.filing import Filing
 from recorder.finaliser import Finaliser
 from recorder.fleet import Fleet
 from recorder.idempotency import Idempotency
+from recorder.keys.admission import Admission
+from recorder.keys.keyring import Keyring
+from recorder.keys.upkeep import Upkeep, is_behind
 from recorder.leftovers import Leftovers
 from recorder.news import News
 from recorder.ops.scratch import clear_away_leftovers
 from recorder.parts import Recorder
 from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
+from recorder.queries.totals import Totals
 from recorder.reaper import Reaper
 from recorder.retention import Retention
+from recorder.search.indexing import Search
 from recorder.store import Store, open_store
 from recorder.tails import Tails
 from schemas import streams, subjects
 from schemas.problems import CannotStart, StorageUnavailable
 from schemas.settings import RecorderSettings
+from schemas.usage import RateCard, read_card
 
 log = structlog.get_logger()
 
@@ -82,14 +89,16 @@ async def open_recorder(
 
     `died` is told why, when one of its jobs ended by itself.
     """
+    card = read_card(settings.rate_card)
     database = Path(settings.database)
     async with (
         open_store(database, PROJECTIONS) as store,
-        buses.connect(settings.nats_url, f"runreel-recorder-{settings.recorder_id}") as bus,
+        buses.connect(settings.nats, f"runreel-recorder-{settings.recorder_id}") as bus,
     ):
         clear_away_leftovers(database)
         await _prepare(bus, settings)
-        recorder = _assemble(settings, bus, store)
+        recorder = _assemble(settings, card, bus, store)
+        await recorder.upkeep.tend()  # before anyone asks: what was revoked opens nothing
         async with _in_background(_jobs(recorder), died):
             await _make_default_space(recorder)
             async with open_admin(recorder):
@@ -99,20 +108,27 @@ async def open_recorder(
 def _jobs(recorder: Recorder) -> dict[str, Coroutine[Any, Any, None]]:
     return {
         **{f"consumer-{each.stream}": each.run() for each in recorder.consumers},
+        "keys": recorder.upkeep.run(),
+        "key-uses": recorder.upkeep.run_notes(),
         "fleet-watch": recorder.fleet.watch(),
         "probe": recorder.reaper.probe(),
         "reaper": recorder.reaper.run(),
         "retention": recorder.retention.run(),
         "filing": recorder.filing.run(),
+        "search": recorder.search.run(),
         "leftovers": Leftovers(recorder.store, recorder.fleet).run(),
-        "finaliser": Finaliser(recorder.store, recorder.facts, recorder.consumers[0]).run(),
+        "finaliser": _finaliser(recorder).run(),
     }
+
+
+def _finaliser(recorder: Recorder) -> Finaliser:
+    return Finaliser(recorder.store, recorder.facts, recorder.consumers[0], recorder.rate_card)
 
 
 async def _serve(
     recorder: Recorder, listener: socket.socket, stop: asyncio.Event, ready: Ready | None
 ) -> None:
-    url = server.url_of(listener)
+    url = server.url_of(listener, encrypted=bool(recorder.settings.tls_certificate))
     http = asyncio.create_task(_http(recorder, listener, stop), name="api")
     log.info("recorder.listening", url=url, database=recorder.settings.database)
     if ready is not None:
@@ -133,10 +149,13 @@ async def _http(recorder: Recorder, listener: socket.socket, stop: asyncio.Event
         draining.set()
 
     async with _in_background({"drain": drain()}, lambda _: None):
-        await server.serve(application.build(recorder), listener, draining)
+        tls = tls_context(recorder.settings)
+        await server.serve(application.build(recorder), listener, draining, tls)
 
 
-def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
+def _assemble(
+    settings: RecorderSettings, card: RateCard | None, bus: Bus, store: Store
+) -> Recorder:
     news = News()
     projector = Projector(store, news, PROJECTIONS)
     name = settings.recorder_id
@@ -145,9 +164,12 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         for stream in (subjects.CONTROL, subjects.RUNS)
     )
     facts = Facts(bus, news, name)
+    keyring = Keyring(store, news, settings.api_key)
     fleet = Fleet(bus, store, news, settings.space_max_active or None)
     return Recorder(
         settings=settings,
+        rate_card=card,
+        totals=Totals(store, card),
         bus=bus,
         store=store,
         artifacts=Artifacts(settings.artifacts_url),
@@ -156,9 +178,13 @@ def _assemble(settings: RecorderSettings, bus: Bus, store: Store) -> Recorder:
         facts=facts,
         fleet=fleet,
         idempotency=Idempotency(bus.idempotency, settings.secret),
+        keyring=keyring,
+        admission=Admission(keyring, settings.key_requests_per_second, lambda: is_behind(control)),
+        upkeep=Upkeep(bus, keyring),
         reaper=Reaper(bus, store, facts, fleet.liveness, runs, name),
         retention=Retention(bus, store, runs),
         filing=Filing(bus, store, facts, control),
+        search=Search(store, news),
         consumers=(control, runs),
     )
 
@@ -184,7 +210,7 @@ async def _prepare_once(bus: Bus, settings: RecorderSettings) -> None:
     replicas = settings.stream_replicas
     for stream in _streams(settings):
         await bus.ensure_stream(stream, replicas)
-    for bucket in (streams.WORKERS, streams.CLAIMS, streams.IDEMPOTENCY, streams.PROFILES):
+    for bucket in streams.BUCKETS:
         await bus.ensure_bucket(bucket, replicas)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -18,21 +20,26 @@ from schemas.codec import (
 )
 from schemas.envelope import Event
 from schemas.events import EventData
+from schemas.ids import is_fact_id
 
 Code = Literal[
     "event.unreadable",
     "event.misplaced",
     "event.from_the_future",
+    "event.worker_mismatch",
     "projection.failed",
     "retry.interrupted",
 ]
 UNREADABLE: Code = "event.unreadable"
 MISPLACED: Code = "event.misplaced"
 FROM_THE_FUTURE: Code = "event.from_the_future"
+WORKER_MISMATCH: Code = "event.worker_mismatch"
 PROJECTION_FAILED: Code = "projection.failed"
 INTERRUPTED: Code = "retry.interrupted"
 
 MOST_DIGITS = 18
+# A server stores what is published to `runs.*.x`, and tokens of any bytes but blanks.
+_TOKEN = re.compile(r"[a-z0-9_-]{1,64}")
 RUNS_PREFIX = subjects.ALL_RUNS.removesuffix(">")
 
 
@@ -71,7 +78,9 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def run_id(self) -> str | None:
-        """The run that the event, or else the subject, belongs to."""
+        """The run that the event, or else the subject, belongs to. None of a worker that does not hold it."""
+        if self.code == WORKER_MISMATCH:
+            return None
         if self.event is not None:
             return self.event.runid or None
         return run_of(self.message.subject)
@@ -79,6 +88,8 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def owner(self) -> str:
         """Whose rows the message makes: a run's id, or `<resource>/<id>` on CONTROL; '' is nobody."""
+        if self.code == WORKER_MISMATCH:
+            return ""
         return owner_of(self.message.subject)
 
     @property
@@ -165,7 +176,7 @@ def _misplaced(subject: str, event: Event) -> str | None:
     if not subject.startswith(RUNS_PREFIX):
         return None
     tokens = subject.split(".", 4)
-    if len(tokens) < 5:
+    if len(tokens) < 5 or not _are_tokens(*tokens[1:4]):
         return f"the subject {subject} names no run and writer"
     if not event.runid or not event.runtimeid:
         return f"{event.type} names no run and runtime"
@@ -174,7 +185,14 @@ def _misplaced(subject: str, event: Event) -> str | None:
         return f"{event.type} says another space or run than its subject {subject}"
     if not _is_source_of(writer, event.source):
         return f"{event.type} comes from {event.source}, but its subject is {writer}'s"
+    if writer != subjects.RECORDER and is_fact_id(event.id):
+        return f"{event.type} has the id {event.id}, of a kind that only recorders give"
     return None
+
+
+@lru_cache(4096)  # for a run has many events
+def _are_tokens(*given: str) -> bool:
+    return all(_TOKEN.fullmatch(each) for each in given)
 
 
 def _is_source_of(writer: str, source: str) -> bool:

@@ -1,7 +1,8 @@
 """What a recorder writes itself: what was set up, on CONTROL, and the end of a run that nobody else can end.
 
 What is on CONTROL is fenced: it is stored only if nobody has written about its resource since we looked.
-What any recorder may write has an id derived from what it is about, so that many writers make one event.
+What any recorder may write there has an id derived from what it is about, so that many writers make one event. On
+RUNS no id can do that, for workers choose the ids there: the first end on its subject stands.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from schemas.ends import End
 from schemas.envelope import Event, recorder_source, sequence_text
 from schemas.events import EventData, type_of
 from schemas.events.file import FileCreated
+from schemas.events.key import KeyCreated
 from schemas.events.run import RunFinalised
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.events.space import SpaceCreated
@@ -60,10 +62,10 @@ class Facts:
         self._news = news
         self._source = recorder_source(recorder_id)
 
-    async def create_space(self, name: str) -> str:
+    async def create_space(self, name: str, egress_allow: list[str]) -> str:
         """Make a space; its id. Raises StorageUnavailable."""
         space_id = str(uuid_utils.uuid7())
-        data = SpaceCreated(space_id=space_id, name=name)
+        data = SpaceCreated(space_id=space_id, name=name, egress_allow=egress_allow)
         event = self._event(data, space_id=space_id, event_id=str(uuid_utils.uuid7()))
         await self._write(event, "space", space_id)
         return space_id
@@ -102,18 +104,29 @@ class Facts:
         """
         await self._write_decided(_about_space(space_id), subjects.control_of(space_id), decide)
 
+    async def create_key(self, key: KeyCreated) -> None:
+        """Make an API key. Raises StorageUnavailable."""
+        event_id = fact_id("key", key.key_id, "created")
+        event = self._event(key, space_id=subjects.ORGANIZATION, event_id=event_id)
+        await self._write(event, "key", key.key_id)
+
+    async def change_key(self, key_id: str, decide: Decide) -> None:
+        """End an API key, or say when it ends, as `decide` says. Raises as `create_runtime` does."""
+        about = About("key", key_id, subjects.ORGANIZATION)
+        await self._write_decided(about, about.fence, decide)
+
     async def end_run(self, run: OpenRun, end: End) -> int:
         """End a run whose worker cannot; the position of its end. Raises StorageUnavailable."""
         data = RuntimeLifecycle(phase="ended", code=end.code, message=end.message)
         event = structs.replace(
-            self._event(data, space_id=run.space_id, event_id=_end_id(run.id, end)),
+            self._event(data, space_id=run.space_id, event_id=str(uuid_utils.uuid7())),
             runid=run.id,
             runtimeid=run.runtime_id,
             sequence=sequence_text(1),  # it is the only one that a recorder writes about a run
             status=end.status,
         )
         subject = subjects.run_event(run.space_id, run.id, subjects.RECORDER, event.type)
-        return await self._bus.publish_agreed_fact(subject, event)
+        return await self._bus.publishing.first(subject, event)
 
     async def finalise_run(self, digest: RunFinalised, space_id: str) -> None:
         """Put the digest of a run that has ended on CONTROL. Raises StorageUnavailable."""
@@ -124,14 +137,14 @@ class Facts:
             runtimeid=digest.runtime_id,
         )
         subject = subjects.control_event(space_id, "run", run_id, "finalised")
-        await self._bus.publish_agreed_fact(subject, event)
+        await self._bus.publishing.agreed(subject, event)
 
     async def create_file(self, file: FileCreated, space_id: str) -> None:
         """Put a file that a run produced on CONTROL. Raises StorageUnavailable."""
         event_id = fact_id("file", file.file_id, "created")
         event = self._event(file, space_id=space_id, event_id=event_id)
         subject = subjects.control_event(space_id, "file", file.file_id, "created")
-        await self._bus.publish_agreed_fact(subject, event)
+        await self._bus.publishing.agreed(subject, event)
 
     def _event(self, data: EventData, *, space_id: str, event_id: str) -> Event:
         kind = type_of(data)
@@ -153,7 +166,7 @@ class Facts:
         When somebody has written under it meanwhile, it is decided anew.
         """
         for _ in range(MOST_TRIES):
-            last, _ = await self._bus.find_newest_fact(fence)
+            last, _ = await self._bus.publishing.find_newest(fence)
             await self._wait_for(last)
             if (data := await decide()) is None:
                 return last
@@ -189,7 +202,7 @@ class Facts:
         if len(event.data) > EVENT_LIMIT_BYTES:
             raise RequestInvalid(f"The {resource} is too large to be stored (256 KiB).")
         happening = event.type.rpartition(".")[2]
-        position = await self._bus.publish_fact(
+        position = await self._bus.publishing.fenced(
             subjects.control_event(event.spaceid, resource, resource_id, happening),
             event,
             fence=fence or subjects.control_events_of(event.spaceid, resource, resource_id),
@@ -201,7 +214,3 @@ class Facts:
 
 def _about_space(space_id: str) -> About:
     return About("space", space_id, space_id)
-
-
-def _end_id(run_id: str, end: End) -> str:
-    return fact_id("run", run_id, end.code.rpartition(".")[2])

@@ -15,13 +15,17 @@ from recorder.consumer import Consumer
 from recorder.facts import Facts
 from recorder.in_order import InOrder
 from recorder.queries.runs import find_gaps
+from recorder.queries.runtimes import find_kept_metadata
+from recorder.queries.usage import find_quantities
 from recorder.store import Store
 from schemas.events.run import MOST_MISSING, RunFinalised
 from schemas.problems import StorageUnavailable
+from schemas.times import milliseconds_between
+from schemas.usage import RateCard, credits_for
 
 log = structlog.get_logger()
 
-ROUND_SECONDS = 1.0
+ROUND_SECONDS = 0.25
 AT_ONCE = 100
 
 NEWEST = """
@@ -41,7 +45,10 @@ ORDER BY end_epoch, end_position LIMIT ?
 class Finaliser:
     """From the first run that has ended."""
 
-    def __init__(self, store: Store, facts: Facts, control: Consumer) -> None:
+    def __init__(
+        self, store: Store, facts: Facts, control: Consumer, card: RateCard | None = None
+    ) -> None:
+        self._card = card
         self._store = store
         self._facts = facts
         self._control = control
@@ -74,11 +81,18 @@ class Finaliser:
 
     async def _digest(self, row: sqlite3.Row) -> RunFinalised:
         whole = row["arrived"] == row["last_sequence"]
+        used = await find_quantities(self._store, row["id"])
+        seconds = (
+            milliseconds_between(row["started_at"] or row["created_at"], row["finished_at"]) / 1000
+        )
         return RunFinalised(
             run_id=row["id"],
             code=row["end_code"],
             message=row["end_message"],
             missing=[] if whole else await find_gaps(self._store, row["id"], MOST_MISSING),
+            usage=used,
+            credits=credits_for(self._card, used, seconds) if self._card else None,
+            metadata=await find_kept_metadata(self._store, row["runtime_id"]),
             **{name: row[name] for name in _AS_THEY_ARE},
         )
 
@@ -95,6 +109,8 @@ _AS_THEY_ARE = (
     "last_sequence",
     "arrived",
     "late",
+    "wall",
+    "egress",
     "invocations",
     "tool_calls",
     "end_epoch",

@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from recorder.news import News
-from recorder.queries.events import EventFilter, Happened, Place
-from recorder.tails import Tails
+from recorder.queries.events import Happened, Place
+from recorder.tails import Tails, Wanted
 from schemas.resources import RunSummary
 
 SILENCE_SECONDS = 15.0
@@ -26,19 +27,19 @@ class Silence(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The run has ended and all of its events were told."""
+    """The run has ended and all that happened in it was told."""
 
     run: RunSummary
 
 
-Told = Sequence[Happened] | Silence | Ended
+R = TypeVar("R")
 
 
-class Follower:
-    """Tells what happens in a run after `place`, some events at a time; `place` moves on with it."""
+class Follower(Generic[R]):
+    """Tells what happens in a run after `place`, some of it at a time; `place` moves on with it."""
 
     def __init__(
-        self, run_id: str, wanted: EventFilter, place: Place, tails: Tails, news: News
+        self, run_id: str, wanted: Wanted[R], place: Place, tails: Tails, news: News
     ) -> None:
         self._run_id = run_id
         self._wanted = wanted
@@ -46,7 +47,7 @@ class Follower:
         self._news = news
         self.place = place
 
-    async def tell(self) -> AsyncGenerator[Told, None]:
+    async def tell(self) -> AsyncGenerator[Sequence[Happened[R]] | Silence | Ended, None]:
         """All that happens, until the run has ended or this recorder is closing."""
         with self._tails.bell(self._run_id) as bell:
             told_at, ended = time.monotonic(), False
@@ -59,13 +60,13 @@ class Follower:
                     yield Silence()
                     told_at = time.monotonic()
 
-    async def tell_now(self) -> AsyncGenerator[Told, None]:
+    async def tell_now(self) -> AsyncGenerator[Sequence[Happened[R]] | Silence | Ended, None]:
         """What there is, and no waiting for more."""
         with self._tails.bell(self._run_id):
             async for told in self._unread():
                 yield told
 
-    async def _unread(self) -> AsyncGenerator[Sequence[Happened] | Ended, None]:
+    async def _unread(self) -> AsyncGenerator[Sequence[Happened[R]] | Ended, None]:
         while True:
             tail = await self._tails.after(self._run_id, self.place, self._wanted)
             self.place = tail.end

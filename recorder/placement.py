@@ -8,7 +8,6 @@ from msgspec import UNSET, Struct
 
 from schemas.problems import RuntimeHostUnavailable
 from schemas.requests import Heartbeat, StartRun
-from schemas.runtime_config import NetworkTraffic, RuntimeConfig
 
 # A worker beats every two seconds: one that has missed two beats is asked last.
 QUIET_SECONDS = 5.0
@@ -65,16 +64,9 @@ def can_be_warm(request: StartRun) -> bool:
     an environment or a directory gives.
     """
     config = request.config
-    special = (config.user_agent, config.locale, config.timezone, config.proxy)
+    special = (config.user_agent, config.locale, config.timezone)
     keeps = request.profile is not None or config.profile is True
-    return not keeps and all(each is UNSET for each in special) and not _filters_sockets(config)
-
-
-def _filters_sockets(config: RuntimeConfig) -> bool:
-    """Whether it says where WebSockets may go: only a proxy's script holds them to that."""
-    traffic = config.network_traffic or NetworkTraffic()
-    all_blocked = "websocket" in traffic.block_resource_types
-    return all_blocked or bool(traffic.url_allowlist or traffic.url_blocklist)
+    return not keeps and all(each is UNSET for each in special)
 
 
 def why_none(hosts: Sequence[Host], request: StartRun) -> RuntimeHostUnavailable:

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Seque
 from contextlib import asynccontextmanager
 from functools import partial
 
+from msgspec import structs
+
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Entry, Message, fresh, read
+from recorder.holders import Held, hold
 from recorder.news import News
 from recorder.parking import (
     NOTHING_STANDS,
@@ -45,12 +48,13 @@ class Projector:
         last = messages[-1]
         async with self._turn(last.stream) as before:
             entries = [read(message) for message in messages]
-            job = self._job(entries)
+            held = hold(entries)
+            job = self._job(held)
             if before is not None:
                 await before
             culprits = await self._store.write(job)
         tell_parked(culprits)
-        runs = {entry.run_id for entry in entries if entry.run_id}
+        runs = {entry.run_id for entry in held.entries if entry.run_id}
         self._news.announce(last.stream, last.epoch, last.position, runs)
 
     @asynccontextmanager
@@ -70,15 +74,17 @@ class Projector:
             if self._newest[stream] is mine:
                 del self._newest[stream]
 
-    def _job(self, entries: Sequence[Entry]) -> Callable[[Transaction], Sequence[Culprit]]:
-        """Planned here and now, in the hope that all events are new and nobody parked, as mostly."""
-        hoped = _find_plan(entries, self._projections)
-        return partial(project, entries=entries, projections=self._projections, hoped=hoped)
+    def _job(self, held: Held) -> Callable[[Transaction], Sequence[Culprit]]:
+        """Planned here and now, in the hope that all events are new, nobody is parked, and each run is held by the
+        first that writes in it here, as mostly.
+        """
+        hoped = _find_plan(held.entries, self._projections)
+        return partial(project, held=held, projections=self._projections, hoped=hoped)
 
 
 def project(
     transaction: Transaction,
-    entries: Sequence[Entry],
+    held: Held,
     projections: Sequence[Projection],
     hoped: Batch | None = None,
 ) -> Sequence[Culprit]:
@@ -87,13 +93,19 @@ def project(
     `hoped` is what they change if the log knows none of them and nobody was parked before. A batch that cannot
     be projected as a whole is taken apart; only there it costs more.
     """
+    held_before = transaction.holders(list(held.holders))
+    if any(held.holders[run_id] != worker for run_id, worker in held_before.items()):
+        held, hoped = hold(held.read, held_before), None
+    entries, holders = held.entries, held.new(held_before)
     known = transaction.known_ids([entry.event_id for entry in entries if entry.event_id])
     standing = standing_of(transaction, entries)
     if known or standing is not NOTHING_STANDS or hoped is None:
         hoped = _find_plan(entries, projections, known, standing)
-    if hoped is not None and _fits(transaction, hoped):
+    if hoped is not None and _fits(transaction, structs.replace(hoped, holders=holders)):
         return hoped.culprits
-    return _take_apart(transaction, entries, projections, known, standing)
+    found = _take_apart(transaction, entries, projections, known, standing)
+    transaction.hold(holders)
+    return found
 
 
 def _find_plan(

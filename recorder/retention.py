@@ -18,10 +18,12 @@ from msgspec import Struct
 from recorder.bus import Bus, Room, StreamUnreachable
 from recorder.consumer import Consumer
 from recorder.projections import PROJECTIONS
-from recorder.queries.runs import DIGEST_SHOWN, NOT_PARKED
+from recorder.queries.digests import DIGEST_SHOWN
+from recorder.queries.runs import NOT_PARKED
 from recorder.store import Store, Transaction
 from recorder.store.writer import Job
 from schemas import subjects
+from schemas.nats_users import is_reader_consumer
 from schemas.times import rfc3339
 
 log = structlog.get_logger()
@@ -82,6 +84,14 @@ _REMOVE_UNREADABLE = tuple(
     for table in ("log", "quarantine")
 )
 _HIDE = f"DELETE FROM runs WHERE id = ?1 AND {_NOTHING_ON_STREAM} RETURNING id"
+# With it goes what else says how the run stood: what comes late is then projected as if it were all there is, as a
+# rebuild would, also while the rest is being removed.
+FORGET = (
+    "DELETE FROM holders WHERE run_id = ?1",
+    "UPDATE events INDEXED BY events_that_end SET terminal = 0 WHERE run_id = ?1 AND terminal",
+    "DELETE FROM usage WHERE run_id = ?1",
+    "DELETE FROM activity_state WHERE run_id = ?1",
+)
 
 
 def _oldest(table: str) -> str:
@@ -131,18 +141,31 @@ class Purge(Struct, frozen=True):
 def find_purge(room: Room, checkpoint: int) -> Purge | None:
     """What to take off a stream that is 90 % full, so that it is 80 % full. Pure.
 
-    Nothing that a durable consumer has not acknowledged or that is not in these tables.
+    Nothing that a durable consumer has not acknowledged or that is not in these tables. A reader of a space does not
+    count: one customer that stands still would stop the whole fleet.
     """
     if room.max_bytes <= 0 or room.bytes <= FULL * room.max_bytes:
         return None
     too_much = room.bytes - ENOUGH * room.max_bytes
     wanted = room.first + int(too_much * room.messages / room.bytes) + 1
-    floors = {**room.ack_floors, "this recorder": checkpoint}
+    waited_for = {
+        name: floor for name, floor in room.ack_floors.items() if not is_reader_consumer(name)
+    }
+    floors = {**waited_for, "this recorder": checkpoint}
     slowest = min(floors, key=lambda name: floors[name])
     allowed = floors[slowest] + 1
     if wanted <= allowed:
         return Purge(wanted, None)
     return Purge(max(room.first, allowed), slowest)
+
+
+def lost_by(room: Room, purge: Purge) -> list[str]:
+    """Readers of spaces that have not read all of what is to go: of that, what is theirs is lost to them. Pure."""
+    return sorted(
+        name
+        for name, floor in room.ack_floors.items()
+        if is_reader_consumer(name) and floor + 1 < purge.before
+    )
 
 
 class Retention:
@@ -209,6 +232,7 @@ class Retention:
                 before=purge.before,
                 bytes=room.bytes,
                 max_bytes=room.max_bytes,
+                lost_by=lost_by(room, purge),
             )
 
     async def _remove_what_has_left(self, epoch: int, first: int, before: str) -> None:
@@ -255,7 +279,11 @@ class Retention:
 
 def _hide(transaction: Transaction, values: Sequence[object]) -> bool:
     """Whether that was done; not if something of the run has come in the meantime."""
-    return bool(transaction.rows(_HIDE, values))
+    hidden = bool(transaction.rows(_HIDE, values))
+    if hidden:
+        for statement in FORGET:
+            transaction.execute(statement, values[:1])
+    return hidden
 
 
 def _remove_unreadable(transaction: Transaction, values: Sequence[object]) -> int:

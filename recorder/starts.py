@@ -87,6 +87,7 @@ class Starts:
             config=setup.config,
             profile=setup.profile,
             space_limit=self._most_active,
+            egress_allow=setup.egress_allow,
         )
 
     async def _start_in_turn(self, runtime: Runtime, patience: Patience, turn: Turn) -> RunStarted:

@@ -5,7 +5,7 @@ to the worker are the same structs.
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -329,6 +329,7 @@ class Batch(_Action, frozen=True, kw_only=True, tag="batch"):
 
 
 Action = Step | Batch
+ACTIONS = frozenset(str(each.__struct_config__.tag) for each in get_args(Action))
 
 
 def name_of(action: Action) -> str:

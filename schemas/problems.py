@@ -1,8 +1,8 @@
 """Every error an API answer may carry. The class docstring is the default message; the class says code and status.
 
 Problem
-├── RequestInvalid, RequestTooLarge, CursorInvalid
-├── AuthRequired, AuthForbidden
+├── RequestInvalid, RequestTooLarge, HeadersTooLarge, RequestTimedOut, CursorInvalid
+├── AuthRequired (ApiKeyEnded), AuthForbidden (HostForbidden, PeerForbidden), ApiKeyNotFound, ApiKeyNotActive
 ├── SpaceNotFound, RuntimeNotFound, RunNotFound, ConnectionNotFound, TargetNotFound, RouteNotFound, MethodNotAllowed
 ├── InvocationNotFound, CommandNotFound, ArtifactNotFound, FileNotFound, ContentMissing
 ├── RangeNotSatisfiable, OutputSchemaInvalid, RuntimeNotExecutable, RateLimited
@@ -66,6 +66,12 @@ class AuthRequired(Problem):
     default_hint = "Send the header 'Authorization: Bearer <key>'."
 
 
+class ApiKeyEnded(AuthRequired):
+    """This API key was revoked."""
+
+    default_hint = "Ask whoever gave it to you for another one."
+
+
 class AuthForbidden(Problem):
     """This key may not do that."""
 
@@ -78,6 +84,14 @@ class HostForbidden(AuthForbidden):
     """The Host header names a host that this server does not answer for."""
 
     default_hint = "Use the address that the server was started with, or set RUNREEL_PUBLIC_URL."
+
+
+class PeerForbidden(AuthForbidden):
+    """This address may not connect: a proxy stands before this server."""
+
+    default_hint = (
+        "Ask by way of the proxy. RUNREEL_BEHIND_PROXY lists the networks that may connect."
+    )
 
 
 class RouteNotFound(Problem):
@@ -119,6 +133,23 @@ class RunNotFound(Problem):
     code = "run.not_found"
     status = 404
     reason_class = "not_found"
+
+
+class ApiKeyNotFound(Problem):
+    """There is no such API key."""
+
+    code = "api_key.not_found"
+    status = 404
+    reason_class = "not_found"
+
+
+class ApiKeyNotActive(Problem):
+    """This API key opens nothing any more."""
+
+    code = "api_key.not_active"
+    status = 409
+    reason_class = "conflict"
+    default_hint = "Make a new one: POST /v1/api-keys."
 
 
 class ConnectionNotFound(Problem):
@@ -293,6 +324,20 @@ class RequestTooLarge(Problem):
     code = "request.too_large"
     status = 413
     reason_class = "capability_limit_exceeded"
+
+
+class RequestTimedOut(Problem):
+    """The request did not come in time."""
+
+    code = "request.timed_out"
+    status = 408
+    reason_class = "invalid_input"
+
+
+class HeadersTooLarge(RequestTooLarge):
+    """The headers are larger than 64 KiB."""
+
+    status = 431
 
 
 class RuntimeHostUnavailable(Problem):

@@ -12,7 +12,8 @@ class StartRun(Struct, frozen=True, kw_only=True, rename="camel"):
     """Start this runtime: launch its browser and open a run.
 
     `profile` names what it keeps, within its space; None keeps nothing. `space_limit` is how many runs the space may
-    have at the same time in the whole fleet, this one too; None: as many as there is room for.
+    have at the same time in the whole fleet, this one too; None: as many as there is room for. `egress_allow` is what
+    the space allows beside the internet (`schemas.egress`).
     """
 
     runtime_id: str
@@ -20,6 +21,7 @@ class StartRun(Struct, frozen=True, kw_only=True, rename="camel"):
     config: RuntimeConfig
     profile: str | None = None
     space_limit: int | None = None
+    egress_allow: list[str] = []
 
 
 class StopRun(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -57,10 +59,11 @@ class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag="refused"):
 
 
 class CreateConnection(Struct, frozen=True, kw_only=True, rename="camel", tag="createConnection"):
-    """Let clients in by a URL of its own until `ttl_seconds` are over or it is revoked."""
+    """Let clients in by a URL of its own until `ttl_seconds` are over, or it or the key `key_id` is revoked."""
 
     run_id: str
     ttl_seconds: int
+    key_id: str = ""
 
 
 class RevokeConnection(Struct, frozen=True, kw_only=True, rename="camel", tag="revokeConnection"):
@@ -234,8 +237,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     """The value under a worker's key in the `workers` bucket.
 
     `beat` grows by one each time, so that a recorder judges by change and never by another host's clock.
-    `sandbox` tells whether Chromium's own sandbox is on, and why not. `clock_skew_ms` is how far the host's clock is
-    ahead of the stream's, give or take `clock_uncertainty_ms`; None before it was measured.
+    `sandbox` tells whether Chromium's own sandbox is on, and why not. `wall` is what the operating system puts between
+    a browser and the host, and `wall_note` why it is no better; `egress` what holds its connections: a network
+    namespace, or the proxy alone. `clock_skew_ms` is how far the host's clock is ahead of the stream's, give or take
+    `clock_uncertainty_ms`; None before it was measured.
 
     `labels` are what a runtime's `hostLabels` are held against; `load` is the host's load of one minute by core;
     `warm` browsers wait for a runtime.
@@ -255,6 +260,9 @@ class Heartbeat(Struct, frozen=True, kw_only=True, rename="camel"):
     chromium: str
     sandbox: bool
     sandbox_note: str = ""
+    wall: str = "none"
+    wall_note: str = ""
+    egress: str = "proxy"
     draining: bool = False
     backlog: int = 0
     clock_skew_ms: int | None = None

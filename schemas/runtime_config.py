@@ -97,11 +97,6 @@ class ShownProxy(Struct, frozen=True, kw_only=True, rename="camel"):
     server: ProxyServer
     username: ProxyUser | UnsetType = UNSET
 
-    def __post_init__(self) -> None:
-        """Raises ValueError for what no browser can do: Chromium has no login to SOCKS proxies."""
-        if self.username and self.server.startswith("socks"):
-            raise ValueError("a SOCKS proxy takes no username and no password from Chromium")
-
 
 class Proxy(ShownProxy, frozen=True, kw_only=True):
     """As a request says it. `password` is write-only."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from .nats_users import NatsAddress
 from .problems import CannotStart
 from .subjects import RECORDER
 from .types import whole
@@ -41,6 +42,22 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(min_length=16, description="The fleet's signing secret: the same for every process."),
     ]
+    nats_ca: Annotated[
+        str,
+        Meta(
+            description="PEM file of the authority of NATS servers (tls://). Default: the system's."
+        ),
+    ] = ""
+    behind_proxy: Annotated[
+        str,
+        Meta(
+            description="CIDR of the proxy that ends TLS; only it may connect, and it says for whom."
+        ),
+    ] = ""
+    tls_certificate: Annotated[
+        str, Meta(description="PEM file of our certificate and its chain, to answer with TLS.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of its private key, of mode 600.")] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")
     ] = "info"
@@ -69,6 +86,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             )
         ),
     ] = ".runreel/artifacts"
+
+    @property
+    def nats(self) -> NatsAddress:
+        """Where NATS is, and who vouches for it."""
+        return NatsAddress(self.nats_url, self.nats_ca)
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
@@ -121,6 +143,10 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
             ),
         ),
     ] = SPOOL_MAX_BYTES
+    drain_seconds: Annotated[
+        int,
+        Meta(ge=0, description="How long runs may go on after SIGUSR2, which drains this worker."),
+    ] = 300
     run_dir: Annotated[
         str,
         Meta(
@@ -130,8 +156,31 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     chromium: Annotated[str, Meta(description="The Chromium binary. Default: looked for.")] = ""
     chromium_sandbox: Annotated[
         Literal["auto", "require", "off"],
-        Meta(description="auto: on where the machine allows it; require: refuse to start without."),
+        Meta(
+            description=(
+                "Chromium's own. require: refuse to start without; auto: on where the machine allows it, as under"
+                " `runreel up`; off."
+            )
+        ),
+    ] = "require"
+    wall: Annotated[
+        Literal["auto", "namespace", "uid", "none"],
+        Meta(
+            description=(
+                "What must at least stand between a browser and its host: mount namespaces of its own, a uid of"
+                " its own, or nothing. auto: the best there is."
+            )
+        ),
     ] = "auto"
+    egress_allow: Annotated[
+        str,
+        Meta(
+            description=(
+                "What browsers of this host may reach beside the internet, with commas: networks and ports"
+                " such as 10.1.0.0/16, 127.0.0.1:3000, [::1]:3000. Spaces may add theirs."
+            )
+        ),
+    ] = ""
     run_events_per_second: Annotated[
         int,
         Meta(
@@ -179,9 +228,25 @@ class RecorderSettings(Settings, frozen=True, kw_only=True):
     public_url: Annotated[
         str, Meta(description="How clients reach the API; its host is accepted in Host headers.")
     ] = ""
-    behind_proxy: Annotated[
+    cors_origins: Annotated[
         str,
-        Meta(description="CIDR of the proxy that ends TLS; needed to listen beyond loopback."),
+        Meta(description="Origins whose pages may read the API, with commas: https://a.example."),
+    ] = ""
+    key_requests_per_second: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests of one key, in the mean; ten seconds' worth at once. 0: any.",
+        ),
+    ] = 200
+    rate_card: Annotated[
+        str,
+        Meta(
+            description=(
+                'What runs cost, in credits, as JSON: {"runtimeHour": 1, "aiInputMillionTokens": 3, …}. The'
+                " same for every recorder. Default: nothing is reckoned."
+            )
+        ),
     ] = ""
 
 

@@ -65,6 +65,11 @@ CLAIMS = Bucket(name=subjects.CLAIMS_BUCKET)
 # What was asked with an Idempotency-Key, and what it came to: some 540 bytes an invocation, so 23 a second all day.
 IDEMPOTENCY = Bucket(name=subjects.IDEMPOTENCY_BUCKET, ttl_seconds=DAY_SECONDS, max_bytes=GIB)
 PROFILES = Bucket(name=subjects.PROFILES_BUCKET)
+# A key of the bucket for each API key that opens nothing any more, for workers, who read no table.
+REVOKED_KEYS = Bucket(name=subjects.REVOKED_KEYS_BUCKET)
+# When each API key was used last, to the minute, by whichever recorder; a time (RFC 3339).
+KEY_USES = Bucket(name=subjects.KEY_USES_BUCKET)
+BUCKETS = (WORKERS, CLAIMS, IDEMPOTENCY, PROFILES, REVOKED_KEYS, KEY_USES)
 
 
 def refuse_newer(name: str, metadata: Mapping[str, str] | None) -> None:

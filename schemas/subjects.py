@@ -13,8 +13,12 @@ CLAIMS_BUCKET = "claims"
 
 IDEMPOTENCY_BUCKET = "idempotency"
 PROFILES_BUCKET = "profiles"
+REVOKED_KEYS_BUCKET = "revoked_keys"
+KEY_USES_BUCKET = "key_uses"
 
 RECORDER = "recorder"
+# Where in a subject a space's id stands: what is of no space.
+ORGANIZATION = "organization"
 
 
 def run_event(space_id: str, run_id: str, writer: str, event_type: str) -> str:
@@ -33,6 +37,11 @@ def run_events_of(run_id: str, writer: str = "*") -> str:
     return f"runs.*.{run_id}.{writer}.>"
 
 
+def run_events_in(space_id: str) -> str:
+    """The filter for everything of a space's runs."""
+    return f"runs.{space_id}.>"
+
+
 def control_event(space_id: str, resource: str, resource_id: str, happening: str) -> str:
     """`control.<space>.<resource>.<id>.<happening>`."""
     return f"control.{space_id}.{resource}.{resource_id}.{happening}"
@@ -46,6 +55,11 @@ def control_events_of(space_id: str, resource: str, resource_id: str) -> str:
 def profile_key(space_id: str, name: str) -> str:
     """The key of a profile: a dot in its name would be a token's end, and is no `=`, which no name has."""
     return f"{space_id}.{name.replace('.', '=')}"
+
+
+def key_event(key_id: str, happening: str) -> str:
+    """What happens to an API key: under no space, so that nobody who reads one is told of keys."""
+    return control_event(ORGANIZATION, "key", key_id, happening)
 
 
 def control_of(space_id: str) -> str:

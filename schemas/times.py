@@ -23,5 +23,8 @@ def milliseconds(time: str) -> int:
 
 
 def milliseconds_between(start: str, end: str) -> int:
-    """Whole milliseconds from one RFC 3339 time to another; never negative."""
-    return max(0, milliseconds(end) - milliseconds(start))
+    """Whole milliseconds from one time to another; 0 where clocks were set back, and where one is no time at all."""
+    try:
+        return max(0, milliseconds(end) - milliseconds(start))
+    except (ValueError, OverflowError):
+        return 0

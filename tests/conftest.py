@@ -11,6 +11,17 @@ from uuid_utils import uuid7
 from tests.support.artifact_stores import KINDS, S3Server
 from tests.support.stack import Stack
 
+# Whoever is handed one of these is handed a browser.
+WITH_BROWSERS = {"stack", "real", "hosted", "doomed"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Such a test needs a real Chromium, whether its file says so or not."""
+    for item in items:
+        if not WITH_BROWSERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:

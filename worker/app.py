@@ -13,6 +13,8 @@ from typing import IO
 
 import structlog
 
+from schemas.doors import check_door
+from schemas.egress import Allowed, parse_setting
 from schemas.problems import CannotStart
 from schemas.sealing import PROXY_PASSWORD, sealing_key
 from schemas.settings import WorkerSettings
@@ -25,7 +27,10 @@ from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import choose_sandbox
 from worker.files.pending import PendingFiles
 from worker.files.uploads import Uploads
+from worker.gateway.entrance import Entrance
+from worker.gateway.revoked import RevokedKeys
 from worker.gateway.server import Gateway
+from worker.gateway.tls import tls_context
 from worker.heartbeat import HostFacts
 from worker.host import Host
 from worker.outbox import Outbox
@@ -46,14 +51,15 @@ LAST_EVENTS_SECONDS = 3
 
 async def run(settings: WorkerSettings) -> None:
     """Be a worker until SIGTERM or SIGINT. Raises CannotStart for whatever can be explained."""
+    check_door(settings, settings.host)
     lock = _only_worker_of(Path(settings.state_dir))
     outbox = _open_outbox(settings)
     setup = _browser_setup(settings)
     artifacts = Artifacts.open(settings.artifacts_url)
-    bus = await Bus.connect(settings.nats_url, f"worker {settings.worker_id}")
+    bus = await Bus.connect(settings.nats, f"worker {settings.worker_id}")
     await acknowledge_stored(bus, outbox, settings.worker_id)
     async with asyncio.TaskGroup() as group:
-        link = PublishLink(settings.nats_url, f"worker {settings.worker_id}, publishing")
+        link = PublishLink(settings.nats, f"worker {settings.worker_id}, publishing")
         publishing = group.create_task(_part("publisher", Publisher(link, outbox).run()))
         await _serve(settings, bus, outbox, setup, artifacts)
         await _last_events(outbox)
@@ -69,8 +75,11 @@ async def _serve(
     settings: WorkerSettings, bus: Bus, outbox: Outbox, setup: BrowserSetup, artifacts: Artifacts
 ) -> None:
     """Take runtimes until we are told to end, then drain."""
-    gateway = Gateway(secret=settings.secret)
-    port = await gateway.listen(settings.host, settings.gateway_port)
+    gateway = Gateway(
+        secret=settings.secret, entrance=Entrance.of(settings), keys=RevokedKeys(bus.is_revoked)
+    )
+    tls = tls_context(settings)
+    port = await gateway.listen(settings.host, settings.gateway_port, tls)
     profiles = Profiles(
         bus,
         artifacts,
@@ -86,9 +95,10 @@ async def _serve(
     tools = Tools(gateway.local_url, artifacts)
     host = Host(bus, outbox, browsers, facts, profiles=profiles, uploads=uploads, tools=tools)
     gateway.lead_to(host)
-    serving = asyncio.create_task(_part("host", host.serve()))
+    serving = asyncio.create_task(_part("host", _work(host, gateway)))
     log.info("worker.started", worker_id=settings.worker_id, port=port, sandbox=setup.sandbox.on)
     told = Told.listening()
+    _listen_for_drain(host, settings.drain_seconds)
     asked = await _is_asked(host, told, serving)
     log.info("worker.draining", asked=asked)
     await _leave(host, told, serving, asked=asked)
@@ -97,8 +107,19 @@ async def _serve(
     gateway.close()
 
 
+async def _work(host: Host, gateway: Gateway) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(host.serve())
+        group.create_task(gateway.look_after())
+
+
+def _listen_for_drain(host: Host, seconds: int) -> None:
+    """SIGUSR2 asks for what a request over NATS asks for: a host leaves without being let in there."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, host.ask_to_leave, seconds)
+
+
 async def _is_asked(host: Host, told: Told, serving: Task[None]) -> bool:
-    """Wait until it is time to end; whether somebody asked for that, not a signal. Raises what `serving` did."""
+    """Wait until it is time to end; whether a drain was asked for, not an end now. Raises what `serving` did."""
     asking = asyncio.create_task(host.asked_to_leave())
     await _first_of(asking, told.once, serving)
     if serving.done():
@@ -212,9 +233,13 @@ def _browser_setup(settings: WorkerSettings) -> BrowserSetup:
         ) from error
     if swept:
         log.warning("worker.swept", directories=len(swept), root=str(root))
-    sandbox = choose_sandbox(settings.chromium_sandbox, binary, root)
+    sandbox = choose_sandbox(
+        settings.chromium_sandbox, binary, root, settings.wall, private=(state_dir.resolve(),)
+    )
     if not sandbox.on:
         log.warning("worker.no_sandbox", reason=sandbox.note)
+    if sandbox.level_note:
+        log.warning("worker.wall", level=sandbox.level, reason=sandbox.level_note)
     limits = RunLimits(settings.run_events_per_second, settings.run_events, settings.run_bytes)
     return BrowserSetup(
         binary=binary,
@@ -224,14 +249,27 @@ def _browser_setup(settings: WorkerSettings) -> BrowserSetup:
         idle_timeout_seconds=settings.idle_timeout_seconds or None,
         max_duration_seconds=settings.max_duration_seconds or None,
         proxy_key=sealing_key(settings.secret, PROXY_PASSWORD),
+        egress_allow=_egress_allow(settings),
     )
 
 
+def _egress_allow(settings: WorkerSettings) -> tuple[Allowed, ...]:
+    try:
+        return parse_setting(settings.egress_allow)
+    except ValueError as error:
+        raise CannotStart(
+            f"RUNREEL_EGRESS_ALLOW: {error}.",
+            "Write networks and addresses with commas between them, such as 10.1.0.0/16,127.0.0.1:3000.",
+        ) from error
+
+
 def _facts(settings: WorkerSettings, setup: BrowserSetup, port: int) -> HostFacts:
+    scheme = "wss" if settings.tls_certificate else "ws"
     return HostFacts(
         worker_id=settings.worker_id,
         capacity=settings.capacity,
-        gateway_url=settings.public_url.rstrip("/") or f"ws://{_in_url(settings.host)}:{port}",
+        gateway_url=settings.public_url.rstrip("/")
+        or f"{scheme}://{_in_url(settings.host)}:{port}",
         version=version("runreel"),
         chromium=str(setup.binary),
         labels=dict(pair.split("=") for pair in settings.labels.split(",") if pair),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,19 +11,23 @@ from pathlib import Path
 import msgspec
 import structlog
 from msgspec import Struct
+from uuid_utils import uuid7
 
+from schemas.egress import Allowed
 from schemas.runtime_config import RuntimeConfig
 from worker.budget import RunLimits
 from worker.cdp.pipe import Pipe
 from worker.cdp.switchboard import Switchboard
 from worker.chromium import directory as directories
-from worker.chromium import flags, process, sandbox
+from worker.chromium import flags, network, process, proxy, wall
 from worker.chromium.sandbox import Sandbox
+from worker.egress import Egress, loopback_listener
 
 log = structlog.get_logger(__name__)
 
 LAUNCH_SECONDS = 30
 CLOSE_SECONDS = 5.0
+TOO_LARGE = "It was killed: it sent a message of more than 1 GiB."
 SESSIONS = 2  # for the tap, and for whoever attaches first
 
 
@@ -37,7 +42,7 @@ class BrowserSetup(Struct, frozen=True):
     """What all browsers of a host have in common.
 
     `idle_timeout_seconds` and `max_duration_seconds` are for runtimes that say none; None: without end. `proxy_key`
-    opens the passwords of their proxies.
+    opens the passwords of their proxies. `egress_allow` is what all of them may reach beside the internet.
     """
 
     binary: Path
@@ -47,11 +52,17 @@ class BrowserSetup(Struct, frozen=True):
     idle_timeout_seconds: int | None = None
     max_duration_seconds: int | None = None
     proxy_key: bytes = b""
+    egress_allow: tuple[Allowed, ...] = ()
 
     def launch(
-        self, directory: Path, config: RuntimeConfig, *, keeps_profile: bool = False
+        self,
+        directory: Path,
+        config: RuntimeConfig,
+        *,
+        keeps_profile: bool = False,
+        egress_port: int = 0,
     ) -> Launch:
-        """How a browser with its files there and that configuration is started. Pure."""
+        """How a browser with its files there, that configuration and its egress at that port is started. Pure."""
         command = flags.command_line(
             self.binary,
             directory,
@@ -59,6 +70,7 @@ class BrowserSetup(Struct, frozen=True):
             sandbox=self.sandbox.on,
             dev_shm=self.sandbox.dev_shm,
             keeps_profile=keeps_profile,
+            egress_port=egress_port,
         )
         return Launch(command, flags.environment(directory, config, path=os.defpath))
 
@@ -84,9 +96,13 @@ class Browser:
         self.setup = setup
         self.place = place
         self.directory = directories.path_of(setup.root, browser_id)
+        # What is laid down for it to read: beside its own directory, in which it may change names.
+        self.laid = directories.path_of(setup.root, str(uuid7()))
         self.switchboard = Switchboard()
+        self.egress = Egress()
         self.process: process.Process | None = None
         self.product = ""
+        self.fault = ""  # why we killed it, where it was its own
         self.on_end: Callable[[int], None] = lambda _exit_code: self.switchboard.hang_up()
         self.on_full: Callable[[bool], None] = lambda _full: None
         self._config = config
@@ -121,7 +137,7 @@ class Browser:
     @property
     def last_words(self) -> str:
         """What it last wrote to its standard error, without secrets."""
-        return directories.last_words(self.directory)
+        return "" if self.process is None else self.process.last_words
 
     async def launch(
         self, prepare: Callable[[Path, int | None], Awaitable[None]] | None = None
@@ -133,26 +149,58 @@ class Browser:
         """
         uid = self.setup.sandbox.uid(self.place)
         directories.make(self.directory, uid)
+        self.laid.mkdir(mode=0o711)
         if prepare is not None:
             await prepare(self.user_data, uid)
-        launch = self.setup.launch(self.directory, self._config, keeps_profile=self._keeps_profile)
-        command = [*sandbox.prefix(uid), *launch.command]
-        self.process = process.spawn(command, launch.environment, self.directory)
-        self.process.ended.add_done_callback(self._on_process_end)
-        if self._killed:
-            self.process.kill()
-        pipe = await Pipe.open(self.process.channel, self.switchboard.dispatch, self._on_pipe_full)
+        directories.prefer(self.directory, proxy.LOCAL_STATE, uid)
+        started = await self._start()
+        pipe = await Pipe.open(
+            started.channel, self.switchboard.dispatch, self._on_pipe_full, self._on_too_large
+        )
         self.switchboard.connect(pipe)
         version, _ = await asyncio.gather(
             self.switchboard.call("Browser.getVersion"), self.switchboard.prepare(SESSIONS)
         )
         self.product = msgspec.json.decode(version)["product"]
 
+    async def _start(self) -> process.Process:
+        """Its process, behind the wall that there is, and its egress, which is the way out of it."""
+        around = self.setup.sandbox.wall(self.place)
+        if not around.network:
+            await self.egress.listen(loopback_listener())
+        launch = self.setup.launch(
+            self.directory,
+            self._config,
+            keeps_profile=self._keeps_profile,
+            egress_port=network.PORT if around.network else self.egress.port,
+        )
+        place = wall.Place(self.setup.binary, self.directory, self.laid)
+        with wall.doors() as (channel, given):
+            command = wall.command(around, launch.command, place)
+            self.process = process.spawn(command, launch.environment, self.directory, given)
+        self.process.ended.add_done_callback(self._on_process_end)
+        if self._killed:
+            self.process.kill()
+        with channel, contextlib.ExitStack() as unless_started:
+            unless_started.callback(self.process.channel.close)
+            if around.network:
+                inside = await network.handed_out(channel, jailed=around.bubblewrap is not None)
+                self.process.is_inside(inside.first)
+                await self.egress.listen(inside.listener)
+            unless_started.pop_all()
+        return self.process
+
     def _on_process_end(self, ended: asyncio.Future[int]) -> None:
+        self.egress.close()
         self.on_end(ended.result())
 
     def _on_pipe_full(self, full: bool) -> None:
         self.on_full(full)  # whoever has it by then
+
+    def _on_too_large(self) -> None:
+        self.fault = TOO_LARGE
+        log.error("browser.message_too_large", path=str(self.directory))
+        self.kill()
 
     async def close(self) -> None:
         """Ask it to put its files in order and end; return when it has ended, or after CLOSE_SECONDS."""
@@ -161,14 +209,17 @@ class Browser:
             await asyncio.wait({self.process.ended}, timeout=CLOSE_SECONDS)
 
     def kill(self) -> None:
-        """Kill its processes; those that are not there yet, once they are."""
+        """Kill its processes; those that are not there yet, once they are. Nothing goes out any more."""
         self._killed = True
         if self.process is not None:
             self.process.kill()
+        self.egress.close()
 
     async def remove(self) -> bool:
-        """Remove its directory, once its process has ended. What cannot be removed is told, and swept later."""
+        """Remove its directories, once its process has ended. What cannot be removed is told, and swept later."""
+        self.egress.close()  # of one that was never started
         try:
+            await asyncio.to_thread(directories.remove, self.laid)
             await asyncio.to_thread(directories.remove, self.directory)
         except OSError as error:
             log.error("browser.directory_left", path=str(self.directory), error=str(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from schemas.codec import encode
 from schemas.events import EventData, type_of
@@ -18,6 +19,12 @@ from schemas.events.connection import ConnectionCommand
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.events import EventsSuppressed
+from schemas.events.network import (
+    NetworkFailed,
+    NetworkFinished,
+    NetworkResponse,
+    WebSocketClosed,
+)
 from schemas.events.page import PageClosed, PageCrash, PageOpened
 from schemas.settings import RUN_BYTES, RUN_EVENTS, RUN_EVENTS_PER_SECOND
 from schemas.types import EVENT_LIMIT_BYTES
@@ -70,6 +77,7 @@ class Tally(Struct):
 
     count: int = 0
     bytes: int = 0
+    encoded_bytes: int = 0
 
 
 class Budget:
@@ -98,6 +106,7 @@ class Budget:
             tally = self._tallies[spec.name, reason] = Tally()
         tally.count += 1
         tally.bytes += body_bytes(data)
+        tally.encoded_bytes += wire_bytes(data)
         return False
 
     @property
@@ -113,7 +122,7 @@ class Budget:
     def untold(self) -> list[EventsSuppressed]:
         """What was suppressed since it was last told, one for each kind and reason."""
         return [
-            EventsSuppressed(kind=kind, count=tally.count, bytes=tally.bytes, reason=reason)
+            EventsSuppressed(kind=kind, reason=reason, **asdict(tally))
             for (kind, reason), tally in self._tallies.items()
         ]
 
@@ -148,6 +157,20 @@ def body_bytes(data: EventData) -> int:
     except UnicodeEncodeError:
         size_bytes = size_of(data)
     return min(size_bytes, EVENT_LIMIT_BYTES)
+
+
+def wire_bytes(data: EventData) -> int:
+    """What an event says that its response took on the wire; each response is counted by one event only."""
+    match data:
+        case NetworkFinished():
+            return data.encoded_bytes
+        case NetworkResponse(redirect=True):
+            return data.encoded_bytes or 0
+        case NetworkFailed():
+            return data.decoded_bytes
+        case WebSocketClosed():
+            return data.bytes_sent + data.bytes_received
+    return 0
 
 
 def _is_of_the_course(data: EventData) -> bool:

@@ -12,12 +12,7 @@ import structlog
 from uuid_utils import uuid7
 
 from schemas import ends, requests, subjects
-from schemas.problems import (
-    ProfileInUse,
-    RequestInvalid,
-    RuntimeHostUnavailable,
-    RuntimeNotActive,
-)
+from schemas.problems import ProfileInUse, RequestInvalid, RuntimeHostUnavailable, RuntimeNotActive
 from schemas.requests import (
     Answer,
     Claim,
@@ -39,7 +34,7 @@ from worker.outbox import Entry, Outbox
 from worker.profiles.profile import Profile, Profiles, Wanted
 from worker.publisher import LinkDown
 from worker.pulse import Pulse
-from worker.refusals import NO_PLACE, SPOOL_IS_FULL, TOO_MANY, decode
+from worker.refusals import NO_PLACE, SPOOL_IS_FULL, TOO_MANY, allowed_by, decode
 from worker.run_log import RunLog
 from worker.run_requests import RunRequests
 from worker.runtime import LaunchFailed, Runtime
@@ -125,6 +120,13 @@ class Host:
             await self._changed.wait()
             self._changed.clear()
             await self._beat()
+
+    def ask_to_leave(self, seconds: int) -> None:
+        """Take nothing new; what still runs after so many seconds, ends. Who asks again sets another time."""
+        log.info("worker.drain_asked", deadline_seconds=seconds)
+        self._drain.ask(seconds)
+        self._background.start(self._browsers.close())
+        self._changed.set()  # which tells the recorders
 
     async def asked_to_leave(self) -> None:
         """Wait until somebody asks us to drain, and then until every run has ended or the time is up."""
@@ -261,6 +263,7 @@ class Host:
             on_ended=self._on_ended,
             uploads=self._uploads,
             profile=profile,
+            egress_allow=allowed_by(request),
         )
         self._background.include(runtime.background)
         self._runtimes[run_id] = runtime
@@ -314,10 +317,8 @@ class Host:
             request = decode(body, requests.Drain)
         except RequestInvalid as problem:
             return Refused(code=problem.code, message=problem.message)
-        log.info("worker.drain_asked", deadline_seconds=request.deadline_seconds)
-        self._drain.ask(request.deadline_seconds)
-        self._background.start(self._browsers.close())
-        await self._beat()  # which tells the recorders
+        self.ask_to_leave(request.deadline_seconds)
+        await self._beat()  # so that who asked sees it, once answered
         return Draining(active=self._active)
 
     # ends

@@ -19,8 +19,8 @@ from msgspec import UNSET, Struct
 from uuid_utils import uuid7
 
 from schemas.events import EVENT_TYPES, EventData
-from schemas.events.custom import Custom, is_ingested
-from schemas.ids import fact_id
+from schemas.events.custom import MOST_ID_CHARS, OURS, Custom, is_ingested
+from schemas.ids import derived_id
 from schemas.problems import RateLimited, RequestInvalid, StorageUnavailable
 from schemas.requests import IngestedEvent, Refused
 from worker.budget import BURST_SECONDS, Bucket
@@ -158,6 +158,7 @@ def _fact(run_id: str, event: IngestedEvent) -> Fact:
         if known is None
         else msgspec.json.decode(event.data, type=known.struct)
     )
+    _check(data, event.page_id)
     return Fact(
         type=event.type,
         event_id=_id_of(run_id, event.client_id),
@@ -168,5 +169,20 @@ def _fact(run_id: str, event: IngestedEvent) -> Fact:
     )
 
 
+def _check(data: EventData, page_id: str | None) -> None:
+    """Raises ValueError where somebody outside says what only a worker can, or an id is too long to be kept."""
+    said = msgspec.structs.asdict(data) | {"page_id": page_id}
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(data)}
+    for name in OURS:
+        if said.get(name, UNSET) is not UNSET:
+            raise ValueError(f"{names[name]} is said of the steps of hosted actions only")
+    for name, value in said.items():
+        is_id = name.endswith("_id") and isinstance(value, str)
+        if is_id and len(value) > MOST_ID_CHARS:
+            raise ValueError(
+                f"{names.get(name, 'pageId')} has more than {MOST_ID_CHARS} characters"
+            )
+
+
 def _id_of(run_id: str, client_id: str | None) -> str:
-    return fact_id("ingested", run_id, client_id) if client_id else str(uuid7())
+    return derived_id("ingested", run_id, client_id) if client_id else str(uuid7())

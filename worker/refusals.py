@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas import ends
+from schemas.egress import Allowed, parse_all
 from schemas.problems import ConcurrentQuotaExceeded, RequestInvalid, RuntimeHostUnavailable
-from schemas.requests import Refused
+from schemas.requests import Refused, StartRun
 
 NO_PLACE = Refused(code=RuntimeHostUnavailable.code, message="This worker has no free place.")
 SPOOL_IS_FULL = Refused(
@@ -30,3 +31,11 @@ def decode(body: bytes, kind: type[R]) -> R:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RequestInvalid(f"Not a {kind.__name__}: {error}") from error
+
+
+def allowed_by(request: StartRun) -> tuple[Allowed, ...]:
+    """What its space allows beside the internet. Raises RequestInvalid."""
+    try:
+        return parse_all(request.egress_allow)
+    except ValueError as error:
+        raise RequestInvalid(str(error)) from error

@@ -16,7 +16,7 @@ from schemas.ends import End
 from schemas.envelope import Event, sequence_text, worker_source
 from schemas.events import EventData, type_of
 from schemas.events.custom import Custom
-from schemas.events.runtime import RuntimeLifecycle
+from schemas.events.runtime import EgressHold, RuntimeLifecycle, WallLevel
 from schemas.times import rfc3339
 from schemas.types import EVENT_LIMIT_BYTES
 from worker.fact import Fact
@@ -80,11 +80,10 @@ class RunLog:
         subject = subjects.run_event(self.space_id, self.run_id, self._worker_id, event_type)
         return subject, event.id, message
 
-    def launching(self) -> Entry:
+    def launching(self, *, proxied: bool = False) -> Entry:
         """The first event of every run."""
-        return self.record(
-            Fact(data=RuntimeLifecycle(phase="launching", worker_id=self._worker_id), status=UNSET)
-        )
+        lifecycle = RuntimeLifecycle(phase="launching", worker_id=self._worker_id, proxied=proxied)
+        return self.record(Fact(data=lifecycle))
 
     def ready(
         self,
@@ -92,6 +91,8 @@ class RunLog:
         gateway_url: str,
         browser: str,
         sandbox: bool,
+        wall: WallLevel | UnsetType = UNSET,
+        egress: EgressHold | UnsetType = UNSET,
         clock_skew_ms: int | UnsetType = UNSET,
     ) -> Entry:
         """The browser answers."""
@@ -101,6 +102,8 @@ class RunLog:
             gateway_url=gateway_url,
             browser=browser,
             sandbox=sandbox,
+            wall=wall,
+            egress=egress,
             clock_skew_ms=clock_skew_ms,
         )
         return self.record(Fact(data=lifecycle, status="started"))
@@ -113,6 +116,7 @@ class RunLog:
         duration_ms: int | UnsetType = UNSET,
         passed_over: dict[str, int] | None = None,
         requested_at: str = "",
+        proxy_bytes: int | None = None,
     ) -> Entry:
         """The last event of every run. `passed_over` and `requested_at` are left out where nothing was."""
         lifecycle = RuntimeLifecycle(
@@ -122,6 +126,7 @@ class RunLog:
             message=f"{end.message} {detail}".strip(),
             passed_over=passed_over or UNSET,
             requested_at=requested_at or UNSET,
+            proxy_bytes=UNSET if proxy_bytes is None else proxy_bytes,
         )
         fact = Fact(data=lifecycle, status=end.status, duration_ms=duration_ms)
         entry = self.record(fact, last=True)

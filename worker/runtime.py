@@ -11,6 +11,7 @@ import structlog
 from msgspec import UNSET, UnsetType
 
 from schemas import ends
+from schemas.egress import Allowed
 from schemas.ends import End
 from schemas.events.download import Download
 from schemas.events.profile import ProfileSaved, ProfileSaveFailed
@@ -22,6 +23,9 @@ from worker.background import Background
 from worker.browser import LAUNCH_SECONDS, Browser
 from worker.budgeted_log import BudgetedLog
 from worker.cdp.switchboard import BrowserGone, CdpError
+from worker.egress import Rules
+from worker.egress.sockets import SocketRules
+from worker.egress.upstream import Upstream, upstream_of
 from worker.fact import Fact
 from worker.files.downloads import Downloads
 from worker.files.last_look import last_look
@@ -35,7 +39,6 @@ from worker.part import Part
 from worker.profiles.profile import Profile, ProfileUnreadable
 from worker.run_log import RunLog
 from worker.tap import Tap
-from worker.tap.proxy_login import Login
 from worker.targets import Targets
 
 log = structlog.get_logger(__name__)
@@ -65,6 +68,7 @@ class Runtime:
         on_ended: Callable[[Runtime, Entry], None],
         uploads: Uploads,
         profile: Profile | None = None,
+        egress_allow: tuple[Allowed, ...] = (),
     ) -> None:
         self.log = run_log
         self.browser = browser
@@ -72,6 +76,7 @@ class Runtime:
         self._config = config
         self._clear_away = clear_away
         self._profile = profile
+        self._egress_allow = egress_allow
         self._closing = False
         self._has_closed = False
         self._on_ended = on_ended
@@ -86,6 +91,7 @@ class Runtime:
             downloads=browser.downloads,
             told=config.record or Record(),
             on_change=self._on_attached,
+            true_causes=browser.egress.causes.in_message,
         )
         run_log.keeps_headers = bool(config.record and config.record.headers)
         self._allowance = Allowance(
@@ -112,7 +118,7 @@ class Runtime:
 
         Raises OSError when not even the first event can be stored; then nothing has begun.
         """
-        self.log.launching()
+        self.log.launching(proxied=bool(self._config.proxy))
         self.browser.on_end = self._on_browser_end
         self.browser.on_full = self.attachments.hold
         try:
@@ -149,10 +155,11 @@ class Runtime:
         return {what: count for what, count in counts.items() if count}
 
     async def _launch(self) -> None:
-        login = self._login()
+        rules = self._rules()
         if not self.browser.is_up:
             await self.browser.launch(self._open_profile)
-        self.attachments.pages = self._tap = self._new_tap(login)
+        self.browser.egress.open(rules)
+        self.attachments.pages = self._tap = self._new_tap()
         await self._tap.attach()
         if self.browser.has_ended:
             raise BrowserGone("the browser ended while it was being set up")
@@ -163,37 +170,48 @@ class Runtime:
             self.record(Fact(data=await self._profile.open(user_data, uid)))
 
     def _ready(self, gateway_url: str, clock_skew_ms: int | None) -> Entry:
+        sandbox = self.browser.setup.sandbox
         try:
             return self.log.ready(
                 gateway_url=gateway_url,
                 browser=self.browser.product,
-                sandbox=self.browser.setup.sandbox.on,
+                sandbox=sandbox.on,
+                wall=sandbox.level,
+                egress=sandbox.egress,
                 clock_skew_ms=UNSET if clock_skew_ms is None else clock_skew_ms,
             )
         except OSError as error:
             self._on_disk_refusal(error)
             raise
 
-    def _new_tap(self, login: Login | None) -> Tap:
+    def _new_tap(self) -> Tap:
         return Tap(
             self.browser.switchboard,
             self.record,
             downloads=self.browser.downloads,
             answerable=self.attachments.is_on,
             config=self._config,
-            login=login,
+            causes=self.browser.egress.causes,
             on_download=self._downloads.came_on,
         )
 
-    def _login(self) -> Login | None:
-        """To the proxy, where it wants one. Raises CannotUnseal."""
+    def _rules(self) -> Rules:
+        """Where its browser may go, and by which proxy. Raises CannotUnseal."""
+        traffic = self._config.network_traffic
+        return Rules(
+            allowed=self.browser.setup.egress_allow + self._egress_allow,
+            upstream=self._upstream(),
+            sockets=SocketRules(traffic) if traffic else None,
+        )
+
+    def _upstream(self) -> Upstream | None:
         proxy = self._config.proxy
-        if not proxy or not proxy.username:
+        if not proxy:
             return None
         key = self.browser.setup.proxy_key
         sealed = proxy.sealed_password
         password = unseal(sealed, key, self.log.runtime_id) if sealed else ""
-        return Login(proxy.username, password)
+        return upstream_of(proxy.server, proxy.username or "", password)
 
     @property
     def targets(self) -> Targets:
@@ -306,7 +324,7 @@ class Runtime:
             log.warning("runtime.not_flushed", run_id=self.log.run_id, reason=str(error))
 
     def _on_browser_end(self, exit_code: int) -> None:
-        self._end = self._end or self._end_by_itself(_how_it_ended(exit_code))
+        self._end = self._end or self._end_by_itself(self.browser.fault or _how_it_ended(exit_code))
         self._has_closed = self._closing and exit_code == 0
         try:
             self.browser.switchboard.hang_up()
@@ -339,6 +357,7 @@ class Runtime:
             duration_ms=duration_ms,
             passed_over=self.passed_over,
             requested_at=self._requested_at,
+            proxy_bytes=self.browser.egress.meter.bytes if self._config.proxy else None,
         )
 
     async def _clean_up(self, end: End, detail: str, duration_ms: int) -> None:

@@ -40,8 +40,8 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ya29.", rf"{_START}ya29\.{_JWT_CHARS}{{16,}}+"),
         ("GOCSPX-", rf"GOCSPX-{_JWT_CHARS}{{16,}}+"),
         ("SG.", rf"{_START}SG\.{_JWT_CHARS}{{16,}}+\.{_JWT_CHARS}{{16,}}+"),
-        ("rr_", rf"{_START}rr_{_JWT_CHARS}{{32}}"),  # our own API key
-        ("/cdp/", r"(?<=/cdp/)[0-9a-f-]{36}(?:/[0-9a-f-]{36})?/[0-9a-f]{40}"),  # our own ways in
+        ("rr_", rf"{_START}rr_{_JWT_CHARS}{{32,64}}+"),  # our own API key
+        ("/cdp/", r"(?<=/cdp/)[0-9a-f-]{36}(?:/[0-9a-f-]{36})?/[0-9a-f]{72}"),  # our own ways in
         ("-----BEGIN", r"(?s:-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}KEY-----|\Z))"),
     )
 )  # fmt: skip

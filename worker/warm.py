@@ -1,7 +1,7 @@
 """The browsers of a host: some wait, started, for a run that needs no flags of its own; all have a place each.
 
 A place is a number, and a uid with it. It is given away again once its browser's files are gone, so that no browser
-has the uid of another that lives, waits or has left something.
+has the uid of another that lives, waits or has left something: a file, or, where no jail ends with it, a process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from schemas.runtime_config import RuntimeConfig
 from worker.background import Background
 from worker.browser import LAUNCH_SECONDS, Browser, BrowserSetup
 from worker.cdp.switchboard import BrowserGone, CdpError
+from worker.chromium import uids
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,10 @@ class Browsers:
     def _new(
         self, config: RuntimeConfig, browser_id: str, *, keeps_profile: bool = False
     ) -> Browser:
-        place = next(place for place in count() if place not in self._places)
+        sandbox = self.setup.sandbox
+        foreign = uids.in_use() if sandbox.may_outlive else frozenset()
+        free = (place for place in count() if place not in self._places)
+        place = next(place for place in free if sandbox.uid(place) not in foreign)
         self._places.add(place)
         return Browser(
             self.setup, config, place=place, browser_id=browser_id, keeps_profile=keeps_profile

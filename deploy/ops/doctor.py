@@ -92,10 +92,10 @@ async def _nats(target: Target) -> list[Check]:
     from recorder.bus.survey import survey
 
     own = [*_binary(target)]
-    if not target.nats_url:
+    if not target.nats.url:
         return [*own, nats.unreachable("has not run here yet", "", expected=False)]
     try:
-        async with survey(target.nats_url, "runreel-doctor") as around:
+        async with survey(target.nats, "runreel-doctor") as around:
             return [*own, *await _of_server(target, around)]
     except CannotStart as problem:
         expected = target.data is None

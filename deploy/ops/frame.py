@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,13 @@ from schemas.settings import variable
 Work = Callable[..., int | Coroutine[Any, Any, int]]
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call of a command. `console` is stdout; `progress` is stderr, for what comes and goes."""
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """Where a command answers. `console` is stdout; `progress` is stderr, for what comes and goes."""
 
-    target: Target
     as_json: bool
-    dry_run: bool
-    console: Console
-    progress: Console
+    console: Console = field(default_factory=Terminal)
+    progress: Console = field(default_factory=lambda: Terminal(stderr=True))
 
     def answer(self, answer: msgspec.Struct, show: Callable[[Console], None]) -> None:
         """The answer: `answer` as JSON, or as `show` shows it to people."""
@@ -48,6 +46,14 @@ class Call:
                 show(self.console)
             lines = captured.get().splitlines()  # tables fill their lines with spaces
             self.console.file.write("".join(line.rstrip() + "\n" for line in lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Reply):
+    """One call of an operator's command."""
+
+    target: Target
+    dry_run: bool
 
 
 def operation(
@@ -72,14 +78,14 @@ def operation(
             return _run(work, _call(target, as_json, dry_run), options)
 
         command: Callable[..., int] = call
-        for option in reversed((*_COMMON, *((_DRY_RUN,) if changes else ()))):
+        for option in reversed((_DATA, JSON, *((DRY_RUN,) if changes else ()))):
             command = option(command)
         return click.command(
             name,
             cls=Operation,
             help=inspect.getdoc(work),
             short_help=short_help,
-            exits={FINE: fine, FOUND: found, **_EXITS},
+            exits={FINE: fine, FOUND: found, **EXITS},
         )(command)
 
     return make
@@ -97,20 +103,18 @@ class Operation(Command):
             formatter.write_dl([(str(code), meaning) for code, meaning in self._exits.items()])
 
 
-_COMMON = (
-    click.option(
-        "--data",
-        type=click.Path(path_type=Path),
-        default=None,
-        envvar="RUNREEL_DATA",
-        metavar="DIR",
-        help="The directory of a `runreel up`. Default: what the settings of a recorder name in the"
-        " environment, else .runreel.",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    envvar="RUNREEL_DATA",
+    metavar="DIR",
+    help="The directory of a `runreel up`. Default: what the settings of a recorder name in the"
+    " environment, else .runreel.",
 )
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would change.")
-_EXITS = {
+JSON = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would change.")
+EXITS = {
     USAGE: "Wrong usage, or nothing to look at.",
     UNREACHABLE: "What it needs cannot be reached: NATS, or a file.",
     FAILED: "A fault of ours.",
@@ -118,14 +122,19 @@ _EXITS = {
 
 
 def _call(target: Target, as_json: bool, dry_run: bool) -> Call:
+    quiet_logs({**target.environment, variable("nats_url"): target.nats.url})
+    return Call(target=target, as_json=as_json, dry_run=dry_run)
+
+
+def quiet_logs(environment: Mapping[str, str]) -> None:
+    """What the parts that a command uses have to say goes to stderr, errors only unless it is set otherwise."""
     logs.configure(
         process="ops",
-        level=target.environment.get(variable("log_level"), "error"),
+        level=environment.get(variable("log_level"), "error"),
         log_format="console",
         stream=sys.stderr,
-        secrets=secrets_in({**target.environment, variable("nats_url"): target.nats_url}),
+        secrets=secrets_in(environment),
     )
-    return Call(target, as_json, dry_run, Terminal(), Terminal(stderr=True))
 
 
 def _run(work: Work, call: Call, options: Mapping[str, Any]) -> int:

@@ -46,7 +46,7 @@ async def repair(call: Call) -> int:
     check_nats(call.target)
     database = call.target.check_database()
     with shown(call) as tell:
-        found = await back.repair(call.target.nats_url, database, dry_run=call.dry_run, tell=tell)
+        found = await back.repair(call.target.nats, database, dry_run=call.dry_run, tell=tell)
     call.answer(found, partial(show, found, call.dry_run))
     return FOUND if call.dry_run and found.broken else FINE
 

@@ -49,7 +49,7 @@ async def rebuild(call: Call, accept_loss: bool, projection: str | None) -> int:
         else:
             check_nats(call.target)
             found = await anew.rebuild(
-                call.target.nats_url,
+                call.target.nats,
                 database,
                 accept_loss=accept_loss,
                 dry_run=call.dry_run,

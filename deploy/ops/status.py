@@ -14,7 +14,7 @@ from deploy.ops.frame import Call, operation
 from deploy.terminal_text import clean, shorten_middle, size
 
 if TYPE_CHECKING:
-    from recorder.ops.status import Gap, HostSeen, Status, StreamSeen
+    from recorder.ops.status import Gap, HostSeen, RecorderSeen, Status, StreamSeen
 
 GOOD_STATES = ("following",)
 BAD_STATES = ("rolled_back", "made_anew", "expired", "missing")
@@ -63,7 +63,14 @@ def show(status: Status, console: Console) -> None:
     console.print()
     look.facts(console, _processes(status))
     if status.recorder.exists:
-        look.facts(console, [status.recorder.database, size(status.recorder.size_bytes)])
+        look.facts(console, _files(status.recorder))
+
+
+def _files(recorder: RecorderSeen) -> list[str]:
+    found = [recorder.database, size(recorder.size_bytes)]
+    if recorder.search is not None:
+        found.append(f"search index {size(recorder.search.size_bytes)}")
+    return found
 
 
 def _in_short(status: Status) -> str:
@@ -183,6 +190,7 @@ def _note(host: HostSeen) -> Text:
         f"{host.set_aside:,} aside" if host.set_aside else "",
         f"{host.uploads:,} to upload" if host.uploads else "",
         "no sandbox" if host.sandbox is False else "",
+        "no jail" if host.wall not in ("", "namespace") else "",
     ]
     return Text(", ".join(filter(None, notes)), style="yellow")
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from deploy.data_dir import DataDir
+from deploy.data_dir import DEFAULT_DATA, DataDir
 from deploy.disk import Store
 from deploy.environment import FILE_SUFFIX, with_machine_defaults
 from deploy.stack import LOCAL_ID
+from schemas.nats_users import NatsAddress
 from schemas.problems import CannotReach, CannotStart
 from schemas.settings import RecorderSettings, Settings, WorkerSettings, load, variable
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Settings)
 
-DEFAULT_DATA = Path(".runreel")
 CONNECT_SECONDS = 5.0
 # Commands sign nothing and let nobody in; so they need neither, and whoever calls them need not have them.
 _NOT_NEEDED = {variable("secret"): "not needed by commands", variable("api_key"): "not needed"}
@@ -57,9 +57,9 @@ class Target:
         return Path(self.settings.database)
 
     @property
-    def nats_url(self) -> str:
-        """Where NATS is, with user and password; empty where `up` was never started."""
-        return self.settings.nats_url
+    def nats(self) -> NatsAddress:
+        """Where NATS is, with user and password; its URL is empty where `up` was never started."""
+        return self.settings.nats
 
     def worker_settings(self) -> WorkerSettings:
         """Those of a worker on this machine, without its secrets. Raises NoTarget."""
@@ -104,13 +104,13 @@ async def reach(target: Target) -> AsyncIterator[Bus]:
     from recorder import bus
 
     check_nats(target)
-    async with bus.connect(target.nats_url, "runreel-ops", seconds=CONNECT_SECONDS) as connected:
+    async with bus.connect(target.nats, "runreel-ops", seconds=CONNECT_SECONDS) as connected:
         yield connected
 
 
 def check_nats(target: Target) -> None:
     """Raises CannotReach where it is not known which NATS server there is."""
-    if not target.nats_url:
+    if not target.nats.url:
         where = target.data.root if target.data else "here"
         raise CannotReach(f"No NATS server has run in {where} yet.", "Start it with `runreel up`.")
 

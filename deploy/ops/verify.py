@@ -52,7 +52,7 @@ async def verify(call: Call, artifacts: bool, content: bool) -> int:
 
     check_nats(call.target)
     with shown(call) as tell:
-        found = await prove(call.target.nats_url, call.target.check_database(), tell)
+        found = await prove(call.target.nats, call.target.check_database(), tell)
     call.answer(found, partial(show, found))
     return FINE if found.equal else FOUND
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
+from . import shop
 from .wire import Answer
 
 CONTENT_TYPES = {
@@ -29,26 +30,42 @@ _RESTORERS = ("A. Lindqvist", "M. Okafor", "J. Haas", "T. Moreau")
 Query = Mapping[str, str]
 
 
-def answer(method: str, path: str, pages: Mapping[str, bytes]) -> Answer:
+def answer(method: str, path: str, pages: Mapping[str, bytes], body: bytes = b"") -> Answer:
     """Answer one request.
 
     `path` is as the browser sent it, query included. `pages` maps a path such as
     "/about.html" to that file's bytes; what is not in it does not exist, so no path,
-    however it is spelled, reaches another file.
+    however it is spelled, reaches another file. `body` is the request's.
     """
-    if method not in ("GET", "HEAD"):
-        return _text(HTTPStatus.METHOD_NOT_ALLOWED, "GET or HEAD, please.", ("Allow", "GET, HEAD"))
     asked, _, query_text = path.partition("?")
     asked = unquote(asked)
+    taken = shop.post(asked, body) if method == "POST" else None
+    if taken is not None:
+        return taken
+    if method not in ("GET", "HEAD"):
+        return _text(HTTPStatus.METHOD_NOT_ALLOWED, "GET or HEAD, please.", ("Allow", "GET, HEAD"))
+    query = {name: values[-1] for name, values in parse_qs(query_text).items()}
     if asked in _ROUTES:
-        query = {name: values[-1] for name, values in parse_qs(query_text).items()}
         return _ROUTES[asked](query)
+    if asked == "/goods.html":
+        return _article(query.get("id", ""), pages)
     return _page("/index.html" if asked == "/" else asked, pages)
 
 
 def _page(path: str, pages: Mapping[str, bytes]) -> Answer:
     if path in pages and path != "/missing.html":
         return Answer(HTTPStatus.OK, _content_type(path), pages[path])
+    return _not_found(pages)
+
+
+def _article(article_id: str, pages: Mapping[str, bytes]) -> Answer:
+    if not shop.has(article_id):
+        return _not_found(pages)
+    body = shop.fill(pages["/goods.html"], article_id)
+    return Answer(HTTPStatus.OK, _content_type(".html"), body)
+
+
+def _not_found(pages: Mapping[str, bytes]) -> Answer:
     return Answer(HTTPStatus.NOT_FOUND, _content_type(".html"), pages["/missing.html"])
 
 
@@ -117,4 +134,6 @@ _ROUTES: dict[str, Callable[[Query], Answer]] = {
     "/api/quote": _quote,
     "/report.csv": _ledger,
     "/slow": _slow,
+    "/api/goods": shop.goods,
+    "/invoice.pdf": shop.bill,
 }

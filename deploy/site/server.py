@@ -86,8 +86,8 @@ class Site:
             return _refuse(writer, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         except UnreadableRequest as unreadable:
             return _refuse(writer, unreadable.status)
-        await reader.readexactly(head.body_bytes)
-        reply = answer(head.method, head.path, self._pages)
+        body = await reader.readexactly(head.body_bytes)
+        reply = answer(head.method, head.path, self._pages, body)
         with_body = head.method != "HEAD"
         body_bytes = len(reply.body) if with_body else 0
         self.requests.append(Access(head.method, head.path, int(reply.status), body_bytes))

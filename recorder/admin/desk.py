@@ -68,6 +68,7 @@ def state(recorder: Recorder) -> RecorderState:
         consumers=tuple(_consumer(recorder, consumer) for consumer in recorder.consumers),
         hosts=tuple(heartbeat.worker_id for heartbeat in recorder.fleet.roster.live()),
         alarms=recorder.alarms,
+        search=recorder.search.state,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from recorder.parking import Culprit
+from recorder.search.indexing import IndexState
 
 MOST_REQUEST_BYTES = 64 * 1024
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -84,6 +85,7 @@ class RecorderState(
     consumers: tuple[ConsumerState, ...]
     hosts: tuple[str, ...]
     alarms: tuple[str, ...] = ()
+    search: IndexState | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, rename="camel", tag_field="answer", tag="refused"):

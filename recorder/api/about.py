@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recorder.api import openapi
-from recorder.api.endpoint import Call, Endpoint
+from recorder.api.endpoint import NO_KEY, Call, Endpoint
 
 WORD = {
     "name": "Runreel",
@@ -36,7 +36,7 @@ def _page(path: str, name: str, handler: openapi.Handler) -> Endpoint:
         name=name,
         summary=name,
         tag="about",
+        needs=NO_KEY,
         handler=handler,
         answer=dict,
-        public=True,
     )

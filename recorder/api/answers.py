@@ -7,6 +7,7 @@ import re
 import uuid_utils
 from msgspec import UNSET
 
+from recorder.api.spelling import spelled
 from schemas import codec
 from schemas.problems import Problem, RangeNotSatisfiable
 from schemas.resources import ProblemBody
@@ -22,9 +23,14 @@ def request_id(given: str) -> str:
     return given if _REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
 
 
+def body(resource: object) -> bytes:
+    """A resource as JSON."""
+    return spelled(codec.encode(resource))
+
+
 def problem_body(problem: Problem, request_id: str) -> bytes:
     """The body of an error."""
-    return codec.encode(
+    return body(
         ProblemBody(
             error=problem.message,
             code=problem.code,

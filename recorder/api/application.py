@@ -6,6 +6,7 @@ so what is documented is what is accepted. Litestar routes, reads bodies and str
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import partial
 from http import HTTPStatus
@@ -20,14 +21,18 @@ from litestar.types import ASGIApp, Method
 
 from recorder.api import (
     about,
+    activity,
     answers,
+    api_keys,
     artifacts,
     auth,
     commands,
     connections,
     downloading,
+    ending,
     events,
     files,
+    guard,
     health,
     ingest,
     invocations,
@@ -35,17 +40,20 @@ from recorder.api import (
     runs,
     runtime_changes,
     runtimes,
+    search,
     spaces,
     targets,
+    usage,
 )
 from recorder.api.endpoint import Answer, Call, Content, Endpoint, EventStream
 from recorder.api.frame import Frame
+from recorder.keys import NOBODY, Key
 from recorder.parts import Recorder
-from schemas import codec
 from schemas.problems import (
     MethodNotAllowed,
     Problem,
     RequestInvalid,
+    RequestTimedOut,
     RequestTooLarge,
     RouteNotFound,
     ServerError,
@@ -54,6 +62,7 @@ from schemas.problems import (
 log = structlog.get_logger()
 
 MOST_BODY_BYTES = 10_000_000
+BODY_SECONDS = 60.0
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 OPERATIONS: tuple[Endpoint, ...] = (
@@ -63,13 +72,17 @@ OPERATIONS: tuple[Endpoint, ...] = (
     *connections.ENDPOINTS,
     *targets.ENDPOINTS,
     *runs.ENDPOINTS,
+    *usage.ENDPOINTS,
     *events.ENDPOINTS,
+    *activity.ENDPOINTS,
     *ingest.ENDPOINTS,
+    *search.ENDPOINTS,
     *commands.ENDPOINTS,
     *invocations.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *files.ENDPOINTS,
     *auth.ENDPOINTS,
+    *api_keys.ENDPOINTS,
     *health.ENDPOINTS,
 )
 
@@ -91,11 +104,10 @@ def build(recorder: Recorder) -> ASGIApp:
 
 def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
     async def answer(request: Request[Any, Any, Any]) -> Response[Any]:
-        if not endpoint.public:
-            key = recorder.settings.api_key
-            auth.check_key(request.headers.get("authorization", ""), key)
-        call = await _call(endpoint, recorder, request)
-        return await _response(endpoint, await endpoint.handler(call), call)
+        key = await _key(endpoint, recorder, request)
+        await guard.check(endpoint, key, _path(request), recorder.store)
+        call = await _call(endpoint, recorder, request, key)
+        return await _response(endpoint, await _handled(endpoint, call), call)
 
     path = re.sub(r"{(\w+)}", r"{\1:str}", endpoint.path)
     methods: list[Method] = [endpoint.method]
@@ -107,20 +119,60 @@ def _route(endpoint: Endpoint, recorder: Recorder) -> HTTPRouteHandler:
     return handler(answer)
 
 
-async def _call(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> Call[Any, Any]:
+async def _handled(endpoint: Endpoint, call: Call[Any, Any]) -> object:
+    """What only reads ends with its key, also while it waits; what changes something is done as a whole."""
+    if endpoint.needs != "read":
+        return await endpoint.handler(call)
+    async with call.recorder.keyring.held(call.key):
+        return await endpoint.handler(call)
+
+
+async def _key(endpoint: Endpoint, recorder: Recorder, request: AnyRequest) -> Key:
+    if endpoint.public:
+        return NOBODY
+    address = request.client.host if request.client else ""
+    given = request.headers.get("authorization", "")
+    return await auth.check_key(given, address, recorder.admission)
+
+
+async def _call(
+    endpoint: Endpoint, recorder: Recorder, request: AnyRequest, key: Key
+) -> Call[Any, Any]:
     body: object = None
     if endpoint.body is not None:
         read = endpoint.read or partial(parse.body, kind=endpoint.body)
-        body = read(await request.body())
+        body = read(await _whole_body(request))
     return Call(
         recorder=recorder,
-        path={name: str(value) for name, value in request.path_params.items()},
-        query=parse.query(request.scope["query_string"], endpoint.query),
-        body=body,
+        key=key,
+        path=_path(request),
+        query=guard.narrowed(parse.query(request.scope["query_string"], endpoint.query), key),
+        body=guard.narrowed(body, key),
         headers=request.headers,
         gone=partial(_gone, request),
         head=request.method == "HEAD",
+        base_url=_base_url(recorder, request),
     )
+
+
+def _path(request: AnyRequest) -> dict[str, str]:
+    return {name: str(value) for name, value in request.path_params.items()}
+
+
+def _base_url(recorder: Recorder, request: AnyRequest) -> str:
+    """By the setting, else as it came. (Which hosts those may be was checked before.)"""
+    host = request.headers.get("host", "")
+    public = recorder.settings.public_url.rstrip("/")
+    return public or (f"{request.scope['scheme']}://{host}" if host else "")
+
+
+async def _whole_body(request: AnyRequest) -> bytes:
+    """Raises RequestTimedOut, where its sender stands still."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.body()
+    except TimeoutError:
+        raise RequestTimedOut from None
 
 
 async def _gone(request: AnyRequest) -> None:
@@ -131,12 +183,14 @@ async def _gone(request: AnyRequest) -> None:
 
 async def _response(endpoint: Endpoint, answer: object, call: Call[Any, Any]) -> Response[Any]:
     if isinstance(answer, Content):
-        return await downloading.response(answer, call.gone)
+        return await downloading.response(ending.content(answer, call), call.gone)
     if isinstance(answer, EventStream):
-        return Stream(answer.frames, media_type=answers.SSE, headers=STREAM_HEADERS)
+        return Stream(
+            ending.frames(answer.frames, call), media_type=answers.SSE, headers=STREAM_HEADERS
+        )
     if isinstance(answer, Answer):
-        return _json(codec.encode(answer.body), answer.status)
-    return _json(codec.encode(answer), endpoint.status)
+        return _json(answers.body(answer.body), answer.status, dict(answer.headers))
+    return _json(answers.body(answer), endpoint.status)
 
 
 def _json(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response[bytes]:

@@ -6,7 +6,7 @@ from msgspec import field
 
 from recorder.api.downloading import CONTENT_PROBLEMS, content_of
 from recorder.api.endpoint import Call, Content, Endpoint
-from recorder.api.files import base_url, kinds
+from recorder.api.files import kinds
 from recorder.api.lists import PageQuery, Values
 from recorder.queries import artifacts as queries
 from recorder.queries import files, runs
@@ -26,13 +26,13 @@ async def list_artifacts(call: Call[ArtifactsQuery, None]) -> Page[Artifact]:
     wanted = kinds(query.kind, "$.kind")
     await runs.get_summary(store, run_id)
     return await queries.list_artifacts(
-        store, run_id, wanted, query.cursor, query.limit, base_url(call)
+        store, run_id, wanted, query.cursor, query.limit, call.base_url
     )
 
 
 async def get_artifact(call: Call[object, None]) -> Artifact:
     """One artifact."""
-    return await queries.get_artifact(call.recorder.store, call.path["artifactId"], base_url(call))
+    return await queries.get_artifact(call.recorder.store, call.path["artifactId"], call.base_url)
 
 
 async def get_artifact_content(call: Call[object, None]) -> Content:
@@ -48,6 +48,7 @@ ENDPOINTS = (
         name="runs-artifacts-list",
         summary="List what a run produced",
         tag="runs",
+        needs="read",
         handler=list_artifacts,
         query=ArtifactsQuery,
         answer=Page[Artifact],
@@ -59,6 +60,7 @@ ENDPOINTS = (
         name="artifacts-get",
         summary="Get an artifact",
         tag="artifacts",
+        needs="read",
         handler=get_artifact,
         answer=Artifact,
         problems=(ArtifactNotFound,),
@@ -69,6 +71,7 @@ ENDPOINTS = (
         name="artifacts-content",
         summary="Get an artifact's content",
         tag="artifacts",
+        needs="read",
         handler=get_artifact_content,
         answer=bytes,
         problems=(ArtifactNotFound, *CONTENT_PROBLEMS),

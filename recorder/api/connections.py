@@ -49,7 +49,7 @@ async def create_connection(call: Call[object, CreateConnection]) -> Connection:
     recorder = call.recorder
     runtime = await _get_runtime(call)
     run_id, answer = await recorder.fleet.ask_run(
-        runtime.id, partial(_wanted, ttl_seconds=call.body.ttl_seconds)
+        runtime.id, partial(_wanted, ttl_seconds=call.body.ttl_seconds, key_id=call.key.id)
     )
     if not isinstance(answer, ConnectionStands):
         raise RuntimeHostUnavailable("The worker gave an answer that belongs to something else.")
@@ -59,7 +59,7 @@ async def create_connection(call: Call[object, CreateConnection]) -> Connection:
     except ConnectionNotFound:  # its run is parked: no table shows what is new of it
         made = _not_shown(runtime.id, run_id, answer)
     secret = recorder.settings.secret
-    url = connection_url(answer.gateway_url, secret, run_id, connection_id)
+    url = connection_url(answer.gateway_url, secret, run_id, connection_id, call.key.id)
     return structs.replace(made, endpoint=ConnectionEndpoint(url=url))
 
 
@@ -76,8 +76,8 @@ def _not_shown(runtime_id: str, run_id: str, answer: ConnectionStands) -> Connec
     )
 
 
-def _wanted(run_id: str, ttl_seconds: int) -> requests.CreateConnection:
-    return requests.CreateConnection(run_id=run_id, ttl_seconds=ttl_seconds)
+def _wanted(run_id: str, ttl_seconds: int, key_id: str) -> requests.CreateConnection:
+    return requests.CreateConnection(run_id=run_id, ttl_seconds=ttl_seconds, key_id=key_id)
 
 
 async def revoke_connection(call: Call[object, None]) -> Connection:
@@ -99,10 +99,7 @@ async def revoke_connection(call: Call[object, None]) -> Connection:
 
 
 async def _get_runtime(call: Call[object, object]) -> Runtime:
-    recorder = call.recorder
-    return await runtimes.get_runtime(
-        recorder.store, call.path["runtimeId"], recorder.settings.secret
-    )
+    return await runtimes.get_runtime(call.recorder.store, call.path["runtimeId"])
 
 
 ENDPOINTS = (
@@ -112,6 +109,7 @@ ENDPOINTS = (
         name="runtimes-connections-list",
         summary="List a runtime's connections",
         tag="connections",
+        needs="read",
         handler=list_connections,
         query=PageQuery,
         answer=Page[Connection],
@@ -123,6 +121,7 @@ ENDPOINTS = (
         name="runtimes-connections-create",
         summary="Create a connection",
         tag="connections",
+        needs="control",
         handler=create_connection,
         body=CreateConnection,
         answer=Connection,
@@ -135,6 +134,7 @@ ENDPOINTS = (
         name="runtimes-connections-get",
         summary="Get a connection",
         tag="connections",
+        needs="read",
         handler=get_connection,
         answer=Connection,
         problems=(RuntimeNotFound, ConnectionNotFound),
@@ -145,6 +145,7 @@ ENDPOINTS = (
         name="runtimes-connections-revoke",
         summary="Revoke a connection",
         tag="connections",
+        needs="control",
         handler=revoke_connection,
         answer=Connection,
         problems=(RuntimeNotFound, ConnectionNotFound, RuntimeHostUnavailable, StorageUnavailable),

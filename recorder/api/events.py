@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Literal
 
 from msgspec import field
 
-from recorder.api import parse, sse
-from recorder.api.endpoint import Call, Endpoint, EventStream
+from recorder.api import parse
+from recorder.api.endpoint import Answer, Call, Endpoint, EventStream
+from recorder.api.following import frames
 from recorder.api.lists import PageQuery, Values, several
+from recorder.api.search import Q, caught_up
 from recorder.api.waiting import seconds_of
-from recorder.follow import Ended, Follower, Silence, Told
+from recorder.follow import Ended, Follower, Silence
 from recorder.queries import events as queries
 from recorder.queries import runs
+from recorder.queries import search as queries_of_search
 from recorder.queries.events import BEGINNING, EventFilter, Happened, Place, event_cursor
+from recorder.search import wanted as wanted_words
 from schemas import subjects
-from schemas.problems import CursorExpired, EventsGone, RunNotFound
-from schemas.resources import Page, RunEnded, RunEvent, WaitedEvent, WaitForEvent
-from schemas.times import rfc3339
+from schemas.problems import CursorExpired, EventsGone, RunNotFound, StorageUnavailable
+from schemas.resources import Page, RunEvent, WaitedEvent, WaitForEvent
+
+Tellings = AsyncGenerator[Sequence[Happened[RunEvent]] | Silence | Ended, None]
 
 
 class EventsQuery(PageQuery, frozen=True, kw_only=True):
-    """Which events. A type may end in `*`: `network.*`. Times are RFC 3339, both included."""
+    """Which events. A type may end in `*`: `network.*`. Times are RFC 3339, both included. With `q` a page may be
+    short, or empty, and not be the last.
+    """
 
     type: Values = field(default_factory=list)
     category: Values = field(default_factory=list)
@@ -35,12 +41,15 @@ class EventsQuery(PageQuery, frozen=True, kw_only=True):
     connection_id: str | None = None
     since: str | None = None
     until: str | None = None
+    q: Q = None
     order: Literal["asc", "desc"] = "asc"
 
 
-async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent]:
+async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent] | Answer:
     """Events of a run, in the order in which they happened."""
     run_id, query = call.path["runId"], call.query
+    if query.q is not None:
+        return await _list_matching(call)
     return await queries.list_events(
         call.recorder.store,
         run_id,
@@ -51,6 +60,21 @@ async def list_events(call: Call[EventsQuery, None]) -> Page[RunEvent]:
     )
 
 
+async def _list_matching(call: Call[EventsQuery, None]) -> Answer:
+    query, recorder, wanted = call.query, call.recorder, _filter(call.query)
+    headers = await caught_up(recorder)
+    page = await queries_of_search.list_matching(
+        recorder.store,
+        recorder.search,
+        call.path["runId"],
+        wanted,
+        after=query.cursor,
+        limit=query.limit,
+        order=query.order,
+    )
+    return Answer(page, headers=headers)
+
+
 async def stream_events(call: Call[EventsQuery, None]) -> EventStream:
     """Events of a run from the beginning or after a cursor, then as they happen, then its end."""
     run_id = call.path["runId"]
@@ -58,7 +82,8 @@ async def stream_events(call: Call[EventsQuery, None]) -> EventStream:
         raise EventsGone
     cursor = call.headers.get("last-event-id") or call.query.cursor or None
     place = await queries.find_place(call.recorder.store, run_id, cursor) or BEGINNING
-    return EventStream(_frames(_follower(call, run_id, _filter(call.query), place), run_id))
+    follower = _follower(call, run_id, _filter(call.query), place)
+    return EventStream(frames(follower, "run.event", event_cursor, run_id))
 
 
 async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
@@ -80,7 +105,7 @@ async def wait_for_event(call: Call[object, WaitForEvent]) -> WaitedEvent:
     return _waited(told, run_id, follower.place)
 
 
-async def _first(tellings: AsyncGenerator[Told, None]) -> Happened | Ended | None:
+async def _first(tellings: Tellings) -> Happened[RunEvent] | Ended | None:
     async with aclosing(tellings):
         async for told in tellings:
             if isinstance(told, Ended):
@@ -90,9 +115,9 @@ async def _first(tellings: AsyncGenerator[Told, None]) -> Happened | Ended | Non
     return None
 
 
-def _waited(told: Happened | Ended | None, run_id: str, place: Place) -> WaitedEvent:
+def _waited(told: Happened[RunEvent] | Ended | None, run_id: str, place: Place) -> WaitedEvent:
     match told:
-        case Happened(event=event):
+        case Happened(resource=event):
             cursor = event_cursor(run_id, told.place)
             return WaitedEvent(event=event, timed_out=False, cursor=cursor)
         case Ended():
@@ -102,51 +127,12 @@ def _waited(told: Happened | Ended | None, run_id: str, place: Place) -> WaitedE
             return WaitedEvent(event=None, timed_out=True, cursor=event_cursor(run_id, place))
 
 
-async def _frames(follower: Follower, run_id: str) -> AsyncIterator[bytes]:
-    """Breaks off where a reader is so slow that the events leave before it: it is told when it comes again."""
-    with suppress(CursorExpired):
-        async with aclosing(_told(follower, run_id)) as frames:
-            async for frame in frames:
-                yield frame
-
-
-async def _told(follower: Follower, run_id: str) -> AsyncGenerator[bytes, None]:
-    async with aclosing(follower.tell()) as tellings:
-        async for told in tellings:
-            if isinstance(told, Silence | Ended):
-                yield _frame(told)
-            else:
-                yield b"".join([_event_frame(each, run_id) for each in told])
-
-
-def _event_frame(happened: Happened, run_id: str) -> bytes:
-    """Spelled once for all who follow."""
-    if happened.frame is None:
-        cursor = event_cursor(run_id, happened.place)
-        happened.frame = sse.frame("run.event", happened.event, cursor)
-    return happened.frame
-
-
-def _frame(told: Silence | Ended) -> bytes:
-    match told:
-        case Silence():
-            return sse.frame("heartbeat", {"time": rfc3339(time.time_ns())})
-        case Ended(run=run):
-            end = RunEnded(
-                run_id=run.id,
-                status=run.status,
-                finished_at=run.finished_at,
-                failure=run.failure,
-            )
-            return sse.frame("run.ended", end)
-
-
 def _follower(
     call: Call[EventsQuery, None] | Call[object, WaitForEvent],
     run_id: str,
     wanted: EventFilter,
     place: Place,
-) -> Follower:
+) -> Follower[RunEvent]:
     recorder = call.recorder
     return Follower(run_id, wanted, place, recorder.tails, recorder.news)
 
@@ -166,6 +152,7 @@ def _filter(query: EventsQuery) -> EventFilter:
         connection_id=query.connection_id,
         since=parse.time(query.since, "$.since"),
         until=parse.time(query.until, "$.until"),
+        words=wanted_words(query.q),
     )
 
 
@@ -186,10 +173,11 @@ ENDPOINTS = (
         name="runs-events-list",
         summary="List a run's events",
         tag="runs",
+        needs="read",
         handler=list_events,
         query=EventsQuery,
         answer=Page[RunEvent],
-        problems=(RunNotFound, CursorExpired),
+        problems=(RunNotFound, CursorExpired, StorageUnavailable),
     ),
     Endpoint(
         method="GET",
@@ -197,6 +185,7 @@ ENDPOINTS = (
         name="runs-events-stream",
         summary="Follow a run's events",
         tag="runs",
+        needs="read",
         handler=stream_events,
         query=EventsQuery,
         answer=None,
@@ -208,6 +197,7 @@ ENDPOINTS = (
         name="runs-events-wait",
         summary="Wait for an event",
         tag="runs",
+        needs="read",
         handler=wait_for_event,
         body=WaitForEvent,
         answer=WaitedEvent,

@@ -55,7 +55,7 @@ async def list_run_files(call: Call[RunFilesQuery, None]) -> Page[File]:
 
 async def get_file(call: Call[object, None]) -> File:
     """One file."""
-    return await queries.get_file(call.recorder.store, call.path["fileId"], base_url(call))
+    return await queries.get_file(call.recorder.store, call.path["fileId"], call.base_url)
 
 
 async def get_content(call: Call[object, None]) -> Content:
@@ -65,7 +65,7 @@ async def get_content(call: Call[object, None]) -> Content:
 
 async def _list(call: Call[Any, None], wanted: FileFilter) -> Page[File]:
     query, store = call.query, call.recorder.store
-    return await queries.list_files(store, wanted, query.cursor, query.limit, base_url(call))
+    return await queries.list_files(store, wanted, query.cursor, query.limit, call.base_url)
 
 
 def _filter(query: FilesQuery) -> FileFilter:
@@ -90,13 +90,6 @@ def kinds(given: Sequence[str], path: str) -> Sequence[str]:
     return given
 
 
-def base_url(call: Call[Any, Any]) -> str:
-    """How whoever asks reaches us: by the setting, else as it came. (Which hosts those may be was checked before.)"""
-    public = call.recorder.settings.public_url.rstrip("/")
-    host = call.headers.get("host", "")
-    return public or (f"http://{host}" if host else "")
-
-
 ENDPOINTS = (
     Endpoint(
         method="GET",
@@ -104,6 +97,7 @@ ENDPOINTS = (
         name="files-list",
         summary="List files",
         tag="files",
+        needs="read",
         handler=list_files,
         query=FilesQuery,
         answer=Page[File],
@@ -114,6 +108,7 @@ ENDPOINTS = (
         name="files-get",
         summary="Get a file",
         tag="files",
+        needs="read",
         handler=get_file,
         answer=File,
         problems=(FileNotFound,),
@@ -124,6 +119,7 @@ ENDPOINTS = (
         name="files-content",
         summary="Get a file's content",
         tag="files",
+        needs="read",
         handler=get_content,
         answer=bytes,
         problems=(FileNotFound, *CONTENT_PROBLEMS),
@@ -134,6 +130,7 @@ ENDPOINTS = (
         name="runs-files-list",
         summary="List files of a run",
         tag="runs",
+        needs="read",
         handler=list_run_files,
         query=RunFilesQuery,
         answer=Page[File],

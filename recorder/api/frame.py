@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from recorder.api import answers
+from recorder.api.door import Door, Headers, answer_headers
 from recorder.api.parse import invalid
 from recorder.news import News
 from recorder.parts import Recorder
 from schemas import subjects
-from schemas.problems import HostForbidden, Problem
-from schemas.settings import RecorderSettings
+from schemas.problems import Problem
 
 log = structlog.get_logger()
 
 STREAMS = (subjects.RUNS, subjects.CONTROL)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 CATCH_UP_SECONDS = 2.0
-Headers = list[tuple[bytes, bytes]]
+LAG = b"x-runreel-lag"
 
 
 class Frame:
@@ -32,7 +30,7 @@ class Frame:
     def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
         self._app = app
         self._news = recorder.news
-        self._hosts = own_hosts(recorder.settings)
+        self._door = Door(recorder.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -49,27 +47,35 @@ class Frame:
         async def framed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra.append((b"x-runreel-position", _position_text(self._news).encode()))
-                message["headers"] = [*message.get("headers", []), *extra]
+                given = _one_lag([*message.get("headers", []), *extra])
+                message["headers"] = answer_headers(scope, given)
                 _log_line(scope, message["status"], began, request_id)
             await send(message)
 
         try:
-            self._check_host(headers.get("host"), scope)
+            self._door.let_in(scope, headers)
+            if await self._met_by_cors(scope, headers, extra, framed):
+                return
             if lag := await self._catch_up(headers.get("x-runreel-min-position")):
-                extra.append((b"x-runreel-lag", lag.encode()))
+                extra.append((LAG, lag.encode()))
         except Problem as problem:
             await _answer(framed, problem, request_id)
             return
         await self._app(scope, receive, framed)
 
-    def _check_host(self, host: str | None, scope: Scope) -> None:
-        """A page elsewhere must not reach us under a name of its own (DNS rebinding)."""
-        if host is None:
-            return
-        name = host_name(host)
-        server = scope.get("server")
-        if name not in self._hosts and not (server and name == server[0]):
-            raise HostForbidden
+    async def _met_by_cors(
+        self, scope: HTTPScope, headers: Mapping[str, str], extra: Headers, send: Send
+    ) -> bool:
+        """Whether that was all: a browser asked if a page may ask."""
+        cors, origin = self._door.cors, headers.get("origin", "")
+        wanted = headers.get("access-control-request-method", "")
+        extra += cors.headers(origin)
+        if not cors.is_preflight(scope["method"], origin, wanted):
+            return False
+        allowed = cors.preflight()
+        await send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
 
     async def _catch_up(self, wanted: str | None) -> str:
         """Wait, at most 2 s, until the tables show what another recorder showed; what is missing."""
@@ -82,18 +88,6 @@ class Frame:
         return ",".join(lags)
 
 
-def own_hosts(settings: RecorderSettings) -> frozenset[str]:
-    """The names in a Host header that mean this recorder."""
-    public = urlsplit(settings.public_url).hostname if settings.public_url else None
-    return LOOPBACK | {settings.host.lower()} | ({public} if public else set())
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
-    name, colon, port = host.rpartition(":")
-    return (name if colon and port.isdecimal() else host).lower()
-
-
 def parse_positions(text: str) -> Iterable[tuple[str, int]]:
     """`RUNS=12,CONTROL=3`, as `x-runreel-position` has it. Raises RequestInvalid."""
     for part in text.split(","):
@@ -101,6 +95,13 @@ def parse_positions(text: str) -> Iterable[tuple[str, int]]:
         if stream not in STREAMS or not position.isdecimal() or len(position) > 18:
             raise invalid("x-runreel-min-position", "x-runreel-min-position is not a position.")
         yield stream, int(position)
+
+
+def _one_lag(headers: Headers) -> Headers:
+    """With all that is behind in one header: the streams, and what the endpoint adds to them."""
+    lags = [value for name, value in headers if name == LAG]
+    rest = [(name, value) for name, value in headers if name != LAG]
+    return [*rest, (LAG, b",".join(reversed(lags)))] if lags else rest
 
 
 def _position_text(news: News) -> str:

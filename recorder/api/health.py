@@ -97,6 +97,9 @@ def _worker_check(worker: Heartbeat) -> dict[str, Any]:
         "chromium": worker.chromium,
         "sandbox": worker.sandbox,
         "sandboxNote": worker.sandbox_note,
+        "wall": worker.wall,
+        "wallNote": worker.wall_note,
+        "egress": worker.egress,
         "clockSkewMs": worker.clock_skew_ms,
         "clockUncertaintyMs": worker.clock_uncertainty_ms,
     }
@@ -109,9 +112,9 @@ ENDPOINTS = (
         name="healthz",
         summary="Whether the process answers",
         tag="health",
+        needs="nothing",
         handler=healthz,
         answer=Health,
-        public=True,
     ),
     Endpoint(
         method="GET",
@@ -119,9 +122,9 @@ ENDPOINTS = (
         name="readyz",
         summary="Whether history can be served, or a runtime started",
         tag="health",
+        needs="nothing",
         handler=readyz,
         query=ReadyzQuery,
         answer=Health,
-        public=True,
     ),
 )

@@ -6,7 +6,6 @@ import re
 
 import msgspec
 
-from recorder.api.auth import KEY_ID
 from recorder.api.endpoint import Call
 from recorder.api.parse import invalid
 from recorder.idempotency import Asked
@@ -27,4 +26,4 @@ def asked(call: Call[object, object], operation: str) -> Asked | None:
     # The body as it was understood: the order of its fields, say, makes no other request of it.
     body = msgspec.json.encode(call.body, order="deterministic")
     path = [text for pair in sorted(call.path.items()) for text in pair]
-    return Asked((KEY_ID, operation, key, *path), body)
+    return Asked((call.key.id, operation, key, *path), body)

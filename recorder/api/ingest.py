@@ -10,7 +10,7 @@ from recorder.api.parse import invalid
 from recorder.queries import runs
 from schemas import codec
 from schemas.events import EVENT_TYPES
-from schemas.events.custom import MOST_BYTES, is_ingested
+from schemas.events.custom import INGESTED, MOST_BYTES, is_ingested
 from schemas.problems import (
     RateLimited,
     RequestTooLarge,
@@ -39,7 +39,7 @@ def _checked(event: EventToIngest, path: str) -> IngestedEvent:
     if not is_ingested(event.type):
         raise invalid(
             f"{path}.type",
-            f"{path}.type: {event.type} does not come from outside; tool.call.*, llm.usage and custom.* do.",
+            f"{path}.type: {event.type} does not come from outside; {INGESTED} do.",
         )
     data = codec.encode(event.data)
     if len(data) > MOST_BYTES:
@@ -80,6 +80,7 @@ ENDPOINTS = (
         name="runs-events-ingest",
         summary="Put events into a run's log",
         tag="runs",
+        needs="ingest",
         handler=ingest_events,
         body=(EventToIngest, IngestEvents),
         read=read,

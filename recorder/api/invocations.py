@@ -211,10 +211,7 @@ async def _get(call: Call[object, object]) -> Invocation:
 
 
 async def _get_runtime(call: Call[object, object]) -> Runtime:
-    recorder = call.recorder
-    return await runtimes.get_runtime(
-        recorder.store, call.path["runtimeId"], recorder.settings.secret
-    )
+    return await runtimes.get_runtime(call.recorder.store, call.path["runtimeId"])
 
 
 OF_RUNTIME = "/v1/runtimes/{runtimeId}/invocations"
@@ -238,6 +235,7 @@ ENDPOINTS = (
         name="runtimes-invocations-create",
         summary="Ask for an action",
         tag="invocations",
+        needs="control",
         handler=create_invocation,
         body=Action,
         read=actions.read,
@@ -253,6 +251,7 @@ ENDPOINTS = (
         name="runtimes-invocations-wait",
         summary="Wait for an invocation's end",
         tag="invocations",
+        needs="read",
         handler=wait_for_invocation,
         body=WaitForInvocation,
         answer=WaitedInvocation,
@@ -264,6 +263,7 @@ ENDPOINTS = (
         name="runtimes-invocations-cancel",
         summary="Cancel an invocation",
         tag="invocations",
+        needs="control",
         handler=cancel_invocation,
         answer=Invocation,
         problems=(RuntimeNotFound, InvocationNotFound, RuntimeHostUnavailable, StorageUnavailable),
@@ -274,6 +274,7 @@ ENDPOINTS = (
         name="runs-invocations-list",
         summary="List a run's invocations",
         tag="runs",
+        needs="read",
         handler=list_invocations,
         query=InvocationsQuery,
         answer=Page[Invocation],
@@ -285,6 +286,7 @@ ENDPOINTS = (
         name="runs-invocations-get",
         summary="Get an invocation",
         tag="runs",
+        needs="read",
         handler=get_invocation,
         answer=Invocation,
         problems=(RunNotFound, InvocationNotFound, CursorExpired),

@@ -12,16 +12,22 @@ from msgspec import NODEFAULT
 
 from recorder.api.answers import JSON, SSE
 from recorder.api.endpoint import Call, Endpoint
+from recorder.api.guard import has_space_field
 from recorder.api.idempotent import KEY
 from schemas.problems import (
+    AuthForbidden,
     AuthRequired,
     CursorInvalid,
+    HeadersTooLarge,
     HostForbidden,
     IdempotencyConflict,
     Problem,
+    RateLimited,
     RequestInvalid,
+    RequestTimedOut,
     RequestTooLarge,
     ServerError,
+    SpaceNotFound,
     StorageUnavailable,
 )
 from schemas.resources import ProblemBody, RunEnded, RunEvent
@@ -30,7 +36,13 @@ Json = dict[str, Any]
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]
 
 REFS = "#/components/schemas/{name}"
-EVERYWHERE: tuple[type[Problem], ...] = (RequestInvalid, HostForbidden, ServerError)
+EVERYWHERE: tuple[type[Problem], ...] = (
+    RequestInvalid,
+    HostForbidden,
+    RequestTimedOut,
+    HeadersTooLarge,
+    ServerError,
+)
 
 
 def document(endpoints: Sequence[Endpoint]) -> Json:
@@ -97,6 +109,7 @@ def _operation(endpoint: Endpoint, names: Json) -> Json:
     if endpoint.public:
         operation["security"] = []
     else:
+        operation["x-runreel-needs"] = endpoint.needs
         operation["parameters"].append(_AUTHORIZATION)
     if endpoint.idempotent:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
@@ -222,7 +235,9 @@ def _problem_responses(endpoint: Endpoint, names: Json) -> Json:
 def _problems(endpoint: Endpoint) -> Iterator[type[Problem]]:
     yield from EVERYWHERE
     if not endpoint.public:
-        yield AuthRequired
+        yield from (AuthRequired, AuthForbidden, RateLimited)
+    if any(map(has_space_field, (endpoint.query, endpoint.body))):
+        yield SpaceNotFound
     if endpoint.body is not None:
         yield RequestTooLarge
     if "cursor" in endpoint.query.__struct_fields__:  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from msgspec import field
 
@@ -13,6 +15,8 @@ from recorder.queries import runtimes
 from recorder.queries.runs import RunFilter
 from schemas.problems import RunNotFound, RuntimeNotFound
 from schemas.resources import Page, Run, RunSummary, RuntimeRun, WaitedRun, WaitForRun
+
+SETTLE_SECONDS = 2.0  # a digest follows a run's end in a fraction of that, where CONTROL is there
 
 
 class RunsQuery(PageQuery, frozen=True, kw_only=True):
@@ -51,21 +55,28 @@ async def list_compact_runs(call: Call[RuntimeRunsQuery, None]) -> Page[RuntimeR
 
 
 async def get_run(call: Call[object, None]) -> Run:
-    """One run, with its counts."""
-    return await queries.get_run(call.recorder.store, call.path["runId"])
+    """One run, with its counts and what it took."""
+    recorder = call.recorder
+    return await queries.get_run(recorder.store, call.path["runId"], recorder.rate_card)
 
 
 async def wait_for_run(call: Call[object, WaitForRun]) -> WaitedRun:
-    """The run once it has ended, or as it is when the time is up."""
+    """The run once it has ended and what it took is settled, or as it is when the time is up."""
     run_id, store = call.path["runId"], call.recorder.store
-    news = call.recorder.news
+    news, began, seconds = call.recorder.news, time.monotonic(), seconds_of(call.body)
 
     async def has_ended() -> bool:
         return (await queries.get_summary(store, run_id)).status != "active"
 
+    async def is_settled() -> bool:
+        return (await queries.get_usage(store, run_id, None)).billing_status != "pending"
+
     if not await has_ended():
-        await wait_until(has_ended, news, run_id, seconds_of(call.body))
-    run = await queries.get_run(store, run_id)
+        await wait_until(has_ended, news, run_id, seconds)
+    if await has_ended():
+        left = seconds - (time.monotonic() - began)
+        await wait_until(is_settled, news, run_id, min(left, SETTLE_SECONDS))
+    run = await queries.get_run(store, run_id, call.recorder.rate_card)
     return WaitedRun(
         **msgspec.structs.asdict(run),
         wait_status="timeout" if run.status == "active" else "completed",
@@ -74,7 +85,7 @@ async def wait_for_run(call: Call[object, WaitForRun]) -> WaitedRun:
 
 async def _of_runtime(call: Call[RuntimeRunsQuery, None]) -> RunFilter:
     recorder, runtime_id = call.recorder, call.path["runtimeId"]
-    await runtimes.get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+    await runtimes.get_runtime(recorder.store, runtime_id)
     return RunFilter(runtime_id=runtime_id, status=statuses(call.query.status))
 
 
@@ -85,6 +96,7 @@ ENDPOINTS = (
         name="runs-list",
         summary="List runs",
         tag="runs",
+        needs="read",
         handler=list_runs,
         query=RunsQuery,
         answer=Page[RunSummary],
@@ -95,6 +107,7 @@ ENDPOINTS = (
         name="runs-get",
         summary="Get a run",
         tag="runs",
+        needs="read",
         handler=get_run,
         answer=Run,
         problems=(RunNotFound,),
@@ -105,6 +118,7 @@ ENDPOINTS = (
         name="runs-wait",
         summary="Wait for a run's end",
         tag="runs",
+        needs="read",
         handler=wait_for_run,
         body=WaitForRun,
         answer=WaitedRun,
@@ -116,6 +130,7 @@ ENDPOINTS = (
         name="runtimes-runs-list",
         summary="List runs of a runtime",
         tag="runtimes",
+        needs="read",
         handler=list_runtime_runs,
         query=RuntimeRunsQuery,
         answer=Page[RunSummary],
@@ -127,6 +142,7 @@ ENDPOINTS = (
         name="v-2-runtimes-runs-list",
         summary="List runtime runs",
         tag="subpackage_runtimes",
+        needs="read",
         handler=list_compact_runs,
         query=RuntimeRunsQuery,
         answer=Page[RuntimeRun],

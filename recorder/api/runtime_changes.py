@@ -56,7 +56,7 @@ async def update_runtime(call: Call[object, UpdateRuntime]) -> Runtime:
     if _is_about_idling(change):  # also if nothing was written: the worker may not know it yet
         idle = (await get_setup(recorder.store, runtime.id)).config.idle_timeout_seconds
         await recorder.fleet.reconfigure(runtime.id, None if idle is UNSET else idle)
-    return await _get(recorder, runtime.id)
+    return await get_runtime(recorder.store, runtime.id, call.connect_url)
 
 
 async def delete_runtime(call: Call[object, None]) -> Deleted:
@@ -105,7 +105,7 @@ async def _stop_what_started_meanwhile(recorder: Recorder, runtime_id: str) -> N
 
 
 async def _get(recorder: Recorder, runtime_id: str) -> Runtime:
-    return await get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+    return await get_runtime(recorder.store, runtime_id)
 
 
 def _metadata(before: Metadata, change: UpdateRuntime) -> Metadata:
@@ -134,6 +134,7 @@ ENDPOINTS = (
         name="runtimes-update",
         summary="Change a runtime",
         tag="runtimes",
+        needs="control",
         handler=update_runtime,
         body=UpdateRuntime,
         answer=Runtime,
@@ -145,6 +146,7 @@ ENDPOINTS = (
         name="runtimes-delete",
         summary="Delete a runtime",
         tag="runtimes",
+        needs="control",
         handler=delete_runtime,
         answer=Deleted,
         problems=(RuntimeNotFound, RuntimeNotStopped, StorageUnavailable),

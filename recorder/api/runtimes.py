@@ -79,8 +79,9 @@ async def list_runtimes(call: Call[RuntimesQuery, None]) -> Page[Runtime]:
     """Runtimes, newest first."""
     recorder, query = call.recorder, call.query
     wanted = RuntimeFilter(query.space_id, statuses(query.status), query.name, query.metadata)
-    secret = recorder.settings.secret
-    return await queries.list_runtimes(recorder.store, wanted, query.cursor, query.limit, secret)
+    return await queries.list_runtimes(
+        recorder.store, wanted, query.cursor, query.limit, call.connect_url
+    )
 
 
 async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
@@ -93,7 +94,7 @@ async def create_runtime(call: Call[StartQuery, CreateRuntime]) -> Runtime:
     runtime = made.runtime
     if not (made.gateway_url and runtime.active_run_id):
         return runtime
-    url = connect_url(made.gateway_url, recorder.settings.secret, runtime.active_run_id)
+    url = _connect_url(call, made.gateway_url, runtime.active_run_id)
     return structs.replace(runtime, connect_url=url)
 
 
@@ -121,7 +122,7 @@ async def _start_new(call: Call[StartQuery, CreateRuntime], runtime_id: str) -> 
 
 
 async def get_runtime(call: Call[object, None]) -> Runtime:
-    """One runtime."""
+    """One runtime. Its connectUrl, with which it can be driven, is for keys that may."""
     return await _get(call, call.path["runtimeId"])
 
 
@@ -132,11 +133,10 @@ async def start_runtime(call: Call[StartQuery, StartRuntime]) -> StartedRuntime:
         asked(call, "runtimes-start"), RunStarted, dict, lambda _: _start(call, runtime_id)
     )
     await _shown_here(call, subjects.RUNS, started.position)
-    secret = call.recorder.settings.secret
     return StartedRuntime(
         runtime_id=runtime_id,
         run_id=started.run_id,
-        connect_url=connect_url(started.gateway_url, secret, started.run_id),
+        connect_url=_connect_url(call, started.gateway_url, started.run_id),
         protocol="cdp",
         started=started.started,
         status="active",
@@ -173,8 +173,11 @@ def _patience(call: Call[StartQuery, object]) -> Patience:
 
 
 async def _get(call: Call[object, object], runtime_id: str) -> Runtime:
-    recorder = call.recorder
-    return await queries.get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+    return await queries.get_runtime(call.recorder.store, runtime_id, call.connect_url)
+
+
+def _connect_url(call: Call[object, object], gateway_url: str, run_id: str) -> str:
+    return connect_url(gateway_url, call.recorder.settings.secret, run_id, call.key.id)
 
 
 ENDPOINTS = (
@@ -184,6 +187,7 @@ ENDPOINTS = (
         name="runtimes-list",
         summary="List runtimes",
         tag="runtimes",
+        needs="read",
         handler=list_runtimes,
         query=RuntimesQuery,
         answer=Page[Runtime],
@@ -194,6 +198,7 @@ ENDPOINTS = (
         name="runtimes-create",
         summary="Create a runtime",
         tag="runtimes",
+        needs="control",
         handler=create_runtime,
         query=StartQuery,
         body=CreateRuntime,
@@ -208,6 +213,7 @@ ENDPOINTS = (
         name="runtimes-get",
         summary="Get a runtime",
         tag="runtimes",
+        needs="read",
         handler=get_runtime,
         answer=Runtime,
         problems=(RuntimeNotFound,),
@@ -219,6 +225,7 @@ ENDPOINTS = (
         idempotent=True,
         summary="Start a runtime",
         tag="runtimes",
+        needs="control",
         handler=start_runtime,
         query=StartQuery,
         body=StartRuntime,
@@ -231,6 +238,7 @@ ENDPOINTS = (
         name="runtimes-stop",
         summary="Stop a runtime",
         tag="runtimes",
+        needs="control",
         handler=stop_runtime,
         answer=StoppedRuntime,
         problems=(RuntimeNotFound, RuntimeNotActive, RuntimeHostUnavailable, StorageUnavailable),

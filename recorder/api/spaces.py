@@ -18,13 +18,15 @@ from schemas.resources import CreateSpace, Deleted, Page, Space, UpdateSpace
 
 
 async def list_spaces(call: Call[PageQuery, None]) -> Page[Space]:
-    """All spaces, oldest first."""
+    """All spaces, oldest first; those that the key sees."""
+    if (space_id := call.key.space_id) is not None:
+        return Page(data=[await queries.get_space(call.recorder.store, space_id)], next_cursor=None)
     return await queries.list_spaces(call.recorder.store, call.query.cursor, call.query.limit)
 
 
 async def create_space(call: Call[object, CreateSpace]) -> Space:
     """A new space."""
-    space_id = await call.recorder.facts.create_space(call.body.name)
+    space_id = await call.recorder.facts.create_space(call.body.name, call.body.egress.allowed)
     return await queries.get_space(call.recorder.store, space_id)
 
 
@@ -34,9 +36,9 @@ async def get_space(call: Call[object, None]) -> Space:
 
 
 async def update_space(call: Call[object, UpdateSpace]) -> Space:
-    """Another name for a space."""
+    """Another name for a space, or other networks that its browsers may reach: from their next start on."""
     space = await queries.get_space(call.recorder.store, call.path["spaceId"])
-    decide = partial(_renamed, call.recorder, space.id, call.body)
+    decide = partial(_changed, call.recorder, space.id, call.body)
     await call.recorder.facts.change_space(space.id, decide)
     return await queries.get_space(call.recorder.store, space.id)
 
@@ -50,11 +52,13 @@ async def delete_space(call: Call[object, None]) -> Deleted:
     return Deleted(id=space.id)
 
 
-async def _renamed(recorder: Recorder, space_id: str, wanted: UpdateSpace) -> SpaceUpdated | None:
+async def _changed(recorder: Recorder, space_id: str, wanted: UpdateSpace) -> SpaceUpdated | None:
     space = await queries.get_space(recorder.store, space_id)
-    if wanted.name is UNSET or wanted.name == space.name:
+    name = space.name if wanted.name is UNSET else wanted.name
+    allow = space.egress.allow if wanted.egress is UNSET else wanted.egress.allowed
+    if (name, allow) == (space.name, space.egress.allow):
         return None
-    return SpaceUpdated(space_id=space_id, name=wanted.name)
+    return SpaceUpdated(space_id=space_id, name=name, egress_allow=allow)
 
 
 async def _deleted(recorder: Recorder, space_id: str) -> SpaceDeleted:
@@ -71,9 +75,11 @@ ENDPOINTS = (
         name="spaces-list",
         summary="List spaces",
         tag="spaces",
+        needs="read",
         handler=list_spaces,
         query=PageQuery,
         answer=Page[Space],
+        narrows_itself=True,
     ),
     Endpoint(
         method="POST",
@@ -81,6 +87,7 @@ ENDPOINTS = (
         name="spaces-create",
         summary="Create a space",
         tag="spaces",
+        needs="ops",
         handler=create_space,
         body=CreateSpace,
         answer=Space,
@@ -93,6 +100,7 @@ ENDPOINTS = (
         name="spaces-get",
         summary="Get a space",
         tag="spaces",
+        needs="read",
         handler=get_space,
         answer=Space,
         problems=(SpaceNotFound,),
@@ -103,6 +111,7 @@ ENDPOINTS = (
         name="spaces-update",
         summary="Change a space",
         tag="spaces",
+        needs="ops",
         handler=update_space,
         body=UpdateSpace,
         answer=Space,
@@ -114,6 +123,7 @@ ENDPOINTS = (
         name="spaces-delete",
         summary="Delete a space",
         tag="spaces",
+        needs="ops",
         handler=delete_space,
         answer=Deleted,
         problems=(SpaceNotFound, SpaceNotEmpty, StorageUnavailable),

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from recorder.api.spelling import spelled
 from schemas import codec
-
-# Legal in JSON, but many clients take them for line ends (Python's `splitlines` does). They only
-# stand inside strings, where an escape means the same.
-_LOOK_LIKE_LINE_ENDS = tuple(
-    (mark.encode(), b"\\u%04x" % ord(mark)) for mark in ("\x85", "\u2028", "\u2029")
-)
 
 
 def frame(event: str, data: object, event_id: str | None = None) -> bytes:
@@ -23,6 +18,6 @@ def _one_line(json: bytes) -> bytes:
     """A body is passed on as its writer spelled it; spelled over lines it would break the frame."""
     if b"\n" in json or b"\r" in json:
         json = msgspec.json.format(json, indent=-1)
-    for mark, escape in _LOOK_LIKE_LINE_ENDS:
-        json = json.replace(mark, escape)
-    return json
+    return spelled(
+        json
+    )  # many clients take U+2028 and others for line ends, as Python's `splitlines` does

@@ -80,7 +80,7 @@ async def _ask_run(
     call: Call[object, object], request: Callable[[str], RunRequest]
 ) -> requests.Answer:
     recorder, runtime_id = call.recorder, call.path["runtimeId"]
-    await runtimes.get_runtime(recorder.store, runtime_id, recorder.settings.secret)
+    await runtimes.get_runtime(recorder.store, runtime_id)
     _, answer = await recorder.fleet.ask_run(runtime_id, request)
     return answer
 
@@ -104,6 +104,7 @@ ENDPOINTS = (
         name="runtimes-targets-list",
         summary="List an active runtime's pages",
         tag="targets",
+        needs="read",
         handler=list_targets,
         answer=Page[Target],
         problems=PROBLEMS,
@@ -114,6 +115,7 @@ ENDPOINTS = (
         name="runtimes-targets-create",
         summary="Open a page",
         tag="targets",
+        needs="control",
         handler=create_target,
         body=CreateTarget,
         answer=Target,
@@ -126,6 +128,7 @@ ENDPOINTS = (
         name="runtimes-targets-get",
         summary="Get a page",
         tag="targets",
+        needs="read",
         handler=get_target,
         answer=Target,
         problems=(*PROBLEMS, TargetNotFound),
@@ -136,6 +139,7 @@ ENDPOINTS = (
         name="runtimes-targets-activate",
         summary="Bring a page to the front",
         tag="targets",
+        needs="control",
         handler=activate_target,
         answer=Target,
         problems=(*PROBLEMS, TargetNotFound),
@@ -146,6 +150,7 @@ ENDPOINTS = (
         name="runtimes-targets-delete",
         summary="Close a page",
         tag="targets",
+        needs="control",
         handler=delete_target,
         answer=Deleted,
         problems=(*PROBLEMS, TargetNotFound),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -16,15 +15,15 @@ from nats.js import errors as js_errors
 from nats.js.kv import KV_DEL, KeyValue
 
 from recorder.bus.arrivals import Beat, claim
-from recorder.bus.errors import DOWN, WRONG_LAST_SEQUENCE, StreamUnreachable, reaching
+from recorder.bus.errors import DOWN, WRONG_LAST_SEQUENCE, reaching
+from recorder.bus.mirror import Mirror
 from schemas.requests import Claim
 from schemas.streams import CLAIMS, WORKERS
 
-READ_SECONDS = 5.0
-READ_AT_ONCE = 1000
 PROBE_SECONDS = 3.0
 MARKS_SECONDS = 60.0
 PROBE = "probe."  # a dot, which no worker id has
+CLOCK = "clock"
 
 
 class Held(Struct, frozen=True):
@@ -34,72 +33,15 @@ class Held(Struct, frozen=True):
     revision: int
 
 
-class Claims:
-    """Every claim of the fleet. Only what has changed is read, as a bucket keeps a mark of each deleted key."""
+class Claims(Mirror[Held]):
+    """Every claim of the fleet, by runtime."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._stream = f"KV_{CLAIMS.name}"
-        self._prefix = f"$KV.{CLAIMS.name}."
-        self._held: dict[str, Held] = {}
-        self._revision = 0
-        self._reading = asyncio.Lock()
-
-    async def read(self, *, afresh: bool = False) -> Mapping[str, Held]:
-        """Claims by runtime id. Raises StreamUnreachable.
-
-        `afresh` reads all of them: a bucket that was made anew counts its revisions from 1.
-        """
-        async with self._reading:
-            if afresh:
-                self._held, self._revision = {}, 0
-            await self._read_all()
-            return dict(self._held)
-
-    async def _read_all(self) -> None:
-        with reaching():
-            async with asyncio.timeout(READ_SECONDS):
-                while await self._read_some():
-                    pass
-
-    async def _read_some(self) -> bool:
-        """Read the next changes; whether there are more."""
-        inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox)
-        wish = {
-            "batch": READ_AT_ONCE,
-            "seq": self._revision + 1,
-            "next_by_subj": f"{self._prefix}>",
-        }
-        try:
-            await self._client.publish(
-                f"$JS.API.DIRECT.GET.{self._stream}", json.dumps(wish).encode(), reply=inbox
-            )
-            while True:
-                message = await subscription.next_msg(READ_SECONDS)
-                headers = message.headers or {}
-                if "Status" in headers:
-                    return _is_more_after(headers)
-                self._take(headers, message.data)
-        finally:
-            await subscription.unsubscribe()
-
-    def _take(self, headers: Mapping[str, str], value: bytes) -> None:
-        runtime_id = headers["Nats-Subject"].removeprefix(self._prefix)
-        self._revision = int(headers["Nats-Sequence"])
-        if "KV-Operation" in headers or "Nats-Marker-Reason" in headers:
-            self._held.pop(runtime_id, None)
-        else:
-            self._held[runtime_id] = Held(claim(runtime_id, value), self._revision)
+        super().__init__(client, CLAIMS.name, _held)
 
 
-def _is_more_after(headers: Mapping[str, str]) -> bool:
-    status = headers["Status"]
-    if status == "404":  # nothing is newer
-        return False
-    if status != "204":
-        raise StreamUnreachable(f"claims cannot be read: {status} {headers.get('Description', '')}")
-    return int(headers.get("Nats-Num-Pending", 0)) > 0
+def _held(runtime_id: str, body: bytes, revision: int) -> Held:
+    return Held(claim(runtime_id, body), revision)
 
 
 class Keys:
@@ -116,6 +58,14 @@ class Keys:
         except DOWN:
             return False
         return True
+
+    async def server_time(self) -> float:
+        """Seconds since 1970 by the clock of the server that writes the stream. Raises StreamUnreachable."""
+        subject = f"$KV.{WORKERS.name}.{PROBE}{CLOCK}"
+        with reaching():
+            await self._js.publish(subject, b"")
+            found = await self._js.get_msg(f"KV_{WORKERS.name}", subject=subject)
+        return found.time.timestamp() if found.time else 0.0
 
     async def find_beat(self, worker_id: str) -> Beat:
         """What a worker's key holds now, by its stream's leader; revision 0: nothing.
@@ -223,5 +173,26 @@ class Cells:
                     raise
         return None
 
+    async def overwrite(self, key: str, body: bytes) -> None:
+        """Write a key, whatever it holds. Raises StreamUnreachable."""
+        with reaching():
+            await self._js.publish(self._subject(key), body)
+
     def _subject(self, key: str) -> str:
         return f"$KV.{self._bucket}.{key}"
+
+
+class Texts(Mirror[str]):
+    """A bucket of texts that any recorder may write, and all read as a whole."""
+
+    def __init__(self, client: Client, js: JetStreamContext, bucket: str) -> None:
+        super().__init__(client, bucket, _text)
+        self._cells = Cells(js, bucket)
+
+    async def put(self, key: str, text: str) -> None:
+        """Write a key, whatever it holds. Raises StreamUnreachable."""
+        await self._cells.overwrite(key, text.encode())
+
+
+def _text(_key: str, body: bytes, _revision: int) -> str:
+    return body.decode(errors="replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -26,7 +25,7 @@ from recorder.bus.arrivals import (
     beat,
     claim,
 )
-from recorder.bus.buckets import Cells, Claims, Keys
+from recorder.bus.buckets import Cells, Claims, Keys, Texts
 from recorder.bus.configs import (
     bucket_config,
     consumer_config,
@@ -37,29 +36,25 @@ from recorder.bus.configs import (
 )
 from recorder.bus.errors import (
     DOWN,
-    WRONG_LAST_SEQUENCE,
     AnswerTimedOut,
-    FactConflict,
     NobodyAnswered,
     StreamUnreachable,
     reaching,
     words,
 )
+from recorder.bus.publishing import Publishing
 from recorder.bus.room import Room, room_of
 from recorder.checkpoint import StreamFacts
-from schemas import codec, envelope, subjects
-from schemas.envelope import Event
+from schemas import streams
 from schemas.problems import RequestTooLarge, StorageUnavailable
 from schemas.requests import Answer, Claim
-from schemas.streams import CLAIMS, IDEMPOTENCY, METADATA, WORKERS, Bucket, Stream, refuse_newer
+from schemas.streams import METADATA, Bucket, Stream, refuse_newer
 
 log = structlog.get_logger()
 
 FIRST_SERVER_WITH_RESET = (2, 14)
 API_SECONDS = 5.0
 SILENT_WATCH_SECONDS = 20.0
-# While a stream's leader is elected nobody answers; the Go client waits as long.
-PAUSES_SECONDS = (0.25, 0.25, 0.0)
 NANOSECONDS = 1_000_000_000
 
 
@@ -70,9 +65,12 @@ class Bus:
         self._client = client
         self._js: JetStreamContext = client.jetstream(timeout=API_SECONDS)
         self._on_reconnect: set[Callable[[], None]] = set()
+        self.publishing = Publishing(client, self._js)
         self.keys = Keys(self._js)
         self.claims = Claims(client)
-        self.idempotency = Cells(self._js, IDEMPOTENCY.name)
+        self.idempotency = Cells(self._js, streams.IDEMPOTENCY.name)
+        self.revoked_keys = Texts(client, self._js, streams.REVOKED_KEYS.name)
+        self.key_uses = Texts(client, self._js, streams.KEY_USES.name)
 
     @property
     def is_connected(self) -> bool:
@@ -247,68 +245,7 @@ class Bus:
         with reaching():
             await self._client.publish(subject, body, reply=reply)
 
-    # ── facts and requests ───────────────────────────────────────────────────────────────────────
-
-    async def publish_fact(self, subject: str, event: Event, *, fence: str, last: int = 0) -> int:
-        """Put a fact on CONTROL; its position.
-
-        `last` is the sequence that the newest message under the filter `fence` must have. Raises
-        FactConflict when it is another event's, StorageUnavailable when it is not known whether the
-        fact was stored; with the same event id it may then be tried again.
-        """
-        expected = {
-            "Nats-Expected-Last-Subject-Sequence": str(last),
-            "Nats-Expected-Last-Subject-Sequence-Subject": fence,
-        }
-        try:
-            return await self._publish(subject, event, expected)
-        except FactConflict:
-            return await self._position_of(event.id, fence)
-
-    async def publish_agreed_fact(self, subject: str, event: Event) -> int:
-        """Put a fact on the stream that any recorder may write; its position, or that of another's copy.
-
-        Nobody is fenced off, for all give it one id, and the first in the stream counts. Raises
-        StorageUnavailable as `publish_fact` does.
-        """
-        return await self._publish(subject, event, {})
-
-    async def _publish(self, subject: str, event: Event, expected: dict[str, str]) -> int:
-        if not self.is_connected:
-            raise StorageUnavailable
-        headers = {MESSAGE_ID: event.id, "Content-Type": envelope.CONTENT_TYPE, **expected}
-        body = codec.encode_event(event)
-        for pause in PAUSES_SECONDS:
-            try:
-                return int((await self._js.publish(subject, body, headers=dict(headers))).seq)
-            except DOWN as error:
-                if getattr(error, "err_code", None) in WRONG_LAST_SEQUENCE:
-                    raise FactConflict from error
-                log.warning("bus.publish_failed", subject=subject, reason=words(error))
-            await asyncio.sleep(pause)
-        raise StorageUnavailable
-
-    async def _position_of(self, event_id: str, fence: str) -> int:
-        """Where our earlier try stands: a retry that expects a sequence is answered as a conflict."""
-        position, newest = await self.find_newest_fact(fence)
-        if newest != event_id:
-            raise FactConflict
-        return position
-
-    async def find_newest_fact(self, fence: str) -> tuple[int, str]:
-        """Position and event id of the newest fact under a filter, `(0, "")` where there is none.
-
-        The stream's leader says so. Raises StorageUnavailable.
-        """
-        if not self.is_connected:
-            raise StorageUnavailable
-        try:
-            newest = await self._js.get_msg(subjects.CONTROL, subject=fence)
-        except js_errors.NotFoundError:
-            return 0, ""
-        except DOWN as error:
-            raise StorageUnavailable from error
-        return int(newest.seq or 0), (newest.headers or {}).get(MESSAGE_ID, "")
+    # ── repair and requests ──────────────────────────────────────────────────────────────────────
 
     async def publish_again(self, messages: Sequence[Again]) -> None:
         """Put back what a stream lost, at most 500 messages, in their order. Raises StreamUnreachable."""
@@ -337,7 +274,7 @@ class Bus:
         if not self.is_connected:
             raise StorageUnavailable
         try:
-            claims = await self._js.key_value(CLAIMS.name)
+            claims = await self._js.key_value(streams.CLAIMS.name)
             entry = await claims.get(runtime_id)
         except js_errors.KeyNotFoundError:
             return None
@@ -353,7 +290,7 @@ class Bus:
     async def drop_claim(self, runtime_id: str, run_id: str) -> None:
         """Take back a runtime's claim if it is still that run's. Raises StorageUnavailable."""
         try:
-            claims = await self._js.key_value(CLAIMS.name)
+            claims = await self._js.key_value(streams.CLAIMS.name)
             entry = await claims.get(runtime_id)
             found = claim(runtime_id, entry.value or b"")
             if found is not None and found.run_id == run_id:
@@ -370,7 +307,7 @@ class Bus:
         again. Then, as at first, the newest of each worker comes at once, and is not `fresh`.
         """
         try:
-            workers = await self._js.key_value(WORKERS.name)
+            workers = await self._js.key_value(streams.WORKERS.name)
             watch = await workers.watch("*")  # not what recorders put there to probe
         except DOWN as error:
             log.warning("bus.watch_failed", reason=words(error))

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-import nats
 import structlog
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 
 from recorder.bus.bus import Bus, server_version
 from recorder.bus.errors import DOWN, words
+from schemas.nats_users import OWN_API, NatsAddress, address_of
 from schemas.problems import CannotReach, CannotStart
 
 log = structlog.get_logger()
 
 OLDEST_SERVER = (2, 12)
 CONNECT_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
 
 
 class _Callbacks:
@@ -42,11 +46,28 @@ class _Callbacks:
         log.debug("bus.error", reason=self.last_error)
 
 
+class Transport(TcpTransport):
+    """A connection whose end is not waited for: over TLS asyncio does, for 30 s, where the other end is gone."""
+
+    def __bool__(self) -> bool:
+        return True  # else the library takes one of its own
+
+    async def wait_closed(self) -> None:
+        """For a moment, in which what was written goes out."""
+        closing = asyncio.ensure_future(super().wait_closed())  # type: ignore[no-untyped-call]
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if not closing.done() and self._io_writer is not None:
+            self._io_writer.transport.abort()
+        await closing
+
+
 @asynccontextmanager
-async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> AsyncIterator[Bus]:
-    """A bus; tries for so many seconds. Raises CannotStart, CannotReach where nobody answers."""
+async def connect(
+    nats: NatsAddress | str, name: str, *, seconds: float | None = None
+) -> AsyncIterator[Bus]:
+    """A bus; tries for so many seconds, else for 30. Raises CannotStart, CannotReach where nobody answers."""
     callbacks = _Callbacks()
-    client = await _connect(url, name, callbacks, seconds)
+    client = await _connect(address_of(nats), name, callbacks, seconds or CONNECT_SECONDS)
     try:
         _check_version(client)
         callbacks.bus = Bus(client)
@@ -57,10 +78,10 @@ async def connect(url: str, name: str, *, seconds: float = CONNECT_SECONDS) -> A
 
 
 @asynccontextmanager
-async def connected(url: str, name: str, *, seconds: float) -> AsyncIterator[Client]:
+async def connected(nats: NatsAddress | str, name: str, *, seconds: float) -> AsyncIterator[Client]:
     """A connection for one look around, tried once. Raises as `connect` does."""
     callbacks = _Callbacks()
-    client = await _connect(url, name, callbacks, seconds, comes_back=False)
+    client = await _connect(address_of(nats), name, callbacks, seconds, comes_back=False)
     try:
         _check_version(client)
         yield client
@@ -76,26 +97,41 @@ async def _close(client: Client) -> None:
 
 
 async def _connect(
-    url: str, name: str, callbacks: _Callbacks, seconds: float, *, comes_back: bool = True
+    address: NatsAddress,
+    name: str,
+    callbacks: _Callbacks,
+    seconds: float,
+    *,
+    comes_back: bool = True,
 ) -> Client:
+    if address.api != OWN_API:
+        raise CannotStart(
+            f"The NATS user {address.user} has an account of its own, without the streams.",
+            "Recorders use the URL of `recorder`, commands that or the one of `ops`.",
+        )
+    client = Client()
+    client._transport = Transport()  # type: ignore[no-untyped-call]
     try:
         async with asyncio.timeout(seconds):
-            return await nats.connect(
-                url.split(","),
+            await client.connect(
+                address.servers,
+                inbox_prefix=address.inbox,
                 name=name,
                 allow_reconnect=comes_back,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.5,
+                reconnect_time_wait=0.5,  # type: ignore[arg-type]  # they say int, and only sleep so long
                 ping_interval=10,
                 max_outstanding_pings=2,
                 error_cb=callbacks.on_error,
                 disconnected_cb=callbacks.on_disconnect,
                 reconnected_cb=callbacks.on_reconnect,
+                **_tls(address),
             )
+            return client
     except DOWN as error:
         why = callbacks.last_error or words(error)
         raise CannotReach(
-            f"The NATS server at {_without_password(url)} cannot be reached: {why}.",
+            f"The NATS server at {address.shown} cannot be reached: {why}.",
             "Start it, or set RUNREEL_NATS_URL.",
         ) from error
 
@@ -108,5 +144,9 @@ def _check_version(client: Client) -> None:
         )
 
 
-def _without_password(url: str) -> str:
-    return url.rpartition("@")[2].removeprefix("nats://")
+def _tls(address: NatsAddress) -> dict[str, Any]:
+    """TLS before the first word: else whoever stands in between says that there is none, and hears the password."""
+    if not address.is_tls:
+        return {}
+    context = ssl.create_default_context(cafile=address.ca or None)
+    return {"tls": context, "tls_handshake_first": True}

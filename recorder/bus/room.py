@@ -12,7 +12,7 @@ class Room(Struct, frozen=True, kw_only=True):
     """`epoch` is the stream's creation in ms since 1970; `max_bytes` and `max_age_seconds` are 0 or less where
     there is no such limit.
 
-    `ack_floors`: up to where each durable consumer has acknowledged everything, by name.
+    `ack_floors`: up to where each durable consumer has acknowledged everything that is for it, by name.
     """
 
     epoch: int
@@ -36,11 +36,18 @@ async def room_of(js: JetStreamContext, stream: str) -> Room:
         max_bytes=info.config.max_bytes or 0,
         max_age_seconds=info.config.max_age or 0,
         ack_floors={
-            str(each.config.durable_name): each.ack_floor.stream_seq if each.ack_floor else 0
+            str(each.config.durable_name): _floor(each, info.state.last_seq)
             for each in await _consumers(js, stream)
             if each.config.durable_name
         },
     )
+
+
+def _floor(consumer: api.ConsumerInfo, last: int) -> int:
+    """One that filters may have nothing left to read, and have acknowledged nothing for long."""
+    if not (consumer.num_pending or consumer.num_ack_pending):
+        return last
+    return consumer.ack_floor.stream_seq if consumer.ack_floor else 0
 
 
 async def _consumers(js: JetStreamContext, stream: str) -> list[api.ConsumerInfo]:

@@ -19,6 +19,7 @@ from recorder.bus.configs import differences, stream_config
 from recorder.bus.connection import connected
 from recorder.bus.errors import StreamUnreachable, reaching
 from recorder.checkpoint import StreamFacts
+from schemas.nats_users import NatsAddress
 from schemas.requests import Claim, Heartbeat
 from schemas.streams import CLAIMS, WORKERS, Stream
 
@@ -273,9 +274,11 @@ class _Subjects(Struct):
 
 
 @asynccontextmanager
-async def survey(url: str, name: str, *, seconds: float = SECONDS) -> AsyncIterator[Survey]:
+async def survey(
+    nats: NatsAddress | str, name: str, *, seconds: float = SECONDS
+) -> AsyncIterator[Survey]:
     """A look around. Raises CannotReach when nobody answers within so many seconds."""
-    async with connected(url, name, seconds=seconds) as client:
+    async with connected(nats, name, seconds=seconds) as client:
         yield Survey(client)
 
 

@@ -15,6 +15,10 @@ from typing import Self
 
 import httpx
 
+from schemas.resources import SearchHit
+
+from .activity import RunActivity
+from .api_keys import ApiKeyHandle, ApiKeys
 from .commands import RunCommands
 from .connections import ConnectionHandle, Connections
 from .errors import (
@@ -34,15 +38,18 @@ from .errors import (
 from .events import RunEvents
 from .files import FileHandle, Files, RunArtifacts, RunFiles
 from .invocations import InvocationHandle, Invocations, RunInvocations
-from .pages import Listing
+from .pages import Listing, as_it_is
 from .runs import RunHandle, Runs
 from .runtimes import RuntimeHandle, Runtimes
 from .spaces import SpaceHandle, Spaces
 from .targets import TargetHandle, Targets
 from .transport import Transport
+from .usage import UsageOfRuns
 
 __all__ = [
     "ApiError",
+    "ApiKeyHandle",
+    "ApiKeys",
     "CannotConnect",
     "Conflict",
     "ConnectionHandle",
@@ -58,6 +65,7 @@ __all__ = [
     "NotFound",
     "QuotaExceeded",
     "RateLimited",
+    "RunActivity",
     "RunArtifacts",
     "RunCommands",
     "RunEvents",
@@ -75,6 +83,7 @@ __all__ = [
     "Targets",
     "Unauthorized",
     "Unavailable",
+    "UsageOfRuns",
 ]
 
 
@@ -89,6 +98,23 @@ class Runreel:
         self.runtimes = Runtimes(self._transport)
         self.runs = Runs(self._transport)
         self.files = Files(self._transport)
+        self.api_keys = ApiKeys(self._transport)
+        self.usage = UsageOfRuns(self._transport)
+
+    def search(
+        self,
+        q: str,
+        *,
+        space_id: str | None = None,
+        type: str | list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[SearchHit]:
+        """Events of all runs that have these words, newest first, each with its run and where the words stand."""
+        when = {"since": since, "until": until}
+        query = {"q": q, "spaceId": space_id, "type": type, "limit": limit, **when}
+        return Listing(self._transport, "/v1/search", SearchHit, query, as_it_is)
 
     async def close(self) -> None:
         """Close the connections."""

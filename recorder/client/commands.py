@@ -7,7 +7,7 @@ from typing import Literal
 from schemas.resources import Command
 
 from .pages import Listing, as_it_is
-from .transport import Transport
+from .transport import Transport, part, path_to
 
 Part = Literal["request", "result", "error"]
 
@@ -17,11 +17,11 @@ class RunCommands:
 
     def __init__(self, transport: Transport, run_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runs/{run_id}/commands"
+        self._path = path_to("runs", run_id, "commands")
 
     async def get(self, command_id: str, *, include: list[Part] | None = None) -> Command:
         """One. Raises NotFound."""
-        path, query = f"{self._path}/{command_id}", {"include": include}
+        path, query = f"{self._path}/{part(command_id)}", {"include": include}
         return await self._transport.call("GET", path, Command, query=query)
 
     def list(

@@ -9,7 +9,7 @@ from schemas.resources import Connection, CreateConnection
 
 from .handle import Handle
 from .pages import Listing
-from .transport import Transport
+from .transport import Transport, path_to
 
 
 class ConnectionHandle(Handle[Connection]):
@@ -27,7 +27,7 @@ class ConnectionHandle(Handle[Connection]):
 
     async def revoke(self) -> None:
         """Let nobody in any more, and drop those who came by it."""
-        path = f"/v1/runtimes/{self.resource.runtime_id}/connections/{self.id}"
+        path = path_to("runtimes", self.resource.runtime_id, "connections", self.id)
         await self._transport.call("DELETE", path, Any)
 
 
@@ -36,7 +36,7 @@ class Connections:
 
     def __init__(self, transport: Transport, runtime_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runtimes/{runtime_id}/connections"
+        self._path = path_to("runtimes", runtime_id, "connections")
 
     async def create(
         self, *, protocol: Literal["cdp"] = "cdp", ttl_seconds: int = 3600

@@ -101,3 +101,14 @@ def error_of(status: int, body: bytes, request_id: str) -> ApiError:
             request_id=request_id,
         )
     return _BY_STATUS.get(status, ApiError)(status, problem)
+
+
+def nothing_named(name: str) -> NotFound:
+    """The error for a name that nothing can have; no recorder was asked."""
+    problem = ProblemBody(
+        error=f"{name!r} is the name of nothing.",
+        code="name.invalid",
+        reason_class="not_found",
+        request_id="",
+    )
+    return NotFound(404, problem)

@@ -12,7 +12,7 @@ from schemas.resources import Artifact, File
 
 from .handle import Handle
 from .pages import Listing
-from .transport import Transport
+from .transport import Transport, path_to
 
 K = TypeVar("K", Artifact, File)
 
@@ -27,7 +27,7 @@ class FileHandle(Handle[K]):
 
     def content(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """`async with file.content() as chunks: async for chunk in chunks`. Raises NotFound, CannotConnect."""
-        return self._transport.content(f"/v1/files/{self.id}/content")
+        return self._transport.content(path_to("files", self.id, "content"))
 
     async def read(self) -> bytes:
         """All of it, in memory. Raises as `content` does."""
@@ -56,7 +56,7 @@ class RunArtifacts:
 
     def __init__(self, transport: Transport, run_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runs/{run_id}/artifacts"
+        self._path = path_to("runs", run_id, "artifacts")
 
     def list(
         self, *, kind: str | list[str] | None = None, limit: int | None = None
@@ -72,7 +72,7 @@ class RunFiles:
 
     def __init__(self, transport: Transport, run_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runs/{run_id}/files"
+        self._path = path_to("runs", run_id, "files")
 
     def list(
         self, *, type: str | list[str] | None = None, limit: int | None = None
@@ -91,7 +91,7 @@ class Files:
 
     async def get(self, file_id: str) -> FileHandle[File]:
         """One. Raises NotFound."""
-        found = await self._transport.call("GET", f"/v1/files/{file_id}", File)
+        found = await self._transport.call("GET", path_to("files", file_id), File)
         return FileHandle(self._transport, found)
 
     def list(

@@ -13,7 +13,7 @@ from schemas.resources import Invocation, WaitedInvocation, WaitForInvocation
 
 from .handle import Handle
 from .pages import Listing
-from .transport import Transport
+from .transport import Transport, part, path_to
 
 AnyAction = Action | dict[str, Any]
 
@@ -59,7 +59,7 @@ class InvocationHandle(Handle[Invocation]):
 
     @property
     def _path(self) -> str:
-        return f"/v1/runtimes/{self.resource.runtime_id}/invocations/{self.id}"
+        return path_to("runtimes", self.resource.runtime_id, "invocations", self.id)
 
 
 class Invocations:
@@ -67,7 +67,7 @@ class Invocations:
 
     def __init__(self, transport: Transport, runtime_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runtimes/{runtime_id}/invocations"
+        self._path = path_to("runtimes", runtime_id, "invocations")
 
     async def create(
         self, action: AnyAction, *, idempotency_key: str | None = None
@@ -90,11 +90,11 @@ class RunInvocations:
 
     def __init__(self, transport: Transport, run_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runs/{run_id}/invocations"
+        self._path = path_to("runs", run_id, "invocations")
 
     async def get(self, invocation_id: str) -> InvocationHandle:
         """One. Raises NotFound."""
-        found = await self._transport.call("GET", f"{self._path}/{invocation_id}", Invocation)
+        found = await self._transport.call("GET", f"{self._path}/{part(invocation_id)}", Invocation)
         return InvocationHandle(self._transport, found)
 
     def list(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeVar
 
-from schemas.resources import Run, RunSummary, WaitedRun, WaitForRun
+from schemas.resources import Run, RunSummary, Usage, WaitedRun, WaitForRun
 
+from .activity import RunActivity
 from .commands import RunCommands
 from .events import RunEvents
 from .files import RunArtifacts, RunFiles
 from .handle import Handle
 from .invocations import RunInvocations
 from .pages import Listing
-from .transport import Transport
+from .transport import Transport, path_to
 
 S = TypeVar("S", bound=RunSummary)
 
@@ -24,6 +25,7 @@ class RunHandle(Handle[S]):
     def __init__(self, transport: Transport, resource: S) -> None:
         super().__init__(transport, resource)
         self.events = RunEvents(transport, resource.id)
+        self.activity = RunActivity(transport, resource.id)
         self.commands = RunCommands(transport, resource.id)
         self.invocations = RunInvocations(transport, resource.id)
         self.artifacts = RunArtifacts(transport, resource.id)
@@ -38,15 +40,21 @@ class RunHandle(Handle[S]):
         """The run as it is now, with its counts."""
         return await get_run(self._transport, self.id)
 
+    async def usage(self) -> Usage:
+        """What it took so far, or in all once it has ended."""
+        return await self._transport.call("GET", path_to("runs", self.id, "usage"), Usage)
+
     async def wait(self, timeout_seconds: float = 30.0) -> WaitedRun:
         """Until it has ended, at most so long (`wait_status` says which)."""
         body = WaitForRun(timeout_seconds=timeout_seconds)
-        return await self._transport.call("POST", f"/v1/runs/{self.id}/wait", WaitedRun, body=body)
+        return await self._transport.call(
+            "POST", path_to("runs", self.id, "wait"), WaitedRun, body=body
+        )
 
 
 async def get_run(transport: Transport, run_id: str) -> RunHandle[Run]:
     """One run. Raises NotFound."""
-    return RunHandle(transport, await transport.call("GET", f"/v1/runs/{run_id}", Run))
+    return RunHandle(transport, await transport.call("GET", path_to("runs", run_id), Run))
 
 
 class Runs:

@@ -16,7 +16,7 @@ from .invocations import Invocations
 from .pages import Listing
 from .runs import RunHandle, get_run
 from .targets import Targets
-from .transport import Transport
+from .transport import Transport, path_to
 
 Config = WantedConfig | dict[str, Any]
 
@@ -52,7 +52,7 @@ class RuntimeHandle(Handle[Runtime]):
 
     @property
     def _path(self) -> str:
-        return f"/v1/runtimes/{self.id}"
+        return path_to("runtimes", self.id)
 
     async def refresh(self) -> Self:
         """Ask again."""
@@ -165,7 +165,7 @@ class Runtimes:
 
     async def get(self, runtime_id: str) -> RuntimeHandle:
         """One runtime. Raises NotFound."""
-        path = f"/v1/runtimes/{runtime_id}"
+        path = path_to("runtimes", runtime_id)
         return RuntimeHandle(self._transport, await self._transport.call("GET", path, Runtime))
 
     def list(

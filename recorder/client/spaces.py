@@ -10,7 +10,7 @@ from schemas.resources import Space
 from .handle import Handle
 from .pages import Listing
 from .runtimes import Runtimes
-from .transport import Transport
+from .transport import Transport, path_to
 
 
 class SpaceHandle(Handle[Space]):
@@ -27,13 +27,22 @@ class SpaceHandle(Handle[Space]):
 
     async def rename(self, name: str) -> Self:
         """Give it another name."""
-        path = f"/v1/spaces/{self.id}"
-        self.resource = await self._transport.call("PATCH", path, Space, body={"name": name})
+        return await self._change({"name": name})
+
+    async def allow_egress(self, *networks: str) -> Self:
+        """Let its browsers reach these beside the internet, such as `127.0.0.1:3000`, and no others; from their next
+        start on. Raises InvalidRequest.
+        """
+        return await self._change({"egress": {"allow": list(networks)}})
+
+    async def _change(self, what: dict[str, Any]) -> Self:
+        path = path_to("spaces", self.id)
+        self.resource = await self._transport.call("PATCH", path, Space, body=what)
         return self
 
     async def delete(self) -> None:
         """Delete it. Raises Conflict while it has runtimes."""
-        await self._transport.call("DELETE", f"/v1/spaces/{self.id}", Any)
+        await self._transport.call("DELETE", path_to("spaces", self.id), Any)
 
 
 class Spaces:
@@ -49,7 +58,7 @@ class Spaces:
 
     async def get(self, space_id: str = "default") -> SpaceHandle:
         """One space. Raises NotFound."""
-        found = await self._transport.call("GET", f"/v1/spaces/{space_id}", Space)
+        found = await self._transport.call("GET", path_to("spaces", space_id), Space)
         return SpaceHandle(self._transport, found)
 
     def list(self, *, limit: int | None = None) -> Listing[SpaceHandle]:

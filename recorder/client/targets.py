@@ -9,7 +9,7 @@ from schemas.resources import CreateTarget, Target
 
 from .handle import Handle
 from .pages import Listing
-from .transport import Transport
+from .transport import Transport, part, path_to
 
 
 class TargetHandle(Handle[Target]):
@@ -27,7 +27,7 @@ class TargetHandle(Handle[Target]):
 
     @property
     def _path(self) -> str:
-        return f"/v1/runtimes/{self.resource.runtime_id}/targets/{self.id}"
+        return path_to("runtimes", self.resource.runtime_id, "targets", self.id)
 
     async def activate(self) -> None:
         """Bring it to the front."""
@@ -43,7 +43,7 @@ class Targets:
 
     def __init__(self, transport: Transport, runtime_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/runtimes/{runtime_id}/targets"
+        self._path = path_to("runtimes", runtime_id, "targets")
 
     async def create(self, uri: str | None = None) -> TargetHandle:
         """A new page, in front. Raises Conflict where the runtime is not active."""
@@ -53,7 +53,7 @@ class Targets:
 
     async def get(self, target_id: str) -> TargetHandle:
         """One page. Raises NotFound."""
-        found = await self._transport.call("GET", f"{self._path}/{target_id}", Target)
+        found = await self._transport.call("GET", f"{self._path}/{part(target_id)}", Target)
         return TargetHandle(self._transport, found)
 
     def list(self) -> Listing[TargetHandle]:

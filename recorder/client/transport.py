@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 from httpx_sse import EventSource
 
-from .errors import ApiError, CannotConnect, error_of
+from .errors import ApiError, CannotConnect, error_of, nothing_named
 
 T = TypeVar("T")
 
@@ -117,12 +118,25 @@ class Transport:
         """The newest of each stream. One that is not reached in time is given up: streams can be made anew, and then
         begin at 1.
         """
-        behind = "x-runreel-lag" in headers
+        lags = headers.get("x-runreel-lag", "").split(",")
+        behind = {lag.partition("=")[0] for lag in lags}
         for part in filter(None, headers.get("x-runreel-position", "").split(",")):
             stream, _, text = part.partition("=")
             if text.isdecimal():
-                known = 0 if behind else self._positions.get(stream, 0)
+                known = 0 if stream in behind else self._positions.get(stream, 0)
                 self._positions[stream] = max(known, int(text))
+
+
+def path_to(*names: str) -> str:
+    """`/v1/…`: each name is one part of the path. Raises NotFound where one can be none."""
+    return "/v1/" + "/".join(map(part, names))
+
+
+def part(name: str) -> str:
+    """A name as one part of a path, whatever stands in it. Raises NotFound where it can be none."""
+    if name in ("", ".", ".."):
+        raise nothing_named(name)
+    return quote(name, safe="", errors="replace")
 
 
 def _parameters(query: Query | None) -> httpx.QueryParams:

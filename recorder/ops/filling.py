@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -31,6 +32,7 @@ from recorder.ops.scratch import Scratch, make_scratch, open_scratch
 from recorder.projections import PROJECTIONS
 from recorder.store.store import SWITCH_SECONDS
 from schemas.problems import CannotStart
+from schemas.settings import PREFIX
 
 T = TypeVar("T")
 
@@ -101,6 +103,11 @@ class Filling:
         self._process.wait()
 
 
+def _environment() -> dict[str, str]:
+    """All but our settings, which it needs none of: there are secrets among them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
 @asynccontextmanager
 async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIterator[Filling]:
     """The process that fills a scratch, a new one where there is none; it is gone after the block.
@@ -113,7 +120,7 @@ async def filling(file: Path, database: Path, streams: Iterable[str]) -> AsyncIt
     with (
         ThreadPoolExecutor(1, "batches") as writing,
         ThreadPoolExecutor(1, "answers") as reading,
-        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
+        subprocess.Popen(command, env=_environment(), stdin=PIPE, stdout=PIPE) as process,  # noqa: ASYNC220  # for a thread
     ):
         try:
             yield Filling(process, writing, reading)

@@ -20,11 +20,14 @@ from recorder.ops.status import (
     Room,
     StreamSeen,
 )
+from schemas.nats_users import is_reader_consumer
 
 BEHIND_SECONDS = 30.0
 BEHIND_MESSAGES = 10_000
 # A recorder makes room in RUNS from 90 % on; what is fuller than this waits for a person.
 FULL_SHARE = 0.95
+# What a purge leaves. Beyond it the next one may come, which waits for no reader of a space.
+NEARLY_FULL_SHARE = 0.8
 SPOOL_SHARE = 0.5
 UPLOADS_SECONDS = 60
 SKEW_MS = 500
@@ -184,13 +187,33 @@ def _is_read(facts: Facts, stream: StreamSeen) -> bool:
     return facts.recorder.answers and stream.state not in _OF_STATE
 
 
+def _search(facts: Facts) -> Found:
+    index = facts.recorder.search
+    if index is None:
+        return
+    if index.why:
+        yield _problem(
+            "search.stopped",
+            index.why,
+            "Only text search waits for it; it goes on by itself. It may be removed: it is made anew.",
+        )
+    elif index.state == "catching_up":
+        yield _notice(
+            "search.behind",
+            f"The search index is {index.behind:,} messages behind: the newest are not found yet.",
+            "It is being made, or there is much to do; it catches up by itself.",
+        )
+
+
 def _parked(facts: Facts) -> Found:
     if facts.parked and facts.parked.messages:
         owners = _count(facts.parked.owners, "run or resource stands", "runs or resources stand")
         messages = _count(facts.parked.messages, "message", "messages")
         yield _problem(
             "quarantine.parked",
-            f"{owners} still at {messages} that could not be projected.",
+            f"{owners} still at {messages} that could not be projected."
+            if facts.parked.owners
+            else f"{messages} could not be projected; no run or resource waits.",
             "`runreel quarantine list` says why; then `quarantine retry` or `quarantine skip`.",
         )
 
@@ -255,6 +278,12 @@ def _about(host: HostSeen) -> Found:
             f"Chromium runs without its own sandbox on host {host.worker_id}: {host.sandbox_note}.",
             "`runreel doctor` on that host says what is missing.",
         )
+    if host.wall not in ("", "namespace"):
+        yield _notice(
+            "host.no_jail",
+            f"Browsers on host {host.worker_id} have no jail (wall: {host.wall}): {host.wall_note}.",
+            "`runreel doctor` on that host says what helps.",
+        )
 
 
 # ── what one should know ─────────────────────────────────────────────────────────────────────────
@@ -270,9 +299,25 @@ def _differences(facts: Facts) -> Found:
             )
 
 
+def _readers(facts: Facts) -> Found:
+    shares = {room.name: room.share for room in facts.room}
+    for consumer in facts.consumers:
+        share = shares.get(consumer.stream, 0.0)
+        if is_reader_consumer(consumer.name) and consumer.lag and share >= NEARLY_FULL_SHARE:
+            yield _notice(
+                "reader.loses",
+                f"The reader {consumer.name} has {_count(consumer.lag, 'message', 'messages')} to read,"
+                f" and {consumer.stream} is {share:.0%} full: the oldest may leave unread.",
+                "Nothing waits for the reader of a space. Who has lost messages, the log of recorders says"
+                " (`retention.purged`, `lost_by`).",
+            )
+
+
 def _consumers(facts: Facts) -> Found:
     for consumer in facts.consumers:
-        if consumer.lag > BEHIND_MESSAGES and consumer.name != facts.recorder.recorder_id:
+        if is_reader_consumer(consumer.name) or consumer.name == facts.recorder.recorder_id:
+            continue
+        if consumer.lag > BEHIND_MESSAGES:
             yield _notice(
                 "consumer.behind",
                 f"The consumer {consumer.name} is {consumer.lag:,} messages behind {consumer.stream}.",
@@ -288,9 +333,11 @@ LOOKS: tuple[Callable[[Facts], Found], ...] = (
     _holes,
     _recorder,
     _behind,
+    _search,
     _parked,
     _hosts,
     _differences,
+    _readers,
     _consumers,
 )
 

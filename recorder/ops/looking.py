@@ -29,6 +29,7 @@ from recorder.ops.status import (
     StreamState,
 )
 from recorder.ops.tables import Progress, Tables, look_if_there
+from recorder.store.beside import size_bytes
 from recorder.store.lock import is_held
 from schemas import streams
 from schemas.problems import CannotReach, CannotStart
@@ -138,16 +139,16 @@ async def _recorder(database: Path) -> tuple[RecorderSeen, RecorderState | None]
         pid=state.pid,
         nats_connected=state.nats_connected,
         alarms=state.alarms,
+        search=state.search,
     )
     return answered, state
 
 
 def _file(database: Path) -> RecorderSeen:
-    files = (database, database.with_name(database.name + "-wal"))
     return RecorderSeen(
         database=str(database),
         exists=database.is_file(),
-        size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
+        size_bytes=size_bytes(database),
     )
 
 
@@ -155,7 +156,7 @@ async def _nats(here: _Here, store_limit_bytes: int | None) -> _Nats:
     try:
         if not here.settings.nats_url:
             raise CannotReach("`runreel up` has not started a NATS server here yet.", "")
-        async with survey(here.settings.nats_url, "runreel-status") as around:
+        async with survey(here.settings.nats, "runreel-status") as around:
             return await _survey(around, here, store_limit_bytes)
     except (CannotStart, StreamUnreachable) as error:
         unsaid = f"The NATS server does not answer as it should: {error}."
@@ -297,6 +298,9 @@ def _host(name: str, age_seconds: float, beat: Heartbeat | None, claims: int) ->
         draining=beat.draining,
         sandbox=beat.sandbox,
         sandbox_note=beat.sandbox_note,
+        wall=beat.wall,
+        wall_note=beat.wall_note,
+        egress=beat.egress,
         chromium=beat.chromium,
         version=beat.version,
     )

@@ -7,15 +7,16 @@ from contextlib import asynccontextmanager
 
 from recorder import bus as buses
 from recorder.bus import Bus, StreamUnreachable
+from schemas.nats_users import NatsAddress
 from schemas.problems import CannotReach
 
 CONNECT_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def reach(nats_url: str, name: str) -> AsyncIterator[Bus]:
+async def reach(nats: NatsAddress | str, name: str) -> AsyncIterator[Bus]:
     """A bus for this block. Raises CannotReach, also for a stream that cannot be read any further."""
-    async with buses.connect(nats_url, name, seconds=CONNECT_SECONDS) as bus:
+    async with buses.connect(nats, name, seconds=CONNECT_SECONDS) as bus:
         try:
             yield bus
         except StreamUnreachable as error:

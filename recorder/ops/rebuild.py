@@ -25,6 +25,7 @@ from recorder.ops.progress import Progress, Tell, silent
 from recorder.ops.reaching import reach
 from recorder.ops.replay import STREAMS, Replays
 from recorder.ops.tail import batches_between, sync
+from schemas.nats_users import NatsAddress
 from schemas.problems import CannotStart
 
 
@@ -97,7 +98,7 @@ class Rebuild:
 
 
 async def rebuild(
-    nats_url: str,
+    nats: NatsAddress | str,
     database: Path,
     *,
     accept_loss: bool = False,
@@ -110,7 +111,7 @@ async def rebuild(
     """
     since = time.perf_counter()
     with scratch.alone(database) as file:
-        async with reach(nats_url, "runreel-rebuild") as bus:
+        async with reach(nats, "runreel-rebuild") as bus:
             broken = await broken_streams(bus, scratch.checkpoints_in(database))
             work = Rebuild(bus, database, file, broken, tell)
             await work.fill()

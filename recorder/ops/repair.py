@@ -21,6 +21,7 @@ from recorder.ops.losses import LostMessage, find_lost_messages
 from recorder.ops.progress import Progress, Tell, silent
 from recorder.ops.reaching import reach
 from recorder.ops.rebuild import Rebuild
+from schemas.nats_users import NatsAddress
 from schemas.problems import CannotStart
 
 BATCH = 500
@@ -51,7 +52,7 @@ class Repaired(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def repair(
-    nats_url: str, database: Path, *, dry_run: bool = False, tell: Tell = silent
+    nats: NatsAddress | str, database: Path, *, dry_run: bool = False, tell: Tell = silent
 ) -> Repaired:
     """Beside a recorder that runs or not. Killed at any moment, it may be called again.
 
@@ -59,7 +60,7 @@ async def repair(
     """
     since = time.perf_counter()
     with scratch.alone(database) as file:
-        async with reach(nats_url, "runreel-repair") as bus:
+        async with reach(nats, "runreel-repair") as bus:
             found = await _repair(bus, database, file, dry_run, tell)
     return structs.replace(found, seconds=time.perf_counter() - since)
 

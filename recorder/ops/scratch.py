@@ -16,6 +16,7 @@ from typing import Any
 
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message, read
+from recorder.holders import hold
 from recorder.projections.projection import Projection
 from recorder.projector import project
 from recorder.store import Transaction, go_on
@@ -45,7 +46,7 @@ class Scratch:
         """Project messages of one stream that are newer than its checkpoint, in one transaction."""
         entries = [read(message) for message in messages]
         with self.transaction() as transaction:
-            project(transaction, entries, self._projections)
+            project(transaction, hold(entries), self._projections)
 
     def go_on(self, stream: str, owner: str) -> None:
         """Project all that waits for an owner, up to what parks it again."""

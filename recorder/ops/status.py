@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from recorder.search.indexing import IndexState
+
 Level = Literal["problem", "notice"]
 StreamState = Literal[
     "following",  # a recorder reads it
@@ -56,6 +58,7 @@ class RecorderSeen(Shape, frozen=True, kw_only=True):
     pid: int | None = None
     nats_connected: bool | None = None
     alarms: tuple[str, ...] = ()
+    search: IndexState | None = None
 
 
 class StreamSeen(Shape, frozen=True, kw_only=True):
@@ -111,6 +114,9 @@ class HostSeen(Shape, frozen=True, kw_only=True):
     draining: bool = False
     sandbox: bool | None = None
     sandbox_note: str = ""
+    wall: str = ""
+    wall_note: str = ""
+    egress: str = ""
     chromium: str = ""
     version: str = ""
 

@@ -43,7 +43,7 @@ SELECT stream, epoch, position, owner, code, projection, reason FROM quarantine
 WHERE NOT skipped ORDER BY stream, epoch, position LIMIT ?
 """
 _ALL_PARKED = """
-SELECT count(*), count(DISTINCT owner), (SELECT count(*) FROM quarantine WHERE skipped)
+SELECT count(*), count(DISTINCT nullif(owner, '')), (SELECT count(*) FROM quarantine WHERE skipped)
 FROM quarantine WHERE NOT skipped
 """
 

@@ -20,6 +20,7 @@ from recorder.ops.reaching import reach
 from recorder.ops.replay import STREAMS, Replays
 from recorder.projections import PROJECTIONS
 from schemas import subjects
+from schemas.nats_users import NatsAddress
 
 _BEGAN_BEFORE = "SELECT DISTINCT run_id FROM log WHERE stream = ? AND position < ?"
 
@@ -42,23 +43,23 @@ class Verified(Struct, frozen=True, kw_only=True, rename="camel"):
     seconds: float = 0.0
 
 
-async def verify(nats_url: str, database: Path, tell: Tell = silent) -> Verified:
+async def verify(nats: NatsAddress | str, database: Path, tell: Tell = silent) -> Verified:
     """Replay and compare, beside a recorder that runs or not.
 
     Raises CannotStart, CannotReach where NATS or a stream cannot be reached.
     """
     since = time.perf_counter()
     with scratch.alone(database) as file, scratch.reading(database) as live:
-        found = await _verify(nats_url, database, live, file, tell)
+        found = await _verify(nats, database, live, file, tell)
         return structs.replace(
             found, positions=_positions(live), seconds=time.perf_counter() - since
         )
 
 
 async def _verify(
-    nats_url: str, database: Path, live: sqlite3.Connection, file: Path, tell: Tell
+    nats: NatsAddress | str, database: Path, live: sqlite3.Connection, file: Path, tell: Tell
 ) -> Verified:
-    async with reach(nats_url, "runreel-verify") as bus:
+    async with reach(nats, "runreel-verify") as bus:
         if broken := await broken_streams(bus, scratch.checkpoints_of(live)):
             return Verified(broken=broken)
         async with filling(file, database, STREAMS) as filler:

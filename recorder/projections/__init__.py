@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recorder.projections.activity import ACTIVITY
+from recorder.projections.api_keys import API_KEYS
 from recorder.projections.artifacts import ARTIFACTS
 from recorder.projections.commands import COMMANDS
 from recorder.projections.connections import CONNECTIONS
@@ -12,9 +14,11 @@ from recorder.projections.projection import Change, Projection
 from recorder.projections.runs import RUNS
 from recorder.projections.runtimes import RUNTIMES
 from recorder.projections.spaces import SPACES
+from recorder.projections.usage import USAGE
 
 PROJECTIONS: tuple[Projection, ...] = (
     SPACES,
+    API_KEYS,
     RUNTIMES,
     DIGESTS,
     FILES,
@@ -23,6 +27,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     CONNECTIONS,
     COMMANDS,
     ARTIFACTS,
+    ACTIVITY,
+    USAGE,
 )
 
 __all__ = ["PROJECTIONS", "Change", "Projection"]

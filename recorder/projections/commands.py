@@ -25,7 +25,7 @@ from schemas.events.command import (
     CommandStarted,
 )
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.ids import fact_id
+from schemas.ids import derived_id
 
 START = "runtimes.start"
 STOP = "runtimes.stop"
@@ -201,7 +201,7 @@ def _outcome(data: CommandFinished | CommandFailed) -> dict[str, object]:
 def _of_life(entry: Entry, event: Event, data: RuntimeLifecycle) -> Iterator[Statement]:
     """What the platform did: it started a browser, and perhaps stopped it when asked to."""
     run_id = str(event.runid)
-    start = {"id": fact_id("command", run_id, START), "run_id": run_id}
+    start = {"id": derived_id("command", run_id, START), "run_id": run_id}
     if data.phase == "launching":
         row = _row(entry, event, id=start["id"], entry_call=START, status="running")
         yield Statement(_ADD, {**row, "started_at": event.time})
@@ -233,7 +233,7 @@ def _stopped(
     row = _row(
         entry,
         event,
-        id=fact_id("command", str(event.runid), STOP),
+        id=derived_id("command", str(event.runid), STOP),
         entry_call=STOP,
         status="failed" if event.status == "failed" else "succeeded",
         created_at=requested_at,

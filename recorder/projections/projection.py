@@ -30,7 +30,17 @@ class Rows(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
 
-Change = Statement | Rows
+class Step(NamedTuple):
+    """Changes that depend on what the projection's own tables hold by then: rows are read, and `then` says from them
+    what follows. `then` is pure.
+    """
+
+    sql: str
+    values: Mapping[str, Any]
+    then: Callable[[Sequence[Sequence[Any]]], Iterable[Change]]
+
+
+Change = Statement | Rows | Step
 
 
 class Projection(Struct, frozen=True, kw_only=True):
@@ -38,8 +48,8 @@ class Projection(Struct, frozen=True, kw_only=True):
 
     Raise `version` with any change of `ddl` or `project`: the tables are then dropped and rebuilt
     from the log at the next start. `project` sees each event once, in stream order, some at a time; it
-    may fold those. What depends on earlier events it leaves to SQL over its own tables, so that
-    batches may be cut anywhere.
+    may fold those. What depends on earlier events it leaves to SQL over its own tables, or to a `Step` that
+    reads them, so that batches may be cut anywhere.
     """
 
     name: str

@@ -35,6 +35,8 @@ CREATE TABLE runs (
   end_epoch        INTEGER,
   end_position     INTEGER,
   gateway_url      TEXT,
+  wall             TEXT,
+  egress           TEXT,
   last_activity_at TEXT NOT NULL,
   events           INTEGER NOT NULL,
   last_sequence    INTEGER NOT NULL,
@@ -53,8 +55,8 @@ _BY_END = "CREATE INDEX runs_by_end ON runs (end_epoch, end_position) WHERE fini
 _BEFORE = """
 INSERT INTO runs
   (id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, end_code,
-   end_message, end_epoch, end_position, gateway_url, last_activity_at, events, last_sequence,
-   arrived, late, invocations, tool_calls)
+   end_message, end_epoch, end_position, gateway_url, wall, egress, last_activity_at, events,
+   last_sequence, arrived, late, invocations, tool_calls)
 VALUES
 """
 _ADD_UP = """
@@ -69,18 +71,20 @@ ON CONFLICT (id) DO UPDATE SET
 """
 # What most events do. To name `created_at` would be to write the three indexes that hold it anew.
 _COUNT_ROW = """
-(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0, ?,
- ?)
+(?, ?, 'browser', ?, 'active', ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?, ?, ?, ?, 0,
+ ?, ?)
 """
 # In DO UPDATE a bare column is the row as it was: `finished_at IS NULL` asks whether the run was
 # still open before this event.
 _MOVE = f"""{_BEFORE}
   (:id, :runtime_id, 'browser', :space_id, :status, :first_at, :ready_at, :ended_at, :end_code,
-   :end_message, :end_epoch, :end_position, :gateway_url, :last_at, :events, :last_sequence,
-   :arrived, 0, :invocations, :tool_calls)
+   :end_message, :end_epoch, :end_position, :gateway_url, :wall, :egress, :last_at, :events,
+   :last_sequence, :arrived, 0, :invocations, :tool_calls)
 {_ADD_UP.rstrip()},
   created_at       = CASE WHEN :opens THEN excluded.created_at ELSE created_at END,
   gateway_url      = coalesce(gateway_url, excluded.gateway_url),
+  wall             = coalesce(wall, excluded.wall),
+  egress           = coalesce(egress, excluded.egress),
   status           = CASE WHEN finished_at IS NULL THEN excluded.status ELSE status END,
   started_at       = CASE WHEN finished_at IS NULL
                           THEN coalesce(started_at, excluded.started_at) ELSE started_at END,
@@ -176,11 +180,17 @@ _STILL: dict[str, object] = {
     "end_epoch": None,
     "end_position": None,
     "gateway_url": None,
+    "wall": None,
+    "egress": None,
 }
 
 
 def _moved(message: Message, event: Event, data: RuntimeLifecycle) -> dict[str, object]:
-    moved: dict[str, object] = {"gateway_url": data.gateway_url or None}
+    moved: dict[str, object] = {
+        "gateway_url": data.gateway_url or None,
+        "wall": data.wall or None,
+        "egress": data.egress or None,
+    }
     if data.phase == "launching":
         moved["opens"] = True
     elif data.phase == "ready":
@@ -208,7 +218,7 @@ def _usual_status(known: ends.End | None) -> str:
 
 RUNS = Projection(
     name="runs",
-    version=3,
+    version=4,
     stream=subjects.RUNS,
     tables=("runs",),
     ddl=(_DDL, _BY_TIME, _BY_RUNTIME, _BY_SPACE, _OPEN, _BY_END),

@@ -1,7 +1,8 @@
 """The tables `runtimes` and `runtime_metadata`, from CONTROL. Whether one is active is joined from `runs` in the query.
 
 Of a runtime that was deleted the row stays, with the time and without what was set up: nothing that comes late makes it
-anew, and a run that it still has is found by it.
+anew, and a run that it still has is found by it. Its metadata stays too, for what its last run took is told by it:
+`kept_metadata` is what digests keep of it, and totals group by.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from schemas.envelope import Event
 from schemas.events.runtime import RuntimeCreated, RuntimeDeleted, RuntimeUpdated
 from schemas.types import Metadata
 
+MOST_VALUE_CHARACTERS = 200
+MOST_METADATA_CHARACTERS = 1000
+
 _DDL = """
 CREATE TABLE runtimes (
   id         TEXT NOT NULL PRIMARY KEY,
@@ -24,6 +28,7 @@ CREATE TABLE runtimes (
   profile    TEXT,
   config     BLOB NOT NULL,
   metadata   BLOB NOT NULL,
+  kept_metadata TEXT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
   deleted_at TEXT
@@ -50,17 +55,18 @@ CREATE INDEX runtime_metadata_by_value ON runtime_metadata (field, value, create
 
 _CREATE = """
 INSERT INTO runtimes
-  (id, space_id, name, type, profile, config, metadata, created_at, updated_at)
+  (id, space_id, name, type, profile, config, metadata, kept_metadata, created_at, updated_at)
 VALUES
-  (:id, :space_id, :name, :type, :profile, :config, :metadata, :time, :time)
+  (:id, :space_id, :name, :type, :profile, :config, :metadata, :kept_metadata, :time, :time)
 ON CONFLICT (id) DO NOTHING
 """
 _UPDATE = """
-UPDATE runtimes SET name = :name, config = :config, metadata = :metadata, updated_at = :time
+UPDATE runtimes SET name = :name, config = :config, metadata = :metadata,
+  kept_metadata = :kept_metadata, updated_at = :time
 WHERE id = :id AND deleted_at IS NULL
 """
 _DELETE = """
-UPDATE runtimes SET deleted_at = :time, profile = NULL, config = x'7b7d', metadata = x'7b7d'
+UPDATE runtimes SET deleted_at = :time, profile = NULL, config = x'7b7d'
 WHERE id = :id AND deleted_at IS NULL
 """
 _FORGET = "DELETE FROM runtime_metadata WHERE runtime_id = :id"
@@ -94,6 +100,18 @@ def text_of(value: object) -> str:
     return value if isinstance(value, str) else codec.encode(value).decode()
 
 
+def kept_metadata(metadata: Metadata) -> dict[str, str]:
+    """Short values as texts, field by field while there is room: digests are kept for ever."""
+    kept: dict[str, str] = {}
+    room = MOST_METADATA_CHARACTERS
+    for name, value in sorted(metadata.items()):
+        text = text_of(value)
+        if len(text) <= MOST_VALUE_CHARACTERS and len(name) + len(text) <= room:
+            kept[name] = text
+            room -= len(name) + len(text)
+    return kept
+
+
 def _values(event: Event, data: RuntimeCreated) -> dict[str, object]:
     return {
         **_changes(event, data),
@@ -109,6 +127,7 @@ def _changes(event: Event, data: RuntimeCreated | RuntimeUpdated) -> dict[str, o
         "name": data.name,
         "config": codec.encode(data.config),
         "metadata": codec.encode(data.metadata),
+        "kept_metadata": codec.encode(kept_metadata(data.metadata)).decode(),
         "time": event.time,
     }
 
@@ -122,7 +141,7 @@ def _remembered(runtime_id: str, metadata: Metadata) -> Iterator[Statement]:
 
 RUNTIMES = Projection(
     name="runtimes",
-    version=2,
+    version=4,
     stream=subjects.CONTROL,
     tables=("runtimes", "runtime_metadata"),
     ddl=(_DDL, _BY_TIME, _BY_SPACE, _BY_NAME, _DELETED, _METADATA, _BY_VALUE),

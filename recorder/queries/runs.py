@@ -10,13 +10,16 @@ import msgspec
 from msgspec import Struct
 
 from recorder.queries.cursors import TimeKey, cursor, time_key
+from recorder.queries.digests import DIGEST_SHOWN
 from recorder.queries.files import count_of_run
 from recorder.queries.pages import Conditions, page
 from recorder.queries.spaces import space_id_of
+from recorder.queries.usage import Found, queries_of_run, usage_of
 from recorder.store import Query, Store
 from schemas.problems import RunNotFound
-from schemas.resources import Failure, Page, Run, RunCounts, RunSummary, RuntimeRun
+from schemas.resources import Failure, Page, Run, RunCounts, RunSummary, RuntimeRun, Usage
 from schemas.times import milliseconds_between
+from schemas.usage import RateCard
 
 T = TypeVar("T")
 
@@ -32,13 +35,6 @@ WHERE sequence > previous + 1 ORDER BY 1 LIMIT ?
 """
 
 
-# Once what happened in a run has left the stream, its digest is what there is. It is shown as soon as this
-# recorder has come to the run's end: before, the run may be on its way into the tables. (No checkpoint: there
-# is nothing on the stream.)
-DIGEST_SHOWN = """
-((digests.end_epoch, digests.end_position)
-  <= (SELECT epoch, position FROM checkpoints WHERE stream = 'RUNS')) IS NOT FALSE
-"""
 # A run that seems open and has a digest is only what came late, after all before that had left.
 RUN_SHOWN = f"""
 (runs.finished_at IS NOT NULL
@@ -47,7 +43,7 @@ RUN_SHOWN = f"""
 _COLUMNS = """
 id, runtime_id, runtime_type, space_id, status, created_at, started_at, finished_at, last_activity_at,
 end_code, end_message, events, last_sequence, arrived, late, invocations,
-tool_calls
+tool_calls, wall, egress
 """
 _RUNS = f"SELECT {_COLUMNS}, NULL AS missing, 0 AS gone FROM runs"
 _DIGESTS = f"SELECT {_COLUMNS}, missing, 1 AS gone FROM digests"
@@ -150,9 +146,18 @@ async def list_open(store: Store) -> list[OpenRun]:
     return [OpenRun(**dict(row)) for row in await store.rows(OPEN)]
 
 
-async def get_run(store: Store, run_id: str) -> Run:
-    """One run, with its counts and what is missing of it. Raises RunNotFound."""
-    rows, [[files]] = await store.rows_of_each(one_run(run_id), count_of_run(run_id))
+async def get_usage(store: Store, run_id: str, card: RateCard | None) -> Usage:
+    """What one run took, and by the card what that costs. Raises RunNotFound."""
+    rows, *found = await store.rows_of_each(one_run(run_id), *queries_of_run(run_id))
+    _only(rows)
+    return usage_of(Found(*found), card)
+
+
+async def get_run(store: Store, run_id: str, card: RateCard | None = None) -> Run:
+    """One run, with its counts, what is missing of it and what it took. Raises RunNotFound."""
+    rows, [[files]], *found = await store.rows_of_each(
+        one_run(run_id), count_of_run(run_id), *queries_of_run(run_id)
+    )
     row = _only(rows)
     return Run(
         **_summary(row),
@@ -160,7 +165,10 @@ async def get_run(store: Store, run_id: str) -> Run:
         last_sequence=row["last_sequence"],
         missing=await _missing(store, row),
         late=row["late"],
+        wall=row["wall"],
+        egress=row["egress"],
         parked=_parked(row),
+        usage=usage_of(Found(*found), card),
     )
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, Struct, field
 
 from recorder.queries.cursors import TimeKey, cursor, time_key
+from recorder.queries.digests import DIGEST_SHOWN
 from recorder.queries.pages import Conditions, page
-from recorder.queries.runs import DIGEST_SHOWN, OPEN, RUN_SHOWN
+from recorder.queries.runs import OPEN, RUN_SHOWN
 from recorder.queries.spaces import space_id_of
 from recorder.store import Query, Store
 from schemas.problems import RuntimeNotFound
 from schemas.resources import Page, Runtime
 from schemas.runtime_config import ConfigFields, RuntimeConfig, ShownConfig
-from schemas.tokens import connect_url
 from schemas.types import Metadata
 
 LIST = "runtimes"
+
+# From a gateway's URL and a run's id the URL for whoever asks; None where they may not drive it.
+ConnectUrl = Callable[[str, str], str]
 
 _THERE = "runtimes.deleted_at IS NULL"
 _STATUS = "coalesce(run.status, digest.status, 'stopped')"
@@ -60,18 +63,21 @@ class RuntimeFilter(Struct, frozen=True):
 
 
 class Setup(Struct, frozen=True):
-    """`config` as CONTROL keeps it; `profile` is the name of what is kept, None: nothing."""
+    """`config` as CONTROL keeps it; `profile` names what is kept, None: nothing. `egress_allow` is its space's."""
 
     config: RuntimeConfig
     profile: str | None
+    egress_allow: list[str]
 
 
-async def get_runtime(store: Store, runtime_id: str, secret: str) -> Runtime:
-    """One runtime; `secret` signs its connectUrl. Raises RuntimeNotFound."""
+async def get_runtime(
+    store: Store, runtime_id: str, connect_url: ConnectUrl | None = None
+) -> Runtime:
+    """One runtime, with its connectUrl where that can be made. Raises RuntimeNotFound."""
     row = await store.find_row(*one_runtime(runtime_id))
     if row is None:
         raise RuntimeNotFound
-    return _runtime(row, secret)
+    return _runtime(row, connect_url)
 
 
 def one_runtime(runtime_id: str) -> Query:
@@ -81,12 +87,23 @@ def one_runtime(runtime_id: str) -> Query:
 
 async def get_setup(store: Store, runtime_id: str) -> Setup:
     """How a runtime is set up, as its worker must know it. Raises RuntimeNotFound."""
-    sql = f"SELECT profile, config FROM runtimes WHERE id = ? AND {_THERE}"
+    sql = f"""
+    SELECT profile, config, (SELECT egress_allow FROM spaces WHERE id = space_id) AS egress_allow
+    FROM runtimes WHERE id = ? AND {_THERE}
+    """
     row = await store.find_row(sql, (runtime_id,))
     if row is None:
         raise RuntimeNotFound
     config = msgspec.json.decode(row["config"], type=RuntimeConfig)
-    return Setup(config, profile_of(runtime_id, row["profile"], config))
+    profile = profile_of(runtime_id, row["profile"], config)
+    allow = msgspec.json.decode(row["egress_allow"] or "[]", type=list[str])
+    return Setup(config, profile, allow)
+
+
+async def find_kept_metadata(store: Store, runtime_id: str) -> dict[str, str]:
+    """What digests keep of a runtime's metadata, the last it had where it is deleted; nothing of an unknown one."""
+    row = await store.find_row("SELECT kept_metadata FROM runtimes WHERE id = ?", (runtime_id,))
+    return msgspec.json.decode(row["kept_metadata"], type=dict[str, str]) if row is not None else {}
 
 
 async def is_space_empty(store: Store, space_id: str) -> bool:
@@ -105,14 +122,18 @@ async def list_deleted_but_active(store: Store) -> list[str]:
 
 
 async def list_runtimes(
-    store: Store, wanted: RuntimeFilter, after: str | None, limit: int, secret: str
+    store: Store,
+    wanted: RuntimeFilter,
+    after: str | None,
+    limit: int,
+    connect_url: ConnectUrl | None = None,
 ) -> Page[Runtime]:
     """A page of runtimes. Raises CursorInvalid."""
     place = None if after is None else time_key(LIST, after)
     return page(
         await store.rows(*page_query(wanted, place, limit)),
         limit,
-        lambda row: _runtime(row, secret),
+        lambda row: _runtime(row, connect_url),
         lambda row: cursor(LIST, (row["created_at"], row["id"])),
     )
 
@@ -158,9 +179,10 @@ def profile_of(runtime_id: str, name: str | None, config: ConfigFields) -> str |
     return (name or runtime_id) if config.profile else None
 
 
-def _runtime(row: sqlite3.Row, secret: str) -> Runtime:
+def _runtime(row: sqlite3.Row, connect_url: ConnectUrl | None) -> Runtime:
     active = row["status"] == "active"
     gateway_url = row["gateway_url"] if active else None
+    url = connect_url(gateway_url, row["run_id"]) if gateway_url and connect_url else UNSET
     config = msgspec.json.decode(row["config"], type=ShownConfig)
     return Runtime(
         id=row["id"],
@@ -175,6 +197,6 @@ def _runtime(row: sqlite3.Row, secret: str) -> Runtime:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         last_activity_at=row["last_activity_at"] or UNSET,
-        connect_url=connect_url(gateway_url, secret, row["run_id"]) if gateway_url else UNSET,
-        protocol="cdp" if gateway_url else UNSET,
+        connect_url=url,
+        protocol="cdp" if url else UNSET,
     )

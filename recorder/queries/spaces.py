@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
 from recorder.queries.cursors import cursor, time_key
 from recorder.queries.pages import Conditions, page
 from recorder.store import Store
 from schemas.ids import DEFAULT_SPACE_ALIAS, DEFAULT_SPACE_ID
 from schemas.problems import SpaceNotFound
-from schemas.resources import Page, Space
+from schemas.resources import Egress, Page, Space
 
 LIST = "spaces"
 
@@ -45,6 +47,7 @@ def _space(row: sqlite3.Row) -> Space:
     return Space(
         id=row["id"],
         name=row["name"],
+        egress=Egress(allow=msgspec.json.decode(row["egress_allow"], type=list[str])),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recorder.store.beside import Beside, open_beside
 from recorder.store.exchange import FileInUse
 from recorder.store.parked import Step, go_on
 from recorder.store.readers import Query
@@ -10,6 +11,7 @@ from recorder.store.writer import Batch, LogRow, Transaction
 
 __all__ = [
     "Batch",
+    "Beside",
     "FileInUse",
     "LogRow",
     "Query",
@@ -17,5 +19,6 @@ __all__ = [
     "Store",
     "Transaction",
     "go_on",
+    "open_beside",
     "open_store",
 ]

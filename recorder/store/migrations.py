@@ -62,9 +62,29 @@ _PROGRAM = "CREATE TABLE program (fingerprint TEXT NOT NULL)"
 _ANEW = "DELETE FROM projections WHERE EXISTS (SELECT 1 FROM log WHERE error IS NOT NULL)"
 _NO_ERROR = "ALTER TABLE log DROP COLUMN error"
 
+# Which file this is, not what is in it: what was made of one (the search index) says of which. A copy is the same.
+_IDENTITY = "CREATE TABLE identity (id TEXT NOT NULL)"
+_A_NEW_FILE = "INSERT INTO identity (id) VALUES (lower(hex(randomblob(16))))"
+
+# The worker that holds a run: the first that wrote in it (recorder.holders).
+_HOLDERS = """
+CREATE TABLE holders (run_id TEXT NOT NULL PRIMARY KEY, worker TEXT NOT NULL) WITHOUT ROWID
+"""
+_AFTER_RUN = "substr(subject, instr(subject, '.' || run_id || '.') + length(run_id) + 2)"
+_HELD = f"""
+INSERT INTO holders (run_id, worker)
+SELECT run_id, substr(after, 1, instr(after, '.') - 1) FROM (
+  SELECT run_id, {_AFTER_RUN} AS after, min(id) FROM log
+  WHERE stream = 'RUNS' AND run_id IS NOT NULL AND subject NOT LIKE '%.' || run_id || '.recorder.%'
+  GROUP BY run_id)
+WHERE instr(after, '.') > 1
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_LOG, _CHECKPOINTS, _PROJECTIONS),
     (_PARKED, _OWNER, _BY_OWNER, _QUARANTINE, _WHO_IS_PARKED, _PROGRAM, _ANEW, _NO_ERROR),
+    (_IDENTITY, _A_NEW_FILE),
+    (_HOLDERS, _HELD),
 )
 
 

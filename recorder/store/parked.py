@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from recorder.entries import INTERRUPTED, Entry, Message, envelope_of, fresh, read
+from recorder.holders import hold, runs_in
 from recorder.parking import (
     NOBODY,
     NOTHING_STANDS,
@@ -131,10 +132,25 @@ def go_on(
     return Step(len(found.good), found.culprits, bool(interrupted))
 
 
+def judged(transaction: Transaction, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """What the log has, with those refused whose worker does not hold their run."""
+    known = transaction.holders(list(runs_in(entries)))
+    held = hold(entries, known)
+    transaction.hold(held.new(known))
+    return held.entries
+
+
 def tell_parked(culprits: Sequence[Culprit]) -> None:
-    """A line of the log for each message that was put into the quarantine."""
-    for culprit in culprits:
-        log.warning("projector.parked", **culprit._asdict())
+    """A line of the log for what was put into the quarantine: one of all alike, with the first and how many.
+
+    Or who floods a run that another worker holds would flood the log, too.
+    """
+    alike: dict[tuple[str, ...], list[Culprit]] = {}
+    for each in culprits:
+        key = (each.stream, each.owner, each.code, each.projection, each.reason)
+        alike.setdefault(key, []).append(each)
+    for same in alike.values():
+        log.warning("projector.parked", **same[0]._asdict(), messages=len(same))
 
 
 def projections_of(stream: str, projections: Sequence[Projection]) -> list[Projection]:
@@ -145,7 +161,7 @@ def projections_of(stream: str, projections: Sequence[Projection]) -> list[Proje
 def _project_parked(
     transaction: Transaction, projections: Sequence[Projection], rows: Sequence[Row]
 ) -> Sorted:
-    entries = [_reread(row) for row in rows]
+    entries = judged(transaction, [_reread(row) for row in rows])
     new = list(fresh(entries, transaction.known_ids(_revealed(entries, rows))))
     standing = Standing(skipped=_skipped(transaction, entries))
     found = Projecting(transaction, projections).project(new, standing)

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiosqlite
 
+from recorder.cancelling import to_the_end
 from recorder.store.thread import on_its_thread
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -34,12 +35,15 @@ class Readers:
         return readers
 
     async def rows(self, *queries: Query) -> list[list[sqlite3.Row]]:
-        """All rows of each query, asked one after another."""
+        """All rows of each query, as of one moment."""
         async with self._one() as connection:
             return await on_its_thread(connection, partial(_rows, queries))
 
     async def close(self) -> None:
-        """Close every connection once its query is done; queries from now on wait."""
+        """Close every connection once its query is done, also when cancelled meanwhile; queries from now on wait."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         for _ in range(self._count):
             await (await self._free.get()).close()
 
@@ -53,7 +57,15 @@ class Readers:
             await self._open()
 
     async def _open(self) -> None:
-        for connection in [await _open(self._file) for _ in range(self._count)]:
+        opened: list[aiosqlite.Connection] = []
+        try:
+            while len(opened) < self._count:
+                opened.append(await _open(self._file))
+        except BaseException:  # also when cancelled: nobody else knows of these
+            for connection in opened:
+                await connection.close()
+            raise
+        for connection in opened:
             self._free.put_nowait(connection)
 
     @asynccontextmanager
@@ -66,15 +78,24 @@ class Readers:
 
 
 def _rows(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[sqlite3.Row]]:
-    return [connection.execute(sql, values).fetchall() for sql, values in queries]
+    if len(queries) > 1:
+        connection.execute("BEGIN")  # from the first query on, all that is read is of one moment
+    try:
+        return [connection.execute(sql, values).fetchall() for sql, values in queries]
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 async def _open(file: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(_read_only(file), uri=True, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    await connection.execute("PRAGMA query_only = ON")
-    await connection.execute("PRAGMA mmap_size = 0")
-    await connection.execute("PRAGMA busy_timeout = 5000")
+    try:
+        for pragma in ("query_only = ON", "mmap_size = 0", "busy_timeout = 5000"):
+            await connection.execute(f"PRAGMA {pragma}")
+    except BaseException:  # also when cancelled: nobody else knows of it
+        await connection.close()
+        raise
     return connection
 
 

@@ -12,11 +12,11 @@ from functools import partial
 
 import structlog
 
-from recorder.entries import Message, read
+from recorder.entries import Entry, Message, read
 from recorder.parking import Culprit, Place, Standing
 from recorder.projections.projection import Projection
 from recorder.store.migrations import FileFromTheFuture
-from recorder.store.parked import Projecting, projections_of, standing_of, tell_parked
+from recorder.store.parked import Projecting, judged, projections_of, standing_of, tell_parked
 from recorder.store.writer import Transaction, Writes
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ def _fill_some(
     after: Place,
 ) -> tuple[Place | None, Sequence[Culprit]]:
     """Project the next messages of the log; where the last of them stands, None if none is left."""
-    entries = [
+    entries: Sequence[Entry] = [
         read(Message(stream=stream, epoch=epoch, position=position, subject=subject, body=raw))
         for stream, epoch, position, subject, raw in transaction.rows(
             _NEXT, (stream, *after, BATCH)
@@ -108,6 +108,7 @@ def _fill_some(
     ]
     if not entries:
         return None, ()
+    entries = judged(transaction, entries)
     standing = standing_of(transaction, entries)
     if not parks:  # what comes before the message that an owner is parked at is in its tables
         standing = Standing(skipped=standing.skipped)

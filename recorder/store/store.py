@@ -62,7 +62,7 @@ class Store:
         return rows
 
     async def rows_of_each(self, *queries: Query) -> list[list[sqlite3.Row]]:
-        """All rows of several queries, asked one after another; commits may come in between."""
+        """All rows of several queries, as of one moment: no commit comes in between."""
         return await self._readers.rows(*queries)
 
     async def find_row(self, sql: str, values: Values = ()) -> sqlite3.Row | None:
@@ -146,9 +146,11 @@ async def _open_for_writing(file: Path) -> aiosqlite.Connection:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "mmap_size = 0", *PRAGMAS):
             await connection.execute(f"PRAGMA {pragma}")
         await migrate(connection)
-    except (sqlite3.DatabaseError, FileFromTheFuture) as error:
+    except BaseException as error:  # also when cancelled: nobody else knows of it
         await connection.close()
-        raise _unusable(file, error) from error
+        if isinstance(error, sqlite3.DatabaseError | FileFromTheFuture):
+            raise _unusable(file, error) from error
+        raise
     return connection
 
 

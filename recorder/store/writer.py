@@ -17,10 +17,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import aiosqlite
 from msgspec import Struct
 
+from recorder.cancelling import to_the_end
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Entry
 from recorder.parking import Culprit
-from recorder.projections.projection import Change, Rows
+from recorder.projections.projection import Change, Rows, Step
 from recorder.store.checkpoints import Checkpoints
 from recorder.store.exchange import put_wal_away
 from recorder.store.thread import on_its_thread
@@ -49,13 +50,16 @@ class LogRow(NamedTuple):
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What one transaction changes: all of it, or nothing. Those that wait are in the log all the same."""
+    """What one transaction changes: all of it, or nothing. Those that wait are in the log all the same. `holders`
+    are runs and their workers, of which the log knew nothing yet.
+    """
 
     log: Sequence[LogRow]
     changes: Sequence[Change]
     checkpoint: Checkpoint
     waiting: Sequence[Entry] = ()
     culprits: Sequence[Culprit] = ()
+    holders: Sequence[tuple[str, str]] = ()
 
 
 _ADD_TO_LOG = """
@@ -71,6 +75,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (stream, epoch, position) DO UPDATE SET
   code = excluded.code, projection = excluded.projection, reason = excluded.reason
 """
+_HOLD = "INSERT INTO holders (run_id, worker) VALUES (?, ?)"
 _SET_CHECKPOINT = """
 INSERT INTO checkpoints (stream, epoch, position, message_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream) DO UPDATE SET
@@ -97,6 +102,9 @@ class Transaction:
         for change in changes:
             if isinstance(change, Rows):
                 self._insert(change)
+            elif isinstance(change, Step):
+                found = self._connection.execute(change.sql, change.values).fetchall()
+                self.run(change.then(found))
             else:
                 self._connection.execute(change.sql, change.values)
 
@@ -109,11 +117,25 @@ class Transaction:
         }
 
     def apply(self, batch: Batch) -> None:
-        """Log rows, tables, quarantine and checkpoint."""
+        """Log rows, tables, quarantine, holders and checkpoint."""
         self._insert(Rows(_ADD_TO_LOG, _LOG_ROW, "", batch.log))
         self.run(batch.changes)
         self.park(batch.waiting, batch.culprits)
+        self.hold(batch.holders)
         self.set_checkpoint(batch.checkpoint)
+
+    def holders(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """The workers of those of the runs that anybody holds."""
+        return {
+            run_id: worker
+            for some in in_chunks(run_ids)
+            for run_id, worker in self._connection.execute(_holders(len(some)), some)
+        }
+
+    def hold(self, holders: Iterable[tuple[str, str]]) -> None:
+        """These workers were the first to write in these runs."""
+        for held in holders:
+            self.execute(_HOLD, held)
 
     def set_checkpoint(self, at: Checkpoint) -> None:
         """How far a stream is in this database."""
@@ -198,7 +220,10 @@ class Writer:
             self._connection, self._checkpoints = await open_again()
 
     async def close(self) -> None:
-        """Finish what was asked for, then close the connection."""
+        """Finish what was asked for, then close the connection, also when cancelled meanwhile."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         await self._checkpoints.close()
         await self._connection.close()
 
@@ -231,6 +256,11 @@ def _nothing(_connection: sqlite3.Connection) -> None:
 @lru_cache
 def _statement(before: str, row: str, after: str, count: int) -> str:
     return f"{before}{','.join([row] * count)}{after}"
+
+
+@lru_cache
+def _holders(count: int) -> str:
+    return f"SELECT run_id, worker FROM holders WHERE run_id IN ({','.join('?' * count)})"
 
 
 @lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     artifact,
+    captcha,
     command,
     connection,
     console,
@@ -11,6 +12,8 @@ from . import (
     download,
     events,
     file,
+    input,
+    key,
     llm,
     navigation,
     network,
@@ -37,6 +40,7 @@ __all__ = [
     "EventData",
     "EventType",
     "artifact",
+    "captcha",
     "category_of",
     "command",
     "connection",
@@ -46,6 +50,8 @@ __all__ = [
     "event",
     "events",
     "file",
+    "input",
+    "key",
     "llm",
     "navigation",
     "network",

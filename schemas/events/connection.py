@@ -54,7 +54,7 @@ class ConnectionCommand(EventData, frozen=True, kw_only=True):
     Told once, when it is answered: status finished, or failed with the `error`; stopped when the client or the run
     ended first. `target_id` is the target whose session it was called on; absent at the browser's own. `params` is a
     summary without secrets: what is left out of it was not thought worth telling, or is told by its size
-    (`expressionBytes`).
+    (`expressionBytes`, of what is typed `textChars`).
     """
 
     method: str

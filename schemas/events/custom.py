@@ -10,8 +10,20 @@ from ..types import KIB
 from ._registry import EventData, event
 
 PREFIX = "custom."
+INGESTED = "tool.call.*, llm.usage, captcha.solve.* and custom.*"  # which types, in words
 MOST_BYTES = 64 * KIB  # of a body
-_KNOWN = frozenset({"tool.call.started", "tool.call.finished", "tool.call.failed", "llm.usage"})
+MOST_ID_CHARS = 128  # of what joins events: toolCallId, parentId, solveId
+OURS = (
+    "command_id",
+    "step",
+    "artifact_ids",
+)  # fields of the steps of hosted actions, and of no others
+_KNOWN = frozenset(
+    {
+        "tool.call.started", "tool.call.finished", "tool.call.failed", "llm.usage",
+        "captcha.solve.started", "captcha.solve.succeeded", "captcha.solve.failed",
+    }
+)  # fmt: skip
 
 
 def is_ingested(event_type: str) -> bool:

@@ -96,7 +96,8 @@ class NetworkFinished(EventData, frozen=True, kw_only=True):
 
 @event("network.failed", category="network")
 class NetworkFailed(EventData, frozen=True, kw_only=True):
-    """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`.
+    """A request came to nothing (`Network.loadingFailed`). `error_text` is Chromium's `net::ERR_…`; `url` is that
+    of its last hop.
 
     `decoded_bytes` is what had come of the body. Where the server had answered and the page was not shown that (it
     broke CORS, redirected to where it must not, or the page did not wait), there is no `network.response`, and
@@ -106,6 +107,7 @@ class NetworkFailed(EventData, frozen=True, kw_only=True):
 
     request_id: str
     error_text: Text
+    url: Url = ""
     resource_type: str = "Other"
     wire_status: int | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET

@@ -10,6 +10,9 @@ from ..runtime_config import RuntimeConfig
 from ..types import Metadata, Text
 from ._registry import EventData, event
 
+WallLevel = Literal["none", "uid", "namespace"]
+EgressHold = Literal["namespace", "proxy"]
+
 
 @event("runtime.created", category="runtime")
 class RuntimeCreated(EventData, frozen=True, kw_only=True):
@@ -49,7 +52,9 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
 
     `clock_skew_ms` is how far the worker's clock is ahead of the stream's (`ready`). `passed_over` counts at the end
     what was seen and not recorded: the browser's own requests, and CDP messages that could not be read, by method.
-    `requested_at` is when somebody asked for the end, where somebody did.
+    `requested_at` is when somebody asked for the end, where somebody did. `proxied`: all that pages send goes by a
+    proxy of the runtime's own (`launching`); `proxy_bytes` is what went through that, both ways (`ended`). `wall` and
+    `egress` are what holds the browser (`requests.Heartbeat`).
     """
 
     phase: Literal["launching", "ready", "ended"]
@@ -57,8 +62,12 @@ class RuntimeLifecycle(EventData, frozen=True, kw_only=True):
     gateway_url: str | UnsetType = UNSET
     browser: str | UnsetType = UNSET
     sandbox: bool | UnsetType = UNSET
+    wall: WallLevel | UnsetType = UNSET
+    egress: EgressHold | UnsetType = UNSET
     code: str | UnsetType = UNSET
     message: Text | UnsetType = UNSET
     clock_skew_ms: int | UnsetType = UNSET
     passed_over: dict[str, int] | UnsetType = UNSET
     requested_at: str | UnsetType = UNSET
+    proxy_bytes: int | UnsetType = UNSET
+    proxied: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .about import EffectiveScope, Health, ProblemBody, Whoami
+from .activity import ActivityItem, ActivityView
 from .artifacts import Artifact, File
 from .commands import (
     Command,
@@ -24,6 +25,7 @@ from .events import (
     WaitedEvent,
     WaitForEvent,
 )
+from .keys import ApiKey, CreateApiKey, MadeApiKey, RotateApiKey
 from .resource import Deleted, Failure, Page, Request, Resource
 from .runs import Run, RunCounts, RunStatus, RunSummary, RuntimeRun, WaitedRun, WaitForRun
 from .runtimes import (
@@ -35,23 +37,33 @@ from .runtimes import (
     StoppedRuntime,
     UpdateRuntime,
 )
-from .spaces import CreateSpace, Space, UpdateSpace
+from .search import Excerpt, SearchHit
+from .spaces import CreateSpace, Egress, Space, UpdateSpace
 from .targets import CreateTarget, Target, TargetUri
+from .usage import AiTokens, Breakdown, RunsUsed, Usage, UsageGroup, UsageTotals, Used
 
 __all__ = [
     "MOST_METADATA",
+    "ActivityItem",
+    "ActivityView",
+    "AiTokens",
+    "ApiKey",
     "Artifact",
+    "Breakdown",
     "Command",
     "CommandStatus",
     "Connection",
     "ConnectionEndpoint",
+    "CreateApiKey",
     "CreateConnection",
     "CreateRuntime",
     "CreateSpace",
     "CreateTarget",
     "Deleted",
     "EffectiveScope",
+    "Egress",
     "EventToIngest",
+    "Excerpt",
     "Failure",
     "File",
     "Health",
@@ -60,19 +72,23 @@ __all__ = [
     "Invocation",
     "InvocationError",
     "InvocationStatus",
+    "MadeApiKey",
     "Page",
     "ProblemBody",
     "Progress",
     "Request",
     "Resource",
+    "RotateApiKey",
     "Run",
     "RunCounts",
     "RunEnded",
     "RunEvent",
     "RunStatus",
     "RunSummary",
+    "RunsUsed",
     "Runtime",
     "RuntimeRun",
+    "SearchHit",
     "Space",
     "StartRuntime",
     "StartedRuntime",
@@ -81,6 +97,10 @@ __all__ = [
     "TargetUri",
     "UpdateRuntime",
     "UpdateSpace",
+    "Usage",
+    "UsageGroup",
+    "UsageTotals",
+    "Used",
     "WaitForEvent",
     "WaitForInvocation",
     "WaitForRun",

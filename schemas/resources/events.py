@@ -62,7 +62,8 @@ class WaitForEvent(Request, frozen=True, kw_only=True):
 
 
 class EventToIngest(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event from outside: of a type `tool.call.started|finished|failed`, `llm.usage` or `custom.*`.
+    """An event from outside: of a type `tool.call.started|finished|failed`, `llm.usage`,
+    `captcha.solve.started|succeeded|failed` or `custom.*`.
 
     `id` is the client's own for it: sent again with the same, it is not written again.
     """

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from ..events.runtime import EgressHold, WallLevel
 from .resource import Failure, Request, Resource
+from .usage import Usage
 
 RunStatus = Literal["active", "stopped", "failed"]
 
@@ -38,6 +40,9 @@ class RunCounts(Resource, frozen=True, kw_only=True):
 class Run(RunSummary, frozen=True, kw_only=True):
     """A run. `missing` lists the gaps in the worker's numbers as [first, last], both included.
 
+    `wall` is what the operating system puts between the run's browser and its host (`none`: nothing), and `egress` what
+    holds its connections; null until the browser answers, and of runs of older workers.
+
     `parked` says why nothing more of the run is shown, though more was recorded; null where all is shown.
     """
 
@@ -45,8 +50,10 @@ class Run(RunSummary, frozen=True, kw_only=True):
     last_sequence: int
     missing: list[tuple[int, int]]
     late: int
+    wall: WallLevel | None = None
+    egress: EgressHold | None = None
     parked: Failure | None = None
-    usage: None = None
+    usage: Usage | None = None
 
 
 class WaitedRun(Run, frozen=True, kw_only=True):

@@ -15,8 +15,11 @@ PROCESSES = ("worker/", "recorder/", "deploy/")
 # A library, and the paths (by how they begin) that may import it. A library that is not here may
 # be imported nowhere: a new dependency gets an owner first.
 OWNERS: dict[str, tuple[str, ...]] = {
+    "ada_url": ("worker/gateway/urls.py",),
+    "aiohappyeyeballs": ("worker/egress/",),
     "aiosqlite": ("recorder/store/",),
     "click": ("deploy/",),
+    "bcrypt": ("deploy/nats_users.py",),
     "cryptography": ("schemas/sealing.py", "worker/profiles/"),
     "html_to_markdown": ("worker/tools/",),
     "httpx": ("recorder/client/", "deploy/"),
@@ -29,6 +32,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "picows": ("worker/gateway/",),
     "playwright": ("worker/tools/", "deploy/first_run"),
     "rich": ("deploy/",),
+    "python_socks": ("worker/egress/",),
     "structlog": PROCESSES,
     "uuid_utils": PROCESSES,
     "uvicorn": ("recorder/api/",),

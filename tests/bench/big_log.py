@@ -24,7 +24,7 @@ from tests.bench import firehose
 EPOCH = 1
 BATCH = 1000
 PREFIX_DIGITS = 8  # of a UUID
-IDS = {"id", "run_id", "event_id"}
+IDS = {"id", "run_id", "event_id", "parent_id"}
 
 
 class BigLog(Struct, frozen=True):
@@ -110,7 +110,7 @@ def _copying(connection: sqlite3.Connection, table: str) -> str:
 def _value(column: str) -> str:
     if column in IDS:
         return f":prefix || substr({column}, {PREFIX_DIGITS + 1})"
-    return f"{column} + :shift" if column == "position" else column
+    return f"{column} + :shift" if column.endswith("position") else column
 
 
 def _prefix(copy: int) -> str:

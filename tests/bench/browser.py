@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from uuid_utils import uuid7
 from schemas.runtime_config import RuntimeConfig
 from tests.bench.cdp import Cdp, over_pipe
 from tests.bench.processes import until
-from worker.chromium import directory, flags, process, sandbox
+from worker.chromium import directory, flags, process, proxy
 from worker.chromium.find import find_chromium
 from worker.chromium.sandbox import Sandbox, choose_sandbox
 
@@ -90,9 +91,13 @@ async def launched(
 
 def _command(setup: Setup, home: Path, uid: int | None, *, with_port: bool) -> list[str]:
     line = flags.command_line(setup.binary, home, RuntimeConfig(), sandbox=setup.sandbox.on)
+    line = [each for each in line if each not in proxy.arguments(0)]  # it goes straight to sites
     if with_port:
         line.insert(1, "--remote-debugging-port=0")
-    return [*sandbox.prefix(uid), *line]
+    if uid is None:
+        return line
+    ids = (f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
+    return [shutil.which("setpriv") or "setpriv", *ids, "--no-new-privs", "--", *line]
 
 
 async def _port_url(home: Path) -> str:

@@ -12,7 +12,7 @@ from recorder.bus import Bus
 from recorder.consumer import Consumer
 from recorder.entries import Message
 from recorder.news import News
-from recorder.projections import PROJECTIONS
+from recorder.projections import PROJECTIONS, Projection
 from recorder.projector import Projector
 from recorder.store import Store, open_store
 from schemas import subjects
@@ -40,14 +40,15 @@ async def seconds_until(
     *,
     project: bool,
     begin: Callable[[], None] | None = None,
+    projections: Sequence[Projection] = PROJECTIONS,
 ) -> float:
     """From the start of the consumer, or from `begin` with a consumer that waits, until `position` is committed.
 
     With `project` false it is only read. The database is new, and the consumer named after it.
     """
-    async with open_store(database, PROJECTIONS) as store:
+    async with open_store(database, projections) as store:
         news = News()
-        projector = Projector(store, news, PROJECTIONS) if project else Reading(store, news)
+        projector = Projector(store, news, projections) if project else Reading(store, news)
         consumer = Consumer(
             bus, store, projector, news, stream=subjects.RUNS, durable=database.stem
         )

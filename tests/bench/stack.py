@@ -19,6 +19,7 @@ from schemas.requests import Heartbeat
 from schemas.settings import variable
 from tests.bench.nats_server import nats_server
 from tests.bench.processes import module, running, until
+from tests.support.egress import LOOPBACK_SETTING
 from tests.support.nats_server import free_port
 
 WORKER = "bench"
@@ -159,8 +160,10 @@ def _environment(directory: Path, nats_url: str, port: int) -> Mapping[str, str]
         "database": str(directory / "recorder" / "runreel.db"),
         "port": str(port),
         "api_key": KEY,
+        "key_requests_per_second": "0",
         "runs_max_bytes": str(512 * MIB),
         "control_max_bytes": str(64 * MIB),
+        "egress_allow": LOOPBACK_SETTING,
     }
     return {variable(field): value for field, value in settings.items()}
 

@@ -8,6 +8,7 @@ A table that changes is seen in the diff of its file, and is what one meant, or 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import json
 import tempfile
@@ -72,15 +73,18 @@ def tables_beside(recording: Path) -> Path:
 
 
 def read(recording: Path) -> list[Message]:
-    """The messages of a recording, stream after stream."""
-    found = recording.read_bytes().splitlines()
+    """The messages of a recording, stream after stream; also of one that is packed (`.gz`)."""
+    packed = recording.read_bytes()
+    found = (gzip.decompress(packed) if recording.suffix == ".gz" else packed).splitlines()
     return [msgspec.json.decode(line, type=Recorded).message for line in found]
 
 
 def write(recording: Path, messages: Sequence[Message]) -> None:
     """A new recording."""
     found = [msgspec.json.encode(Recorded.of(message)) for message in messages]
-    recording.write_bytes(b"".join(line + b"\n" for line in found))
+    lines_of_it = b"".join(line + b"\n" for line in found)
+    packed = gzip.compress(lines_of_it, mtime=0) if recording.suffix == ".gz" else lines_of_it
+    recording.write_bytes(packed)
 
 
 async def tables_of(messages: Sequence[Message]) -> list[str]:
@@ -93,12 +97,14 @@ async def tables_of(messages: Sequence[Message]) -> list[str]:
 
 
 def _lines(transaction: Transaction) -> list[str]:
-    """Of the log only who waits: all else of it stands in the recording."""
+    """Of the log only who waits, for all else of it stands in the recording; and not what only the next event needs."""
     parked = transaction.rows(
         "SELECT stream, epoch, position, parked_owner FROM log WHERE parked ORDER BY 1, 2, 3"
     )
     rows = [json.loads(line) for line in lines(transaction.rows, PROJECTIONS)]
-    rows = [row for row in rows if row[0] != "log"] + [["parked", *row] for row in parked]
+    rows = [row for row in rows if row[0] not in ("log", "activity_state")] + [
+        ["parked", *row] for row in parked
+    ]
     return [json.dumps(row, ensure_ascii=False) for row in rows]
 
 

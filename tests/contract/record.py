@@ -26,6 +26,7 @@ from recorder.entries import Message
 from schemas import subjects
 from schemas.envelope import Event
 from schemas.events.page import PageOpened
+from tests.contract import stories
 from tests.contract.corpus import write
 from tests.support import recorder_spec as spec
 from tests.support.eventually import eventually
@@ -43,9 +44,10 @@ async def a_tour(stack: Stack) -> None:
     much_of_the_same = ("the front page", "a page that writes to the console", "a fetch", _FRAME)
     stops = {name: stop for name, stop in STOPS.items() if name not in much_of_the_same}
     run = await stack.run()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(first_run_tour, "STOPS", stops)
-        await first_run_tour.tour(run.connect_url, lambda _: None)
+    async with Site() as site:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(first_run_tour, "STOPS", stops)
+            await first_run_tour.tour(run.connect_url, site, lambda _: None)
     await run.stop()
     await finalised(stack)
 
@@ -74,8 +76,7 @@ async def odd_things(stack: Stack) -> None:
         await STOPS[_FRAME](page, site)
         await page.evaluate("new WebSocket(location.origin.replace('http', 'ws'))")
         await run.event("network.websocket.closed")
-        with suppress(Error):
-            await page.goto("chrome://crash", timeout=5_000)
+        stack.crash_pages(run)
         await run.event("page.crash")
     await run.stop()
     await finalised(stack)
@@ -105,6 +106,16 @@ async def what_changed(stack: Stack) -> None:
     await answer(stack.http, "DELETE", gone)
     empty = await answer(stack.http, "POST", "/v1/spaces", json={"name": "empty"})
     await answer(stack.http, "DELETE", f"/v1/spaces/{empty['id']}")
+
+
+async def what_keys_became(stack: Stack) -> None:
+    """A key of one space that is rotated, and the new one revoked; the space allows its browsers one address."""
+    wanted = {"name": "one", "egress": {"allow": ["10.0.0.1:80"]}}
+    space = await answer(stack.http, "POST", "/v1/spaces", json=wanted)
+    key = {"name": "k", "spaceId": space["id"], "scopes": ["read"]}
+    made = await answer(stack.http, "POST", "/v1/api-keys", json=key)
+    again = await answer(stack.http, "POST", f"/v1/api-keys/{made['id']}/rotate")
+    await answer(stack.http, "DELETE", f"/v1/api-keys/{again['id']}")
 
 
 async def a_profile(stack: Stack) -> None:
@@ -167,6 +178,30 @@ async def what_was_asked(stack: Stack) -> None:
     await eventually(lambda: _has(stack, "file"))
 
 
+async def what_was_touched(stack: Stack) -> None:
+    """A click, typing, and captchas that an agent outside solves and does not."""
+    run = await stack.run()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(run.connect_url)
+        page = await browser.contexts[0].new_page()
+        await page.goto("data:text/html,<title>Form</title><label>Name <input></label>")
+        await page.click("input")
+        await page.keyboard.type("A")
+        await run.event("input.typing")
+    solves = [
+        {"type": f"captcha.solve.{what}", "data": {"solveId": solve, **more}}
+        for solve, what, more in (
+            ("1", "started", {"kind": "turnstile", "provider": "p", "url": "http://a/"}),
+            ("1", "succeeded", {}),
+            ("2", "started", {}),
+            ("2", "failed", {"message": "It gave up.", "code": "timeout"}),
+        )
+    ]
+    await answer(run.http, "POST", f"/v1/runs/{run.id}/events", json={"events": solves})
+    await run.stop()
+    await finalised(stack)
+
+
 async def _asked(run: Run, body: dict[str, Any], *, cancel: bool = False) -> None:
     """Ask for an action, and wait for its end."""
     path = f"/v1/runtimes/{run.runtime_id}/invocations"
@@ -183,10 +218,17 @@ SCENES: dict[str, tuple[Scene, dict[str, str]]] = {
     "host-restarted": (a_host_that_came_back, {}),
     "set-up": (what_was_set_up, {}),
     "changed": (what_changed, {}),
+    "keys": (what_keys_became, {}),
     "odd-things": (odd_things, {}),
     "profile": (a_profile, {}),
     "ways-in": (ways_in, {}),
+    "touched": (what_was_touched, {}),
     "asked": (what_was_asked, {"RUNREEL_RUN_ARTIFACTS_BYTES": "20000"}),
+}
+STORIES: dict[str, Scene] = {
+    "shop": stories.shop,
+    "shop-hosted": stories.shop_hosted,
+    "failing": stories.failing,
 }
 FROM_THE_FUTURE = "from-the-future"
 
@@ -245,17 +287,25 @@ def _with_more(run: FakeRun) -> Event:
     return msgspec.structs.replace(run.event(PageOpened(url="")), data=data)
 
 
+def _to_its_end(story: Scene) -> Scene:
+    async def played(stack: Stack) -> None:
+        await story(stack)
+        await finalised(stack)
+
+    return played
+
+
 async def record(name: str, directory: Path) -> None:
     """Play a scene on a stack of its own, and write down both of its streams."""
     if name == FROM_THE_FUTURE:
         messages = from_the_future()
     else:
-        scene, settings = SCENES[name]
+        scene, settings = SCENES.get(name) or (_to_its_end(STORIES[name]), {})
         with tempfile.TemporaryDirectory() as data:
             async with Stack(Path(data), **settings) as stack:
                 await scene(stack)
                 messages = await streams_of(stack)
-    write(directory / f"{name}.jsonl", messages)
+    write(directory / f"{name}.jsonl{'.gz' if name in STORIES else ''}", messages)
 
 
 async def main() -> None:

@@ -13,7 +13,10 @@ from tests.contract import corpus
 RECORDINGS = corpus.recordings()
 MOST_BYTES = 400_000
 # Of these no stack makes one when asked: a flood; a server that speaks WebSocket.
-NOT_RECORDED = {("events.suppressed", 1), ("network.websocket.opened", 1)}
+NOT_RECORDED = {
+    ("events.suppressed", 1),
+    ("network.websocket.opened", 1),
+}
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)

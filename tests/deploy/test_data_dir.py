@@ -1,13 +1,15 @@
 """The data directory: who may read what, one owner at a time, a sentence when it cannot be."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from deploy.data_dir import kept, new_api_key, open_data_dir, sole_owner, write_private
+from deploy.data_dir import has_owner, kept, new_api_key, open_data_dir, sole_owner, write_private
 from deploy.processes import SOURCES
 from schemas.problems import CannotStart
 
@@ -68,6 +70,21 @@ with sole_owner(open_data_dir(pathlib.Path(sys.argv[1]))):
 """
 
 
+def test_who_only_looks_keeps_no_up_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.data_dir.LOCK_TRIES", 500)
+    data = open_data_dir(tmp_path)
+    looking = data.lock.open("w")
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    leaving = threading.Timer(0.05, looking.close)
+    leaving.start()
+    with sole_owner(data):
+        assert has_owner(data)
+    assert not has_owner(data)
+    leaving.join()
+
+
 def test_lock_ends_with_the_process_that_had_it(tmp_path: Path) -> None:
     died = subprocess.run(
         [sys.executable, "-c", DIES_WITH_LOCK, tmp_path], cwd=SOURCES, check=False
@@ -83,7 +100,7 @@ def test_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert kept(path, new_api_key) == first
     assert mode(path) == 0o600
     assert first.startswith("rr_")
-    assert len(first) == len("rr_") + 32
+    assert len(first) == len("rr_") + 43
 
 
 def test_private_file_is_replaced_whole(tmp_path: Path) -> None:

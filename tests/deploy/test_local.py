@@ -72,6 +72,8 @@ async def test_starts_in_order_and_drains_worker_first(
     async with Household(stack, shown, force) as household:
         living = asyncio.create_task(household.live(options, stop))
         await eventually(lambda: "Ctrl-C" in written.getvalue() or living.done())
+        assert stack.data.api_url.read_text() == f"{stack.api_url}\n"
+        assert stack.data.api_url.stat().st_mode & 0o777 == 0o600
         stop.set()
         await living
     text = written.getvalue()

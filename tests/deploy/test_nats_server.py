@@ -23,6 +23,7 @@ from deploy.nats_server import (
 from deploy.readiness import until_ready
 from deploy.supervisor import Keeper
 from schemas.problems import CannotStart
+from tests.support.nats_server import NatsServer as PlainServer
 
 pytestmark = pytest.mark.nats
 
@@ -63,11 +64,11 @@ async def _objection(port: int) -> str:
 
 
 async def test_stores_what_it_promises_and_asks_for_the_password(data: DataDir) -> None:
-    server = prepare(data, {})
+    server = prepare(data, {}, "w1")
     url = server.url_file.read_text().strip()
     async with running(server):
         assert "Authorization Violation" in answer_without_password(server.port)
-        client = await nats.connect(url)
+        client = await nats.connect(url, inbox_prefix="_INBOX.recorder")
         stream = nats.js.api.StreamConfig(
             name="RUNS", subjects=["runs.>"], max_bytes=server.store.runs_max_bytes
         )
@@ -78,17 +79,35 @@ async def test_stores_what_it_promises_and_asks_for_the_password(data: DataDir) 
     assert (data.nats / "jetstream").is_dir()
 
 
+async def test_streams_of_before_there_were_accounts_are_kept(tmp_path: Path) -> None:
+    data = open_data_dir(tmp_path / "plain")
+    async with PlainServer(data.nats) as before:
+        client = await nats.connect(before.url)
+        await client.jetstream().add_stream(name="RUNS", subjects=["runs.>"])
+        await client.jetstream().publish("runs.s.r.w1.x.y", b"recorded")
+        await client.close()
+    server = prepare(data, {}, "w1")
+    async with running(server):
+        url = server.url_file.read_text().strip()
+        client = await nats.connect(url, inbox_prefix="_INBOX.recorder")
+        found = await client.jetstream().get_msg("RUNS", 1)
+        await client.close()
+    assert found.data == b"recorded"
+
+
 def test_files_with_the_password_are_private(data: DataDir) -> None:
-    server = prepare(data, {})
-    for path in (server.url_file, data.nats / "nats.conf", data.nats / "password"):
+    server = prepare(data, {}, "w1")
+    passwords = [data.nats / f"{role}-password" for role in ("recorder", "ops", "worker")]
+    files = (server.url_file, server.worker_url_file, data.nats / "nats.conf", *passwords)
+    for path in files:
         assert path.stat().st_mode & 0o777 == 0o600
-    password = (data.nats / "password").read_text().strip()
-    assert password not in " ".join(server.program.argv)
-    assert password not in str(server.program.environment)
+    for password in (path.read_text().strip() for path in passwords):
+        assert password not in " ".join(server.program.argv)
+        assert password not in str(server.program.environment)
 
 
 def test_listens_on_loopback_alone(data: DataDir) -> None:
-    prepare(data, {})
+    prepare(data, {}, "w1")
     text = (data.nats / "nats.conf").read_text()
     assert 'listen: "127.0.0.1:' in text
     assert "sync_interval: always" in text
@@ -96,8 +115,8 @@ def test_listens_on_loopback_alone(data: DataDir) -> None:
 
 
 def test_port_and_password_stay_from_start_to_start(data: DataDir) -> None:
-    first = prepare(data, {}).url_file.read_text()
-    assert prepare(data, {}).url_file.read_text() == first
+    first = prepare(data, {}, "w1").url_file.read_text()
+    assert prepare(data, {}, "w1").url_file.read_text() == first
 
 
 def test_port_that_someone_took_is_replaced(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.readiness import http_objection, missing_sandbox, until_ready, worker_objection
+from deploy.readiness import http_objection, missing_walls, until_ready, worker_objection
 from deploy.supervisor import Keeper
 from schemas.problems import CannotStart
 from tests.deploy.children import REFUSES, WAITS, program
@@ -82,12 +82,19 @@ async def test_no_answer_is_an_objection() -> None:
     ("workers", "why"),
     [
         ([], ""),
-        ([{"sandbox": True, "sandboxNote": ""}], ""),
-        ([{"sandbox": False, "sandboxNote": "switched off"}], "switched off"),
+        ([{"sandbox": True, "wall": "namespace"}], ""),
+        (
+            [{"sandbox": False, "sandboxNote": "switched off", "wall": "namespace"}],
+            "Chromium runs without its own sandbox: switched off.",
+        ),
+        (
+            [{"sandbox": True, "wall": "uid", "wallNote": "bubblewrap is not installed"}],
+            "Browsers have no jail (wall: uid): bubblewrap is not installed.",
+        ),
     ],
 )
-async def test_a_missing_sandbox_is_told(workers: list[object], why: str) -> None:
+async def test_a_missing_wall_is_told(workers: list[object], why: str) -> None:
     answer = httpx.Response(200, json={"status": "ok", "checks": {"workers": workers}})
     transport = httpx.MockTransport(lambda request: answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-        assert await missing_sandbox(client) == why
+        assert await missing_walls(client) == why

@@ -8,6 +8,7 @@ import pytest
 from deploy.data_dir import open_data_dir
 from deploy.environment import read_environment
 from deploy.stack import Stack, UpOptions, api_url, check_port, prepare
+from schemas.doors import may_connect, networks
 from schemas.problems import CannotStart
 from schemas.settings import RecorderSettings, WorkerSettings, load
 
@@ -24,7 +25,7 @@ def test_worker_gets_settings_that_load(tmp_path: Path) -> None:
     assert settings.artifacts_url == str(tmp_path / "artifacts")
     assert (settings.worker_id, settings.capacity, settings.gateway_port) == ("local", 3, 0)
     assert settings.host == "127.0.0.1"
-    assert settings.nats_url == stack.nats.url_file.read_text().strip()
+    assert settings.nats_url == stack.nats.worker_url_file.read_text().strip()
 
 
 def test_gateway_that_others_reach(tmp_path: Path) -> None:
@@ -40,6 +41,17 @@ def test_gateway_that_others_reach(tmp_path: Path) -> None:
     assert worker.public_url == "wss://browsers.example"
     recorder = load(RecorderSettings, read_environment(stack.recorder.environment))
     assert recorder.public_url == "https://api.example"
+    # `up` asks them itself, and so do commands beside it.
+    for settings in (worker, recorder):
+        proxies = networks(settings.behind_proxy)
+        assert may_connect("10.1.2.3", proxies)
+        assert may_connect("127.0.0.1", proxies)
+        assert not may_connect("192.0.2.1", proxies)
+
+
+def test_tls_is_for_recorders_and_workers_by_themselves(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="without TLS"):
+        prepared(tmp_path, {"RUNREEL_TLS_CERTIFICATE": "a.pem", "RUNREEL_TLS_KEY": "b.pem"})
 
 
 def test_recorder_gets_settings_that_load(tmp_path: Path) -> None:
@@ -55,7 +67,7 @@ def test_recorder_gets_settings_that_load(tmp_path: Path) -> None:
 def test_no_secret_in_arguments_or_environments(tmp_path: Path) -> None:
     given = {"RUNREEL_API_KEY": "rr_given-key", "RUNREEL_SECRET": "given-secret-16-chars"}
     stack = prepared(tmp_path, given)
-    password = (tmp_path / "nats" / "password").read_text().strip()
+    password = (tmp_path / "nats" / "recorder-password").read_text().strip()
     for program in (stack.nats.program, stack.worker, stack.recorder):
         seen = " ".join([*program.argv, *map(str, program.environment.items())])
         for secret in (*given.values(), password):

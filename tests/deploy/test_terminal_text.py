@@ -65,3 +65,19 @@ def test_middle_is_taken_out(text: str, width: int, shown: str) -> None:
 def test_sizes_and_durations_for_people() -> None:
     assert [size(n) for n in (0, 870, 4_100, 2_300_000)] == ["0 B", "870 B", "4.1 kB", "2.3 MB"]
     assert [duration(n) for n in (0.4, 12, 999, 1_400)] == ["0 ms", "12 ms", "999 ms", "1.4 s"]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (999.6, "1.0 s"),
+        (59_940, "59.9 s"),
+        (59_960, "1 min"),
+        (125_000, "2 min 5 s"),
+        (3_600_000, "1 h"),
+        (4_330_000, "1 h 12 min"),
+        (273_600_000, "3 d 4 h"),
+    ],
+)
+def test_long_durations_are_in_two_units(milliseconds: float, shown: str) -> None:
+    assert duration(milliseconds) == shown

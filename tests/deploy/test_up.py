@@ -117,16 +117,19 @@ async def test_first_run_is_recorded_and_shown(start: Start) -> None:
     await up.is_up()
     text = up.text
     for happening in (
-        r"GET 302 /old → 200 /about.html",
-        r"GET 404 /missing.html",
-        r"✗ error +.*splicer jammed",
-        r"› console +The kettle is on\.",
-        r"GET 200 /api/quote",
-        r"popup +opened",
-        r"frame +http://localhost:\d+/inset.html",
-        r"download +report.csv",
-        r"dialog +confirm .* accepted",
-        r"run +stopped runtime.stop_requested",
+        r"● The browser is ready",
+        r"⇄ Playwright .* was attached",
+        # Of a page that is left at once Chromium may not tell the title.
+        r"◆ Opened (“Our story · Reel & Co\.” )?\(?127.0.0.1:\d+/about.html\)?, redirected from .*/old",
+        r"✗ Opened (“The lost reel · Reel & Co\.” )?\(?127.0.0.1:\d+/missing.html.* 404 Not Found",
+        r"✗ .*splicer jammed",
+        r"✗ .*Reel 9 came back without its can\.",
+        r"◉ Clicked the (button|link) “",  # not each is known in time
+        r"◈ A popup opened: “Hello",
+        r"↓ Downloaded report.csv",
+        r"\? The page asked “Hand over reel RC-1962-007\?”: accepted",
+        r"■ The runtime was stopped by request",
+        r"✓ Stopped after .* 1 file",
     ):
         assert re.search(happening, text), happening
     assert "\x1b" not in text
@@ -138,12 +141,29 @@ async def test_first_run_is_recorded_and_shown(start: Start) -> None:
     )
     assert b"runtime.lifecycle" in answer.stdout
 
+    told = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *_pasted(text)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        cwd=SOURCES,
+    )
+    assert "The kettle is on." in told.stdout  # not of the normal view
+    assert "The kettle is on." not in text
+
     family = up.family()
     up.signal(signal.SIGINT)
     assert await up.end() == 0
     await all_gone(family)
     assert list(up.temporary.iterdir()) == []
     assert not (up.data / "tmp").exists()
+
+
+def _pasted(text: str) -> list[str]:
+    """The arguments of the `runreel runs …` that the closing panel has."""
+    command = next(line for line in text.splitlines() if "runreel runs show" in line)
+    return command.partition("runreel ")[2].split()
 
 
 async def test_snippet_works_when_it_is_pasted(start: Start, tmp_path: Path) -> None:

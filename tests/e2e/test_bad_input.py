@@ -19,7 +19,7 @@ UNREADABLE = [
     b"not JSON",
     b"[]",
     b"{}",
-    b'{"id": 1}',
+    b'{"id": 99}',
     b'{"id": "1", "method": "X.y"}',
     b"\xff\xfe",
 ]
@@ -45,9 +45,11 @@ async def test_a_message_that_is_no_call_is_refused_and_the_next_one_is_answered
     assert (await shared.get())["status"] == "active"
 
 
-async def test_an_unknown_method_is_answered_by_the_browser(shared: Run) -> None:
+async def test_an_unknown_method_is_refused_and_the_next_one_is_answered(shared: Run) -> None:
     async with cdp_client(shared.connect_url) as client:
-        assert "wasn't found" in (await client.call("Nothing.atAll"))["error"]["message"]
+        refused = await client.call("Nothing.atAll")
+        assert "Runreel knows no such method" in refused["error"]["message"]
+        assert "result" in await client.call("Browser.getVersion")
 
 
 async def test_a_session_of_another_client_is_out_of_reach(shared: Run) -> None:

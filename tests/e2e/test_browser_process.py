@@ -13,6 +13,7 @@ from playwright.async_api import Page
 from deploy.site import Site
 from tests.support.eventually import eventually
 from tests.support.run import Run
+from tests.support.sockets import ESTABLISHED, LISTENING, tcp_sockets
 from tests.support.stack import Stack, alive
 
 SECCOMP_FILTER = "Seccomp:\t2"
@@ -36,9 +37,9 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 async def test_it_listens_on_no_port(chromium: psutil.Process, page: Page, site: Site) -> None:
     await page.goto(site.url)
-    sockets = [each for process in _family(chromium) for each in process.net_connections("tcp")]
-    assert [each for each in sockets if each.status == psutil.CONN_LISTEN] == []
-    assert [each for each in sockets if each.status == psutil.CONN_ESTABLISHED]
+    sockets = [each for process in _family(chromium) for each in tcp_sockets(process.pid)]
+    assert [each for each in sockets if each.state == LISTENING] == []
+    assert [each for each in sockets if each.state == ESTABLISHED]
     assert not any("--remote-debugging-port" in part for part in chromium.cmdline())
 
 

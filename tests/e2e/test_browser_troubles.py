@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-import pytest
-from playwright.async_api import Browser, Error, Page, Playwright
+from playwright.async_api import Browser, Page, Playwright
 
 from tests.support.eventually import eventually
 from tests.support.run import Run, assert_whole, console, create_runtime, start
@@ -71,15 +71,18 @@ async def test_another_run_does_not_notice(stack: Stack, run: Run, page: Page) -
     assert (await run.get())["status"] == "active"
 
 
-async def test_a_page_that_crashes_is_told(run: Run, browser: Browser, page: Page) -> None:
+async def crash_of(run: Run, page_id: str) -> dict[str, Any] | None:
+    found = await run.events(type="page.crash")
+    return next((each for each in found if each["pageId"] == page_id), None)
+
+
+async def test_a_page_that_crashes_is_told(
+    stack: Stack, run: Run, browser: Browser, page: Page
+) -> None:
     async with page.expect_event("crash"):
-        crashing = asyncio.ensure_future(page.goto("chrome://crash"))
-        await eventually(lambda: run.events(type="page.crash"))
-    with pytest.raises(Error):
-        await crashing
-    (crash,) = await run.events(type="page.crash")
+        stack.crash_pages(run)
     opened = await run.events(type="page.opened")
-    assert crash["pageId"] == opened[-1]["pageId"]
+    crash = await eventually(lambda: crash_of(run, opened[-1]["pageId"]))
     assert crash["status"] == "failed"
     another = await browser.contexts[0].new_page()
     assert await another.evaluate("6 * 7") == 42

@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.run import Run, create_runtime
 from tests.support.site_pages import HTML, Pages
 from tests.support.stack import Stack
-from tests.support.traces import Traces, found, traces
+from tests.support.traces import NATS_PASSWORDS, Traces, found, traces
 
 
 def _secret(place: str) -> str:
@@ -226,7 +226,7 @@ def test_a_secret_is_found_however_it_is_spelt(before: str) -> None:
 
 
 def test_our_own_secrets_are_in_their_own_files_only(talkative: Stack, searched: Searched) -> None:
-    for home in ("api-key", "secret", "nats/password"):
+    for home in ("api-key", "secret", *NATS_PASSWORDS):
         secret = (talkative.data / home).read_text().strip()
         assert found(searched.meanwhile, secret) == []
         assert found(searched.afterwards, secret) == []
@@ -315,5 +315,5 @@ async def test_a_browser_that_cannot_start_gives_away_nothing(tmp_path: Path) ->
         assert b"/usr/bin/env --help" in (stack.data / "logs" / "worker.log").read_bytes()
         places = found(everything, _secret("environment"))
         assert not [place for place in places if not place.startswith("environ")]
-        for home in ("api-key", "secret", "nats/password"):
+        for home in ("api-key", "secret", *NATS_PASSWORDS):
             assert found(everything, (stack.data / home).read_text().strip()) == []

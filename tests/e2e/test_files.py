@@ -6,11 +6,12 @@ import hashlib
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, Page
+from playwright.async_api import Page
 
 from deploy.site import Site
 from tests.support.eventually import eventually
 from tests.support.run import Run, answer
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.browser
 
@@ -35,12 +36,12 @@ async def test_a_download_is_read_as_it_came(page: Page, site: Site, run: Run) -
 
 
 async def test_a_run_that_failed_has_its_report(
-    browser: Browser, page: Page, site: Site, run: Run
+    stack: Stack, page: Page, site: Site, run: Run
 ) -> None:
     await page.goto(f"{site.url}/about.html")
-    session = await browser.new_browser_cdp_session()
-    with pytest.raises(Error, match="closed"):  # the browser is gone before it answers
-        await session.send("Browser.crash")
+    chromium = stack.browser_of(run)
+    assert chromium is not None
+    chromium.kill()
     assert (await run.ended())["status"] == "failed"
     (artifact,) = await eventually(lambda: artifacts(run, "report"))
     report = await answer(run.http, "GET", f"/v1/artifacts/{artifact['id']}/content")

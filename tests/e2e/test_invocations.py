@@ -40,7 +40,7 @@ async def _wait(run: Run, invocation_id: str) -> dict[str, Any]:
 
 async def _do(run: Run, action: str, **asked: Any) -> dict[str, Any]:
     done = await _wait(run, (await _ask(run, action, **asked))["id"])
-    assert done["status"] == "succeeded", done
+    assert done["status"] == "succeeded", done["error"]
     return done
 
 

@@ -82,7 +82,7 @@ def test_every_finding_is_explained() -> None:
     source = Path(findings.__file__).read_text()
     codes = set(
         re.findall(
-            r'"((?:nats|stream|room|runs|database|recorder|tables|quarantine|hosts?|consumer)'
+            r'"((?:nats|stream|room|runs|database|recorder|tables|quarantine|hosts?|consumer|reader|search)'
             r'\.\w+)"',
             source,
         )

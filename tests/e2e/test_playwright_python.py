@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from playwright.async_api import Browser, Dialog, Error, Page, Playwright, expect
@@ -27,7 +28,8 @@ async def test_handles_a_popup(page: Page, site: Site) -> None:
         await page.click("#open")
     popup = await opening.value
     async with popup.expect_event("close"):
-        await popup.click("#close")
+        with suppress(Error):  # the answer to a click may go with the page that it closes
+            await popup.click("#close")
 
 
 async def test_reaches_into_a_frame_of_another_origin(page: Page, site: Site) -> None:

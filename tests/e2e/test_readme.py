@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.fenced_blocks import fenced_blocks
+from tests.support.run import answer
 from tests.support.stack import ROOT, Stack
 
 README = (ROOT / "README.md").read_text()
 PYTHON = [block.text for block in fenced_blocks(README, "python")]
 SHELL = [block.text for block in fenced_blocks(README, "sh")]
-CURL = [code for code in SHELL if "curl" in code]
+RUNS, WORDS = (code for code in SHELL if "curl" in code)
+STORIES = [code for code in SHELL if "runreel runs" in code]
 MAKE = re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.MULTILINE)
 
 # What a reader of each block would look for, in the order of the blocks.
@@ -62,14 +64,35 @@ async def test_python_runs_as_pasted(stack: Stack, tmp_path: Path, code: str, pr
     assert re.search(printed, await output_of(sys.executable, str(script)))
 
 
-@pytest.mark.parametrize("code", CURL)
-async def test_curl_shows_runs_and_their_events(stack: Stack, code: str) -> None:
+async def test_curl_shows_runs_and_their_events(stack: Stack) -> None:
     run = await stack.run()
     await run.end()
-    script = f"set -eu\n{on(stack, code)}"
-    shown = await output_of("bash", "-c", script)
+    shown = await output_of("bash", "-c", f"set -eu\n{on(stack, RUNS)}")
     assert run.id in shown
     assert "event: run.ended" in shown
+
+
+async def test_curl_finds_words_and_adds_up(stack: Stack) -> None:
+    run = await stack.run()
+    note = {"type": "custom.note", "data": {"message": "The splicer jammed."}}
+    await answer(stack.http, "POST", f"/v1/runs/{run.id}/events", json=note)
+    await run.end()
+    shown = await output_of("bash", "-c", f"set -eu\n{on(stack, WORDS)}")
+    found, added_up = shown.split("}{", 1) if "}{" in shown else shown.split("}\n{", 1)
+    assert run.id in found
+    assert '{"text":"splicer","marked":true}' in found
+    assert '"groups":[' in added_up
+
+
+async def test_runs_are_told_as_stories(stack: Stack) -> None:
+    run = await stack.run()
+    await run.end()
+    (code,) = STORIES
+    ours = f"{sys.executable} -m deploy.cli"
+    code = code.replace(".venv/bin/runreel", ours).replace("--follow RUN", f"--follow {run.id}")
+    shown = await output_of("bash", "-c", f"set -eu\nexport RUNREEL_DATA={stack.data}\n{code}")
+    assert shown.count(run.id) == 3
+    assert shown.count("✓ Stopped after") == 2
 
 
 @pytest.mark.parametrize("target", MAKE)

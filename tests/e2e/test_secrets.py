@@ -13,7 +13,9 @@ from tests.support.stack import Stack
 async def test_our_own_secrets_stand_in_their_own_files_only(stack: Stack, run: Run) -> None:
     await run.stop()
     homes = {"api-key": {"api-key"}, "secret": {"secret"}}
-    homes["nats/password"] = {"nats/password", "nats/url", "nats/nats.conf"}
+    homes["nats/recorder-password"] = {"nats/recorder-password", "nats/url"}
+    homes["nats/worker-password"] = {"nats/worker-password", "nats/worker-url"}
+    homes["nats/ops-password"] = {"nats/ops-password"}
     for home, allowed in homes.items():
         secret = (stack.data / home).read_text().strip()
         found = {str(path.relative_to(stack.data)) for path in files_with(stack.data, secret)}

@@ -83,6 +83,21 @@ async def test_what_ran_and_what_it_produced(
     counts = (await run.refresh()).resource.counts
     assert (counts.files, counts.invocations, counts.tool_calls) == (2, 2, 4)
     assert isinstance(artifacts["download"].resource, Artifact)
+    assert run.resource.wall in ("namespace", "uid", "none")
+
+    assert (await run.wait()).wait_status == "completed"
+    story = await run.activity.list().all()
+    asked = {each.type: each for each in story if each.category == "invocation"}
+    assert {kind: each.status for kind, each in asked.items()} == {
+        "invocation.batch": "finished",
+        "invocation.click": "failed",
+    }
+    parts = [each for each in story if each.parent_id == asked["invocation.batch"].id]
+    assert [each.type for each in parts if each.category == "tool"] == ["tool.call"] * 3
+    assert [story[0].type, story[-1].type] == ["runtime.started", "runtime.ended"]
+    used = await run.usage()
+    assert (used.billing_status, used.commands, used.tool_calls) == ("settled", 2, 4)
+    assert used.files_bytes == sum(each.resource.size_bytes for each in artifacts.values())
 
 
 async def test_they_lie_side_by_side(runtime: RuntimeHandle, site: Site) -> None:

@@ -39,5 +39,5 @@ async def test_one_of_three_is_lost(tmp_path: Path) -> None:
         after = await eventually(is_started, 60)
         assert await said(api, before["runId"]) == ["said on a host"]
         await eventually(is_stopped, 60)
-        await shown(api, before["runId"], "stopped")
+        await shown(api, before["runId"], "stopped", 60)
         assert (await good(await api.get(f"/v1/runs/{after}")))["status"] == "active"

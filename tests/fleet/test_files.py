@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,21 @@ import pytest
 import yaml
 
 from deploy.environment import FILE_SUFFIX
+from schemas.doors import check_door
 from schemas.settings import RecorderSettings, Settings, WorkerSettings, load, variable
 from tests.support.fleet_of_hosts import FILES, command_of, settings_of
+from tests.support.nats_fleet import copy_configurations, write_certificate, write_users
 from tests.support.nats_server import find_nats_server
 
 ROOT = FILES.parents[1]
 KINDS: dict[str, type[Settings]] = {"recorder": RecorderSettings, "worker": WorkerSettings}
+# A worker as systemd sees it: it says so when it is told to drain, and leaves when that is done.
+DRAINED = """
+import signal, sys
+signal.signal(signal.SIGUSR2, lambda *_: print("drained"))
+print("listening")
+sys.stdin.readline()
+"""
 INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "ENTRYPOINT", "CMD"}
 
 
@@ -41,6 +51,27 @@ def test_units(name: str, tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def test_worker_is_drained_when_it_is_stopped() -> None:
+    """By a signal, and it is waited for until it has gone."""
+    worker = subprocess.Popen(
+        [sys.executable, "-uc", DRAINED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "listening\n"
+    stop = command_of("worker", "ExecStop")
+    stopping = subprocess.Popen(stop, env={"MAINPID": str(worker.pid)}, stderr=subprocess.DEVNULL)
+    assert worker.stdout.readline() == "drained\n"
+    assert stopping.poll() is None
+    worker.communicate("leave\n", timeout=20)
+    stopping.wait(20)
+
+
+def test_nobody_is_drained_after_a_worker_that_has_left() -> None:
+    stop = command_of("worker", "ExecStop")
+    assert subprocess.run(stop, env={}, check=False, timeout=20).returncode == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_environments(kind: str) -> None:
     check_settings(KINDS[kind], settings_of(kind))
@@ -48,12 +79,15 @@ def test_environments(kind: str) -> None:
 
 
 def check_settings(kind: type[Settings], given: dict[str, str]) -> None:
-    """Every name is one of ours, nothing is missing, every value is one."""
+    """Every name is one of ours, nothing is missing, every value is one, and so it may listen."""
     known = {variable(name) for name in kind.__struct_fields__}
     assert {name.removesuffix(FILE_SUFFIX) for name in given} <= known
     in_files = {name for name in given if name.endswith(FILE_SUFFIX)}
     values = {name: value for name, value in given.items() if name not in in_files}
-    load(kind, values | {name.removesuffix(FILE_SUFFIX): "x" * 32 for name in in_files})
+    secrets = {name.removesuffix(FILE_SUFFIX): "x" * 32 for name in in_files}
+    settings = load(kind, values | secrets)
+    assert isinstance(settings, RecorderSettings | WorkerSettings)
+    check_door(settings, settings.host)
 
 
 @pytest.mark.parametrize("service", ["recorder", "worker1", "worker2"])
@@ -85,15 +119,19 @@ def test_secrets_are_in_no_image() -> None:
     assert "deploy/fleet/secrets" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
-@pytest.mark.parametrize("name", ["nats.conf", "nats.cluster.conf"])
+@pytest.mark.parametrize("name", ["nats.conf", "nats.tls.conf", "nats.cluster.conf"])
 def test_nats_configurations(name: str, tmp_path: Path) -> None:
-    given = settings_of("nats") | {
-        "NATS_STORE": str(tmp_path),
+    copy_configurations(tmp_path)
+    write_users(tmp_path, "tls://10.0.0.2:4222")
+    given = {
+        **settings_of("nats"),
+        **write_certificate(tmp_path, "10.0.0.2"),
+        "NATS_STORE": str(tmp_path / "store"),
         "NATS_CLUSTER_LISTEN": "10.0.0.2:6222",
         "NATS_ROUTES": '["nats-route://10.0.0.3:6222", "nats-route://10.0.0.4:6222"]',
     }
     checked = subprocess.run(
-        [find_nats_server(), "-t", "--config", str(FILES / name)],
+        [find_nats_server(), "-t", "--config", str(tmp_path / name)],
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import async_playwright
 
 from deploy.processes import python
-from tests.support.eventually import eventually
+from tests.support.eventually import LIMIT_S, eventually
 from tests.support.fleet_of_hosts import CLIENT_HOST, FleetOfHosts, fleet_of_hosts
 from tests.support.network import started, why_not
 
@@ -38,14 +38,14 @@ async def began(api: httpx.AsyncClient, runtime_id: str) -> Any:
     return await good(await api.post(f"/v1/runtimes/{runtime_id}/start"))
 
 
-async def shown(api: httpx.AsyncClient, run_id: str, status: str) -> Any:
+async def shown(api: httpx.AsyncClient, run_id: str, status: str, limit_s: float = LIMIT_S) -> Any:
     """A run as one recorder has it, once it has that status."""
 
     async def look() -> Any:
         answer = await api.get(f"/v1/runs/{run_id}")
         return answer.json() if answer.is_success and answer.json()["status"] == status else None
 
-    return await eventually(look)
+    return await eventually(look, limit_s)
 
 
 async def ends_of(api: httpx.AsyncClient, run_id: str) -> list[str]:
@@ -202,7 +202,7 @@ async def drain(fleet: FleetOfHosts, worker_id: str, directory: Any) -> int:
         fleet.network,
         CLIENT_HOST,
         python("deploy.cli", "worker", "drain", "--worker", worker_id, "--deadline", "1"),
-        {"RUNREEL_NATS_URL": fleet.nats_url("worker")},
+        {"RUNREEL_NATS_URL": fleet.nats_url("ops"), **fleet.nats_settings()},
         directory / "drain.log",
     )
     code = await command.ended()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from recorder import bus as buses
-from recorder.bus import Bus, buckets
+from recorder.bus import Bus, mirror
 from schemas import codec, subjects
 from schemas.requests import Claim
 from schemas.streams import CLAIMS, WORKERS
@@ -37,7 +37,7 @@ async def held(bus: Bus, *, afresh: bool = False) -> dict[str, str | None]:
 async def test_claims_are_read_as_they_change(
     bus: Bus, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(buckets, "READ_AT_ONCE", at_once)
+    monkeypatch.setattr(mirror, "READ_AT_ONCE", at_once)
     assert await held(bus) == {}
     for number in range(5):
         await put(bus, f"r{number}", "one")

@@ -23,8 +23,9 @@ from recorder.client import (
     Unavailable,
 )
 from schemas.actions import Reload
+from schemas.events.network import NetworkFinished
 from schemas.events.page import PageOpened
-from schemas.resources import EventToIngest, Run, RunEvent
+from schemas.resources import ActivityItem, EventToIngest, Run, RunEvent
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer, free_port
 from tests.support.recorder_commands import done
@@ -148,6 +149,57 @@ async def test_events_are_listed_followed_and_waited_for(
     assert (late.event, late.timed_out, late.run_ended) == (None, False, True)
 
 
+async def test_events_are_searched(runreel: Runreel, worker: FakeWorker) -> None:
+    runtime = await runreel.runtimes.create(start=True)
+    run = await runtime.current_run()
+    assert run is not None
+    opened = worker.runs[run.id]
+    urls = [f"http://needle.example/{number}" for number in range(3)]
+    here = (await run.events.wait(timeout_seconds=0)).cursor
+    await worker.publish(opened, *(opened.event(PageOpened(url=url)) for url in urls))
+    for _ in urls:
+        here = (await run.events.wait(type="page.opened", cursor=here)).cursor
+    found = await runreel.search("needle", type="page.*", limit=2).all()
+    assert [hit.run.id for hit in found] == [run.id] * 3
+    assert [part.text for part in found[0].excerpt if part.marked] == ["needle"]
+    listed = await run.events.list(q="needle").all()
+    assert [event.id for event in listed] == [hit.event.id for hit in found[::-1]]
+
+
+async def test_activity_is_listed_and_followed_and_usage_is_told(
+    runreel: Runreel, worker: FakeWorker
+) -> None:
+    runtime = await runreel.runtimes.create(start=True, metadata={"customer": "acme"})
+    run = await runtime.current_run()
+    assert run is not None
+    assert (await run.usage()).billing_status == "pending"
+    following = asyncio.create_task(_items(run.activity.follow(view="debug")))
+    opened = worker.runs[run.id]
+    finished = NetworkFinished(request_id="1", encoded_bytes=7)
+    await worker.publish(opened, opened.event(finished))
+    await runtime.stop()
+    told = await following
+    listed = await run.activity.list(view="debug", limit=1).all()
+    assert {item.id for item in told} == {item.id for item in listed}
+    assert {item.id: item for item in told} == {item.id: item for item in listed}
+    started = await _items(run.activity.follow(type="runtime.started"))
+    assert [item.status for item in started] == ["finished"]
+    nested = await run.activity.list(nested=True, order="desc").all()
+    assert nested[0].type == "runtime.ended"
+    assert nested[0].children == []
+    await run.wait()
+    used = await run.usage()
+    assert (used.billing_status, used.network_bytes) == ("settled", 7)
+    found = await runreel.usage.get(group_by="metadata.customer")
+    assert found.runs + found.pending.runs == 1
+    assert isinstance(found.groups, list)
+    assert [group.key for group in found.groups] == ["acme"]
+
+
+async def _items(activity: AsyncIterator[ActivityItem]) -> list[ActivityItem]:
+    return [item async for item in activity]
+
+
 async def _types(events: AsyncIterator[RunEvent]) -> list[str]:
     return [event.type async for event in events]
 
@@ -165,7 +217,8 @@ async def test_following_goes_on_after_the_recorder_was_away(
         async with fake_worker(own_nats.url) as worker:
             opened = await worker.open()
             run = await _found(runreel, opened.run_id)
-            followed = aiter(run.events.follow())
+            away: list[float | None] = []
+            followed = aiter(run.events.follow(away=away.append))
             seen = [(await anext(followed)).sequence for _ in range(2)]
             await worker.publish(opened, opened.event(PageOpened(url="one")))
             seen.append((await anext(followed)).sequence)
@@ -175,6 +228,9 @@ async def test_following_goes_on_after_the_recorder_was_away(
             async with running(settings):
                 assert await rest == ["page.opened", "runtime.lifecycle"]
     assert seen == [1, 2, 3]
+    *tries, back = away
+    assert tries[0] == 0.0
+    assert back is None
 
 
 async def _found(runreel: Runreel, run_id: str) -> RunHandle[Run]:
@@ -282,3 +338,31 @@ async def test_events_of_ones_own(runreel: Runreel, worker: FakeWorker) -> None:
     await runtime.stop()
     with pytest.raises(Conflict):
         await run.events.put(plan)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../../healthz",
+        "../runtimes",
+        "a/b",
+        "x?limit=1",
+        "x#y",
+        "%2e%2e",
+        "é\udcff\n",
+    ],
+)
+async def test_a_name_is_one_part_of_the_path_whatever_stands_in_it(
+    runreel: Runreel, name: str
+) -> None:
+    for asked in (
+        runreel.runs.get(name),
+        runreel.runtimes.get(name),
+        runreel.spaces.get(name),
+        runreel.files.get(name),
+    ):
+        with pytest.raises(NotFound):
+            await asked

@@ -21,7 +21,7 @@ from schemas.events.command import (
     CommandStarted,
 )
 from schemas.events.runtime import RuntimeLifecycle
-from schemas.ids import fact_id
+from schemas.ids import derived_id
 from tests.support import recorder_spec as spec
 from tests.support.recorder_commands import cancelled, done, failed, queued
 from tests.support.recorder_running import Running
@@ -58,7 +58,7 @@ async def test_an_invocation_from_queue_to_end(tmp_path: Path, fake: FakeRun, ti
         1,
     )
     assert (start["created_at"], start["finished_at"]) == (events[0].time, events[1].time)
-    assert start["id"] == fact_id("command", "run", "runtimes.start")
+    assert start["id"] == derived_id("command", "run", "runtimes.start")
     assert command["request"] == b'{"action":"navigate","url":"https://example.com/"}'
     assert (command["entry_call"], command["action"]) == (
         "runtimes.invocations.create",
@@ -341,7 +341,7 @@ async def test_what_is_not_there(
         (f"/v1/runs/{new_id()}/invocations", "run.not_found"),
         (f"/v1/runs/{other}/invocations/{ids[0]}", "invocation.not_found"),
         (
-            f"/v1/runs/{run.run_id}/invocations/{fact_id('command', run.run_id, 'runtimes.start')}",
+            f"/v1/runs/{run.run_id}/invocations/{derived_id('command', run.run_id, 'runtimes.start')}",
             "invocation.not_found",
         ),
     ):

@@ -11,8 +11,9 @@ import pytest
 from recorder.queries import connections as queries
 from schemas.ends import BROWSER_CRASHED
 from schemas.events.connection import ConnectionCreated, ConnectionRevoked
+from schemas.ids import FIRST_KEY_ID
 from schemas.requests import CreateConnection, Done
-from schemas.tokens import connection_token_fits
+from schemas.tokens import key_of_connection_token
 from tests.support.recorder_running import SECRET, Running
 from tests.support.recorder_spec import Spec, message
 from tests.support.recorder_worker import GATEWAY, FakeRun, FakeWorker, new_id
@@ -37,8 +38,10 @@ async def test_made_listed_revoked(recorder: Running, worker: FakeWorker, run: F
     *_, run_id, connection_id, token = url.split("/")
     assert url.startswith(f"{GATEWAY}/cdp/")
     assert (run_id, connection_id) == (run.run_id, made["id"])
-    assert connection_token_fits(SECRET, run_id, connection_id, token)
-    assert worker.asked[-1] == CreateConnection(run_id=run.run_id, ttl_seconds=60)
+    assert key_of_connection_token(SECRET, run_id, connection_id, token)
+    assert worker.asked[-1] == CreateConnection(
+        run_id=run.run_id, ttl_seconds=60, key_id=FIRST_KEY_ID
+    )
     assert made == {
         "id": made["id"],
         "runtimeId": run.runtime_id,
@@ -62,7 +65,9 @@ async def test_made_listed_revoked(recorder: Running, worker: FakeWorker, run: F
 
 async def test_an_hour_unless_said(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
     await create(recorder, run)
-    assert worker.asked[-1] == CreateConnection(run_id=run.run_id, ttl_seconds=3600)
+    assert worker.asked[-1] == CreateConnection(
+        run_id=run.run_id, ttl_seconds=3600, key_id=FIRST_KEY_ID
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,23 +10,23 @@ import msgspec
 import pytest
 
 from recorder import app, finaliser, tails
-from recorder.api import events as api_events
+from recorder.api.following import frames
 from recorder.checkpoint import Checkpoint
 from recorder.follow import Follower
 from recorder.news import News
 from recorder.projections import PROJECTIONS
 from recorder.queries import runs, runtimes
-from recorder.queries.events import BEGINNING, EventFilter
+from recorder.queries.events import BEGINNING, EventFilter, event_cursor
 from recorder.queries.runs import RunFilter
 from recorder.store import Store, Transaction, open_store
-from schemas import codec, subjects
+from schemas import subjects
 from schemas.ends import BROWSER_CRASHED, REQUESTED
-from schemas.envelope import Event, recorder_source
-from schemas.events import type_of
+from schemas.envelope import Event
 from schemas.events.run import MOST_MISSING, RunFinalised
 from schemas.events.runtime import RuntimeCreated
 from schemas.problems import RunNotFound
 from schemas.resources import RunSummary
+from schemas.usage import CreditsUsed, RateCard
 from tests.support import recorder_spec as spec
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
@@ -56,23 +56,13 @@ def digest(run: FakeRun, position: int = 3, **others: object) -> RunFinalised:
         "last_sequence": 9,
         "arrived": 7,
         "late": 1,
+        "wall": "uid",
+        "egress": "proxy",
         "missing": [(3, 4)],
         "end_epoch": spec.EPOCH,
         "end_position": position,
     }
     return RunFinalised(**(given | others))  # type: ignore[arg-type]
-
-
-def on_control(data: RunFinalised | RuntimeCreated, space_id: str) -> Event:
-    kind = type_of(data)
-    return Event(
-        id=new_id(),
-        source=recorder_source("r1"),
-        type=kind.name,
-        time="2026-01-01T00:00:00.000Z",
-        spaceid=space_id,
-        data=msgspec.Raw(codec.encode(data)),
-    )
 
 
 async def control(store: Store, *events: Event, first: int = 1) -> None:
@@ -106,7 +96,7 @@ def run() -> FakeRun:
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 async def test_first_digest_of_a_run_stands(tmp_path: Path, run: FakeRun, times: int) -> None:
-    first, second = (on_control(digest(run, events=count), run.space_id) for count in (7, 8))
+    first, second = (spec.fact(digest(run, events=count), run.space_id) for count in (7, 8))
     batch = [
         spec.message(at, event, subjects.CONTROL) for at, event in enumerate([first, second], 1)
     ]
@@ -116,11 +106,12 @@ async def test_first_digest_of_a_run_stands(tmp_path: Path, run: FakeRun, times:
 
 
 async def test_run_that_only_its_digest_knows(store: Store, run: FakeRun) -> None:
-    await control(store, on_control(digest(run), run.space_id))
+    await control(store, spec.fact(digest(run), run.space_id))
     await read_up_to(store, 3)
     found = await runs.get_run(store, run.run_id)
     assert (found.status, found.counts.events, found.last_sequence) == ("failed", 7, 9)
     assert (found.missing, found.late, found.duration_seconds) == ([(3, 4)], 1, 4.0)
+    assert (found.wall, found.egress) == ("uid", "proxy")
     assert found.failure is not None
     assert (found.failure.code, found.failure.message) == ("browser.crashed", "It crashed.")
     course = await runs.find_course(store, run.run_id)
@@ -132,12 +123,12 @@ async def test_digest_is_shown_once_the_recorder_has_come_to_the_runs_end(
     store: Store, run: FakeRun
 ) -> None:
     """One that begins reads CONTROL before it has read all of RUNS: those runs have not gone, they come."""
-    await control(store, on_control(digest(run, position=3), run.space_id))
+    await control(store, spec.fact(digest(run, position=3), run.space_id))
     await of_runs(store, [(run, run.launching()), (run, run.ready())])
     assert (await runs.get_summary(store, run.run_id)).status == "active"
     assert [each.id for each in await runs.list_open(store)] == [run.run_id]
     other = FakeRun("w1", run.space_id, run.runtime_id)
-    await control(store, on_control(digest(other, position=3), run.space_id), first=2)
+    await control(store, spec.fact(digest(other, position=3), run.space_id), first=2)
     with pytest.raises(RunNotFound):
         await runs.get_summary(store, other.run_id)
     assert [each.id for each in await everything(store)] == [run.run_id]
@@ -147,7 +138,7 @@ async def test_digest_is_shown_once_the_recorder_has_come_to_the_runs_end(
 
 
 async def test_what_came_late_does_not_reopen_a_run(store: Store, run: FakeRun) -> None:
-    await control(store, on_control(digest(run, position=3), run.space_id))
+    await control(store, spec.fact(digest(run, position=3), run.space_id))
     run.number = 9
     await of_runs(store, [(run, run.event("page.late"))], first=7)
     assert (await runs.get_summary(store, run.run_id)).status == "failed"
@@ -157,21 +148,21 @@ async def test_what_came_late_does_not_reopen_a_run(store: Store, run: FakeRun) 
 
 
 async def test_runtime_keeps_the_status_of_its_newest_run(store: Store, run: FakeRun) -> None:
-    made = on_control(RuntimeCreated(runtime_id=run.runtime_id, name="x"), run.space_id)
+    made = spec.fact(RuntimeCreated(runtime_id=run.runtime_id, name="x"), run.space_id)
     older = FakeRun("w1", run.space_id, run.runtime_id)
     await control(
         store,
         made,
-        on_control(digest(older, status="stopped", created_at="2025"), run.space_id),
-        on_control(digest(run), run.space_id),
+        spec.fact(digest(older, status="stopped", created_at="2025"), run.space_id),
+        spec.fact(digest(run), run.space_id),
     )
     await read_up_to(store, 3)
-    found = await runtimes.get_runtime(store, run.runtime_id, "secret-of-sixteen")
+    found = await runtimes.get_runtime(store, run.runtime_id)
     assert (found.status, found.active_run_id) == ("failed", None)
     assert found.last_activity_at == "2026-01-01T00:00:05.000Z"
     newer = FakeRun("w1", run.space_id, run.runtime_id)
     await of_runs(store, [(newer, newer.launching())], first=4)
-    found = await runtimes.get_runtime(store, run.runtime_id, "secret-of-sixteen")
+    found = await runtimes.get_runtime(store, run.runtime_id)
     assert (found.status, found.active_run_id) == ("active", newer.run_id)
 
 
@@ -240,7 +231,7 @@ def _digest_of(run: FakeRun, position: int, row: dict[str, object]) -> Event:
         message=row["end_message"],
         **{name: row[name] for name in kept},
     )
-    return on_control(data, run.space_id)
+    return spec.fact(data, run.space_id)
 
 
 def _matches(wanted: RunFilter, run: RunSummary) -> bool:
@@ -296,6 +287,20 @@ async def test_two_recorders_write_one_digest_of_each_ended_run(
         assert tuple(row) == (8, 3, 0)
 
 
+async def test_a_run_that_says_no_times_has_a_digest_and_stops_nobody(
+    store: Store, run: FakeRun
+) -> None:
+    """Whoever wrote it."""
+    end = msgspec.structs.replace(run.ended(), time="yesterday")
+    await of_runs(store, [(run, run.event("x")), (run, end)])
+    [row] = await store.rows(finaliser.ENDED_AFTER, (0, 0, spec.EPOCH + 1, 0, 10))
+    made = await finaliser.Finaliser(store, None, None, RateCard(runtime_hour=1))._digest(row)  # type: ignore[arg-type]
+    assert (made.finished_at, made.credits) == ("yesterday", CreditsUsed())
+    assert (await runs.get_summary(store, run.run_id)).duration_seconds == 0
+    used = await runs.get_usage(store, run.run_id, None)
+    assert used.runtime_seconds == 0
+
+
 async def test_digest_names_the_first_holes(store: Store, run: FakeRun) -> None:
     holes = [run.event("x", number=number) for number in range(2, 2 * MOST_MISSING + 20, 2)]
     await of_runs(store, [(run, event) for event in (*holes, run.ended())])
@@ -314,15 +319,22 @@ async def test_stream_breaks_off_when_events_leave_before_its_reader(
     count = 3 * tails.PAGE
     await of_runs(store, [(run, run.event("x")) for _ in range(count)])
     await of_runs(store, [(run, run.ended())], first=count + 1)
-    await control(store, on_control(digest(run, position=count + 1), run.space_id))
+    await control(store, spec.fact(digest(run, position=count + 1), run.space_id))
     news = News()
     follower = Follower(run.run_id, EventFilter(), BEGINNING, tails.Tails(store, news), news)
-    frames = api_events._frames(follower, run.run_id)
-    assert (await anext(frames)).count(b"event: run.event") == tails.PAGE
+    told = frames(follower, "run.event", event_cursor, run.run_id)
+    assert (await anext(told)).count(b"event: run.event") == tails.PAGE
 
     def leave(transaction: Transaction) -> None:
         transaction.execute("DELETE FROM runs")
         transaction.execute("DELETE FROM events")
 
     await store.write(leave)
-    assert [frame async for frame in frames] == []
+    assert [frame async for frame in told] == []
+
+
+async def test_what_held_the_browser_outlives_its_events(store: Store, run: FakeRun) -> None:
+    await of_runs(store, [(run, run.launching()), (run, run.ready()), (run, run.ended())])
+    [row] = await store.rows(finaliser.ENDED_AFTER, (0, 0, spec.EPOCH + 1, 0, 10))
+    made = await finaliser.Finaliser(store, None, None, None)._digest(row)  # type: ignore[arg-type]
+    assert (made.wall, made.egress) == ("uid", "proxy")

@@ -70,6 +70,7 @@ def with_host(**changes: object) -> Facts:
         ({"clock_skew_ms": -502}, "host.clock"),
         ({"draining": True}, "host.draining"),
         ({"sandbox": False, "sandbox_note": "no"}, "host.no_sandbox"),
+        ({"wall": "uid", "wall_note": "no"}, "host.no_jail"),
         ({"live": False, "claims": 1}, "host.lost"),
         ({"live": False, "claims": 0}, "host.silent"),
     ],
@@ -86,6 +87,7 @@ def test_hosts(changes: dict[str, object], code: str) -> None:
         {"clock_skew_ms": 501},
         {"clock_skew_ms": None},
         {"sandbox": None},
+        {"wall": "namespace"},
     ],
 )
 def test_hosts_that_are_well(changes: dict[str, object]) -> None:
@@ -119,3 +121,13 @@ def test_fleet_without_a_database_here() -> None:
     )
     assert findings(elsewhere) == ()
     assert set(found(replace(elsewhere, database_expected=True))) == {"database.missing"}
+
+
+@pytest.mark.parametrize(("used", "lag", "told"), [(8, 5, False), (9, 0, False), (9, 5, True)])
+def test_readers_lose_what_a_purge_takes(used: int, lag: int, told: bool) -> None:
+    """It waits for none of them; nor are they told of as consumers that hold something back."""
+    reader = ConsumerSeen(stream="RUNS", name="reader_s1", lag=lag * 10_000, connected=False)
+    room = Room(name="RUNS", used_bytes=used, limit_bytes=11)
+    assert set(found(replace(WELL, consumers=(reader,), room=(room,)))) == (
+        {"reader.loses"} if told else set()
+    )

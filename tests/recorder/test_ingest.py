@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from recorder import workers
-from schemas.problems import RateLimited
+from recorder.api.ingest import read
+from schemas.events import EVENT_TYPES
+from schemas.events.custom import is_ingested
+from schemas.problems import RateLimited, RequestInvalid
 from schemas.requests import Ingest, Refused
 from tests.support.recorder_running import Running
 from tests.support.recorder_worker import FakeRun, FakeWorker, new_id
@@ -97,6 +102,16 @@ async def test_bad_bodies(
     problem = await recorder.post(path_of(run), body, status=400)
     assert (problem["code"], problem["details"]["path"]) == ("request.invalid", path)
     assert len(worker.asked) == asked
+
+
+def test_what_does_not_come_from_outside_is_told_what_does() -> None:
+    """The families that the sentence names are those that there are."""
+    with pytest.raises(RequestInvalid) as refused:
+        read(b'{"type": "page.opened", "data": {}}')
+    named = re.findall(r"[a-z.]+\.\*|llm\.usage", refused.value.message)
+    taken = [*filter(is_ingested, EVENT_TYPES), "custom.plan"]
+    assert all(any(fnmatchcase(each, family) for family in named) for each in taken)
+    assert all(any(fnmatchcase(each, family) for each in taken) for family in named)
 
 
 async def test_too_large(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:

@@ -30,7 +30,7 @@ class World:
 
     async def park(self) -> int:
         """A message that nobody can read; its position."""
-        subject = f"runs.{self.run.space_id}.{self.run.run_id}.w1.x"
+        subject = f"runs.{self.run.space_id}.{self.run.run_id}.{self.worker.worker_id}.x"
         return await self.worker.publish_raw(subject, b"?", new_id())
 
     async def happen(self, run: FakeRun, *kinds: str) -> int:

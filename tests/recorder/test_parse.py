@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.api import parse, sse
-from recorder.api.frame import host_name
+from recorder.api.door import host_name
 from recorder.api.runs import RunsQuery
 from recorder.api.runtimes import RuntimesQuery
 from recorder.queries.cursors import cursor, place_key, time_key

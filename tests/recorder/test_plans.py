@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from recorder import finaliser, retention
-from recorder.projections import PROJECTIONS
+from recorder.projections import PROJECTIONS, activity
 from recorder.queries import commands, connections, runtimes
 from recorder.queries.commands import CommandFilter
 from recorder.queries.cursors import cursor
@@ -32,7 +32,7 @@ ONE = EventFilter(
     since="2026",
     until="2027",
 )
-FIELDS = structs.asdict(ONE)
+FIELDS = {name: value for name, value in structs.asdict(ONE).items() if name != "words"}
 CHOICES = [names for count in range(len(FIELDS) + 1) for names in combinations(FIELDS, count)]
 PLACES = (None, Place(1, 5))
 
@@ -144,6 +144,17 @@ async def test_what_the_finaliser_and_retention_ask(store: Store) -> None:
     steps = await plan(store, retention.ENDED, (*values, "2026"))
     assert steps[0] == "SEARCH runs USING INDEX runs_by_end (end_epoch=? AND end_position<?)"
     assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")]
+    for statement, found in zip(
+        retention.FORGET,
+        (
+            "holders USING PRIMARY KEY (run_id=?)",
+            "events USING INDEX events_that_end (run_id=?)",
+            "usage USING PRIMARY KEY (run_id=?)",
+            "activity_state USING PRIMARY KEY (run_id=?)",
+        ),
+        strict=True,
+    ):
+        assert await plan(store, statement, ("",)) == [f"SEARCH {found}"]
     steps = await plan(store, retention.UNREADABLE, values)
     assert steps[0] == ("SEARCH quarantine USING PRIMARY KEY (stream=? AND epoch=? AND position<?)")
     steps = await plan(store, retention.HALF_GONE, ())
@@ -242,3 +253,8 @@ async def test_commands(store: Store, order: Literal["asc", "desc"]) -> None:
         for wanted in (CommandFilter(), everything):
             steps = await plan(store, *commands.page_query("r", wanted, place, 10, order))
             assert steps == [f"SEARCH commands USING PRIMARY KEY (run_id=?{keyset})"]
+
+
+async def test_activity_goes_on_from_the_states_of_its_runs(store: Store) -> None:
+    steps = await plan(store, activity.FIND_STATES, {"run_ids": '["r"]'})
+    assert steps[0] == "SEARCH activity_state USING PRIMARY KEY (run_id=?)"

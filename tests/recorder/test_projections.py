@@ -40,7 +40,7 @@ async def test_run_from_launch_to_end(tmp_path: Path, run: FakeRun, times: int) 
     assert row["status"] == "stopped"
     assert (row["created_at"], row["started_at"]) == (events[0].time, events[1].time)
     assert (row["finished_at"], row["end_code"]) == (events[3].time, "runtime.stop_requested")
-    assert row["gateway_url"] == GATEWAY
+    assert (row["gateway_url"], row["wall"], row["egress"]) == (GATEWAY, "uid", "proxy")
     assert (row["events"], row["last_sequence"], row["arrived"], row["late"]) == (4, 4, 4, 0)
 
 
@@ -49,6 +49,7 @@ async def test_run_whose_first_event_is_missing(tmp_path: Path, run: FakeRun, ti
     opened = run.event(PageOpened(url="about:blank"))
     [row] = await spec.given(tmp_path).when([spec.message(1, opened)], times=times).then(RUNS)
     assert (row["status"], row["created_at"], row["started_at"]) == ("active", opened.time, None)
+    assert (row["wall"], row["egress"]) == (None, None)
     assert (row["last_sequence"], row["arrived"]) == (5, 1)
 
 
@@ -224,7 +225,7 @@ async def test_what_was_deleted_does_not_come_back(tmp_path: Path, times: int) -
     batch = [_fact(data, "one", second) for second, data in enumerate(facts)]
     [row] = await spec.given(tmp_path).when(batch, times=times).then("SELECT * FROM runtimes")
     assert (row["name"], row["deleted_at"]) == ("first", "2026-01-01T00:00:02.000Z")
-    assert (row["config"], row["metadata"]) == (b"{}", b"{}")
+    assert (row["config"], row["metadata"]) == (b"{}", b'{"a":1}')
     assert await spec.given(tmp_path).then("SELECT * FROM runtime_metadata") == []
     [row] = await spec.given(tmp_path).then("SELECT * FROM spaces")
     assert (row["name"], row["deleted_at"]) == ("first", "2026-01-01T00:00:03.000Z")

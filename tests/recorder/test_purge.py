@@ -10,7 +10,7 @@ from msgspec import structs
 
 from recorder import finaliser, retention
 from recorder.bus import Room
-from recorder.retention import Purge, ended_before, find_purge
+from recorder.retention import Purge, ended_before, find_purge, lost_by
 from schemas.events.page import PageOpened
 from schemas.streams import DAY_SECONDS
 from tests.support.eventually import eventually
@@ -55,6 +55,14 @@ def test_nothing_that_somebody_has_not_read_is_purged() -> None:
     assert find_purge(room(950, r1=95), 7) == Purge(before=8, held_back_by="this recorder")
     assert find_purge(room(950, dead=0), 95) == Purge(before=1, held_back_by="dead")
     assert find_purge(room(950, first=50, dead=7), 144) == Purge(before=50, held_back_by="dead")
+
+
+def test_reader_of_a_space_holds_nothing_back() -> None:
+    """Or one customer that stands still would stop the fleet."""
+    full = room(950, r1=95, reader_s1=0, reader_s2=95)
+    purge = find_purge(full, 95)
+    assert purge == Purge(before=17, held_back_by=None)
+    assert lost_by(full, purge) == ["reader_s1"]
 
 
 def test_run_leaves_by_age_or_by_bytes() -> None:

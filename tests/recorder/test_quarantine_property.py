@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ RUNS = 3
 KINDS = (
     *("x.y", "x.y", "x.y", "launching", "ready", "ended", "copy", "copy"),
     *("future", "misfit", "garbage", "misplaced", "nobodys", "bad.python", "bad.sql"),
+    *("foreign", "foreign.garbage", "foreign.copy"),
 )
 steps = st.lists(
     st.tuples(st.integers(0, RUNS - 1), st.sampled_from(KINDS)), min_size=1, max_size=40
@@ -84,9 +86,22 @@ def _message(
             other = runs[(runs.index(run) + 1) % RUNS]
             body = msgspec.json.encode(other.event("x.y", number=1))
             return spec.raw_message(position, subject, body)
+        case "foreign" | "foreign.garbage" | "foreign.copy":
+            return _foreign(position, run, kind, before)
         case "nobodys":
             return spec.raw_message(position, "runs.s.x", b"?")
     return spec.message(position, run.event(kind))
+
+
+def _foreign(position: int, run: FakeRun, kind: str, before: list[Message]) -> Message:
+    """What another worker writes in that run, which may come first."""
+    body = b"?"
+    if kind == "foreign":
+        event = replace(run, worker_id="w2").event("x.y", number=run.number)
+        body = msgspec.json.encode(event)
+    elif kind == "foreign.copy" and before:
+        body = before[position % len(before)].body
+    return spec.raw_message(position, f"runs.s.{run.run_id}.w2.x", body)
 
 
 async def record(

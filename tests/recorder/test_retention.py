@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from recorder.queries.events import Place, event_cursor
 from recorder.store import Store, open_store
 from schemas.actions import Reload
 from schemas.ends import BROWSER_CRASHED
+from schemas.events.network import NetworkFinished
 from schemas.events.page import PageOpened
+from tests.support import recorder_spec as spec
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_commands import done, queued
@@ -34,17 +37,43 @@ from tests.support.recorder_retention import (
     started,
 )
 from tests.support.recorder_running import KEY, Running, running, settings_for
-from tests.support.recorder_worker import FakeWorker, fake_worker, new_id
+from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
 
 
 async def test_every_table_of_runs_is_emptied(tmp_path: Path) -> None:
     """A new one has a key by which `retention` finds what of a run is to leave."""
     async with open_store(tmp_path / "x.db", PROJECTIONS) as store:
         for table in retention.OF_RUNS:
-            keys = await store.rows(
-                f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk"
-            )
-            assert [row["name"] for row in keys][:3] == ["run_id", "epoch", "position"]
+            columns = await store.rows(f"SELECT name, pk FROM pragma_table_info('{table}')")
+            keys = sorted((row["pk"], row["name"]) for row in columns if row["pk"])
+            assert [name for _, name in keys][:3] in (["run_id"], ["run_id", "epoch", "position"])
+            assert {"epoch", "position"} < {row["name"] for row in columns}
+
+
+async def test_what_comes_while_its_run_is_being_removed(tmp_path: Path) -> None:
+    """Is projected as if it were all there is of the run, as a rebuild would: nothing of before shows in it."""
+    run = FakeRun("w1", new_id(), new_id())
+    made = [run.launching(), run.ready(), *(run.event(PageOpened(url="x")) for _ in range(20))]
+    made += [run.event(NetworkFinished(request_id="1", encoded_bytes=9)), run.ended()]
+    late = [run.event(NetworkFinished(request_id="1", encoded_bytes=7)) for _ in range(2)]
+    late += [run.event(PageOpened(url="late"))]
+    before = [spec.message(at, event) for at, event in enumerate(made, 1)]
+    after = [spec.message(at, event) for at, event in enumerate(late, 100)]
+    async with open_store(tmp_path / "x.db", PROJECTIONS) as store:
+        await spec.apply(store, before)
+        values = (run.run_id, spec.EPOCH, 100, retention.CHUNK)
+        assert await store.write(partial(retention._hide, values=values[:3]))
+        await spec.apply(store, after)
+        for table in retention.OF_RUNS:
+            remove = partial(retention._remove_some_of, table=table, values=values)
+            while await store.write(remove):
+                pass
+        while await store.write(partial(retention._remove_some, values=values)):
+            pass
+        removed = await spec.dump(store)
+    async with open_store(tmp_path / "y.db", PROJECTIONS) as store:
+        await spec.apply(store, after)
+        assert removed == await spec.dump(store)
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +124,7 @@ async def test_run_is_told_the_same_once_its_events_have_left(
     goes_on = await started(recorder, worker)
     paths = (
         f"/v1/runs/{run.run_id}",
+        f"/v1/runs/{run.run_id}/usage",
         f"/v1/runtimes/{run.runtime_id}",
         f"/v1/runtimes/{run.runtime_id}/runs",
         f"/v2/runtimes/{run.runtime_id}/runs",
@@ -109,7 +139,14 @@ async def test_run_is_told_the_same_once_its_events_have_left(
 
     await rows_become(recorder, run, [0, 0, 0])
     assert [await recorder.get(path) for path in paths] == before
-    for path in ("commands", f"commands/{command}", "invocations", f"invocations/{command}"):
+    for path in (
+        "activity",
+        "activity/stream",
+        "commands",
+        f"commands/{command}",
+        "invocations",
+        f"invocations/{command}",
+    ):
         gone = await recorder.http.get(f"/v1/runs/{run.run_id}/{path}")
         assert (gone.status_code, gone.json()["code"]) == (410, "cursor.expired")
     waited = await recorder.post(f"/v1/runs/{run.run_id}/wait")

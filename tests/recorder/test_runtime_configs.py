@@ -65,7 +65,6 @@ async def test_proxy_without_a_password(recorder: Running, worker: FakeWorker) -
     [
         ({"viewprot": {}}, "$.config"),
         ({"proxy": {"server": "http://me:secret@proxy.example:1"}}, "$.config.proxy.server"),
-        ({"proxy": {"server": "socks5://proxy.example:1", "username": "u"}}, "$.config.proxy"),
         ({"idleTimeoutSeconds": 0}, "$.config.idleTimeoutSeconds"),
         ({"networkTraffic": {"blockResourceTypes": ["images"]}}, "$.config.networkTraffic"),
     ],

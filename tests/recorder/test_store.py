@@ -8,11 +8,12 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiosqlite
 import msgspec
 import pytest
 
 from recorder.projections import PROJECTIONS
-from recorder.store import Store, Transaction, open_store
+from recorder.store import Store, Transaction, open_store, readers
 from tests.support import recorder_spec as spec
 from tests.support.recorder_worker import FakeRun, new_id
 
@@ -66,6 +67,30 @@ async def test_readers_cannot_write(store: Store) -> None:
         await store.rows("DELETE FROM log")
 
 
+SLOW = """
+WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 2000000)
+SELECT count(*) FROM counted
+"""
+
+
+async def test_several_queries_read_one_moment(store: Store) -> None:
+    reading = asyncio.create_task(store.rows_of_each((FIND, ()), (SLOW, ()), (FIND, ())))
+    await store.rows("SELECT 1")  # by another reader: the first is at work
+    await store.write(insert)
+    assert not reading.done()
+    before, _, after = await reading
+    assert before == after
+    assert await store.rows(FIND)
+
+
+async def test_a_query_that_fails_leaves_its_reader_as_it_was(store: Store) -> None:
+    for _ in range(10):  # more than there are
+        with pytest.raises(sqlite3.OperationalError):
+            await store.rows_of_each(("SELECT 1", ()), ("SELECT nothing", ()))
+    await store.write(insert)
+    assert await store.rows(FIND)
+
+
 async def test_wal_and_no_mmap(store: Store) -> None:
     for pragma, value in (("journal_mode", "wal"), ("mmap_size", 0), ("query_only", 1)):
         row = await store.find_row(f"PRAGMA {pragma}")
@@ -100,3 +125,44 @@ async def test_second_store_on_one_file_is_refused(store: Store, tmp_path: Path)
     with pytest.raises(CannotStart, match="Another recorder"):
         async with open_store(tmp_path / "x.db", PROJECTIONS):
             pass
+
+
+async def test_opening_that_is_given_up_leaves_nothing_open(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a recorder is told to end while it begins."""
+    open_one, opened = readers._open, list[aiosqlite.Connection]()
+
+    async def only_two(file: Path) -> aiosqlite.Connection:
+        if len(opened) == 2:
+            raise asyncio.CancelledError
+        opened.append(await open_one(file))
+        return opened[-1]
+
+    monkeypatch.setattr(readers, "_open", only_two)
+    with pytest.raises(asyncio.CancelledError):
+        await readers.Readers.open(store.file, 4)
+    for connection in opened:
+        with pytest.raises(ValueError, match="no active connection"):
+            await connection.execute("SELECT 1")
+
+
+async def test_closing_is_not_given_up(tmp_path: Path) -> None:
+    """A thread of SQLite that nobody ends would keep the process for ever."""
+    before, opened, go_on = threading.active_count(), asyncio.Event(), threading.Event()
+
+    async def live() -> None:
+        async with open_store(tmp_path / "x.db", PROJECTIONS) as store:
+            writing = asyncio.create_task(store.write(lambda _transaction: go_on.wait(10)))
+            opened.set()
+            await writing
+
+    living = asyncio.create_task(live())
+    await opened.wait()
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+        living.cancel()
+    go_on.set()
+    await asyncio.wait({living})
+    assert living.cancelled()
+    assert threading.active_count() == before

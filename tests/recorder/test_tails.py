@@ -20,6 +20,7 @@ from recorder.queries.events import BEGINNING, EventFilter, Happened, Place
 from recorder.store import Store, open_store
 from recorder.tails import Tails
 from schemas.problems import RunNotFound
+from schemas.resources import RunEvent
 from tests.support import recorder_spec as spec
 from tests.support.recorder_worker import FakeRun, new_id
 
@@ -63,8 +64,8 @@ class World:
             messages.append(spec.message(self._position, self.run.event("x.y", **attributes)))
         await self._projector.apply(messages)
 
-    async def after(self, place: Place, wanted: EventFilter = tails.EVERYTHING) -> tails.Tail:
-        return await self.tails.after(self.run.run_id, place, wanted)
+    async def after(self, place: Place, wanted: EventFilter | None = None) -> tails.Tail[RunEvent]:
+        return await self.tails.after(self.run.run_id, place, wanted or EventFilter())
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def positions(happened: tuple[Happened, ...]) -> list[int]:
+def positions(happened: tuple[Happened[RunEvent], ...]) -> list[int]:
     return [each.place.position for each in happened]
 
 
@@ -157,7 +158,7 @@ async def test_read_that_fails_is_not_kept(world: World) -> None:
     with world.tails.bell(nobody):
         for _ in range(2):
             with pytest.raises(RunNotFound):
-                await world.tails.after(nobody, BEGINNING, tails.EVERYTHING)
+                await world.tails.after(nobody, BEGINNING, EventFilter())
         assert world.tails._known[nobody].tails == {}
 
 
@@ -216,7 +217,7 @@ async def varied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worl
 @given(wanted=filters)
 async def test_filter_in_memory_is_the_filter_in_sql(varied: World, wanted: EventFilter) -> None:
     read = (varied.store, varied.run.run_id)
-    everything = (await queries.events_after(*read, tails.EVERYTHING, BEGINNING, 100)).happened
+    everything = (await queries.events_after(*read, EventFilter(), BEGINNING, 100)).happened
     asked = (await queries.events_after(*read, wanted, BEGINNING, 100)).happened
-    picked = [each.place for each in everything if wanted.matches(each.event)]
+    picked = [each.place for each in everything if wanted.matches(each.resource)]
     assert picked == [each.place for each in asked]

@@ -41,3 +41,5 @@ def test_as_the_contract_writes_it() -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError):
         milliseconds(text)
+    assert milliseconds_between(text, "2026-11-22T01:44:00.123Z") == 0
+    assert milliseconds_between("2026-11-22T01:44:00.123Z", text) == 0

@@ -13,8 +13,12 @@ import httpx
 import nats.errors
 
 from deploy.processes import python
+from recorder.bus.connection import connected
+from schemas.nats_users import NatsAddress, worker_user
+from schemas.problems import CannotStart
+from tests.support.egress import LOOPBACK_SETTING
 from tests.support.eventually import eventually
-from tests.support.faults.stream import nats_client
+from tests.support.nats_fleet import copy_configurations, write_certificate, write_users
 from tests.support.nats_server import find_nats_server
 from tests.support.network import Network, Process, started
 from tests.support.recorder_running import KEY, SECRET
@@ -23,9 +27,9 @@ FILES = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
 READY_SECONDS = 60.0
 CLIENT = 100
 NUMBERS = {"r1": 11, "r2": 12, "w1": 21, "w2": 22}
-PASSWORDS = {"RECORDER_PASSWORD": "recorder-0123456789", "WORKER_PASSWORD": "worker-0123456789"}
 # What a machine must not have in common with another one, and the paths of this test's own.
 CLIENT_HOST = "client"
+CA = "RUNREEL_NATS_CA"
 
 
 class FleetOfHosts:
@@ -40,6 +44,14 @@ class FleetOfHosts:
         hosts = self._servers | NUMBERS
         self._addresses = {host: network.add(host, number) for host, number in hosts.items()}
         network.add(CLIENT_HOST, CLIENT)
+        self._nats = directory / "nats"
+        self._nats.mkdir()
+        copy_configurations(self._nats)
+        self._secured = nats > 1  # a cluster speaks TLS, one server alone need not
+        addresses = [self._addresses[server] for server in self._servers]
+        self._certificate = write_certificate(self._nats, *addresses)
+        scheme = "tls" if self._secured else "nats"
+        write_users(self._nats, *(f"{scheme}://{address}:4222" for address in addresses))
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -64,7 +76,7 @@ class FleetOfHosts:
         kind = {"n": "nats", "r": "recorder", "w": "worker"}[host[0]]
         environment = {**settings_of(kind), **self._of_this_host(kind, host)}
         argv = [self._here(word) for word in command_of(kind)]
-        if len(self._servers) > 1:
+        if self._secured:
             argv = [word.replace("nats.conf", "nats.cluster.conf") for word in argv]
         self.processes[host] = await started(
             self.network,
@@ -78,24 +90,27 @@ class FleetOfHosts:
         """Whether streams can be made."""
         with self.network.inside(CLIENT_HOST):
             try:
-                async with nats_client(self.nats_url("recorder").split(",")[0]) as client:
+                address = NatsAddress(self.nats_url("recorder"), self.nats_settings().get(CA, ""))
+                async with connected(address, "test", seconds=2) as client:
                     await client.jetstream(timeout=1).account_info()
-            except (nats.errors.Error, OSError):
+            except (nats.errors.Error, OSError, CannotStart):
                 return False
         return True
 
     def nats_url(self, user: str) -> str:
-        """As `/etc/runreel/nats-url` has it, on a recorder's or a worker's host."""
-        password = PASSWORDS[f"{user.upper()}_PASSWORD"]
-        return ",".join(
-            f"nats://{user}:{password}@{self._addresses[server]}:4222" for server in self._servers
-        )
+        """As `/etc/runreel/nats-url` has it on the host of a user."""
+        return (self._nats / f"{user}.url").read_text().strip()
+
+    def nats_settings(self) -> Mapping[str, str]:
+        """What everybody is told of NATS, beside the URL of his own."""
+        return {CA: self._certificate["NATS_CA"]} if self._secured else {}
 
     def _of_this_host(self, kind: str, host: str) -> Mapping[str, str]:
         address, state = self._addresses[host], self._directory / host
         if kind == "nats":
             others = [self._addresses[each] for each in self._servers if each != host]
-            return PASSWORDS | {
+            return {
+                **self._certificate,
                 "NATS_NAME": host,
                 "NATS_LISTEN": f"{address}:4222",
                 "NATS_STORE": str(state),
@@ -103,10 +118,12 @@ class FleetOfHosts:
                 "NATS_ROUTES": json.dumps([f"nats-route://{each}:6222" for each in others]),
             }
         state.mkdir(exist_ok=True)
-        (state / "nats-url").write_text(self.nats_url(kind))
+        user = "recorder" if kind == "recorder" else worker_user(host)
+        (state / "nats-url").write_text(self.nats_url(user))
         (state / "secret").write_text(SECRET)
         (state / "api-key").write_text(KEY)
         shared = {
+            **self.nats_settings(),
             "RUNREEL_HOST": address,
             "RUNREEL_NATS_URL_FILE": str(state / "nats-url"),
             "RUNREEL_SECRET_FILE": str(state / "secret"),
@@ -124,21 +141,23 @@ class FleetOfHosts:
             }
         return shared | {
             "RUNREEL_WORKER_ID": host,
+            "RUNREEL_CHROMIUM_SANDBOX": "auto",
             "RUNREEL_STATE_DIR": str(state),
             "RUNREEL_RUN_DIR": str(self._runs / host),
             "RUNREEL_PUBLIC_URL": f"ws://{address}:8788",
             "RUNREEL_LABELS": f"host={host}",
+            "RUNREEL_EGRESS_ALLOW": f"{LOOPBACK_SETTING},10.0.0.0/8",
         }
 
     def _here(self, word: str) -> str:
-        return word.replace("/etc/runreel", str(FILES))
+        return word.replace("/etc/runreel", str(self._nats))
 
 
-def command_of(kind: str) -> list[str]:
-    """The words of a unit's ExecStart."""
+def command_of(kind: str, key: str = "ExecStart") -> list[str]:
+    """The words of a command in a unit."""
     lines = (FILES / f"runreel-{kind}.service").read_text().splitlines()
-    [line] = [line for line in lines if line.startswith("ExecStart=")]
-    return shlex.split(line.partition("=")[2])
+    [line] = [line for line in lines if line.startswith(f"{key}=")]
+    return shlex.split(line.partition("=")[2].removeprefix("-"))
 
 
 def program_of(path: str) -> tuple[str, ...]:

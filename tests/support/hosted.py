@@ -127,8 +127,7 @@ async def hosted_runtime(
 ) -> AsyncIterator[Hosted]:
     """A started runtime, with a driver of its own once it is asked for anything."""
     async with real_runtime(directory, config) as real:
-        gateway = real.connect_url.partition("/cdp/")[0]
-        tools = Tools(gateway, Artifacts.open(str(directory / "artifacts")))
+        tools = Tools(real.local_url, Artifacts.open(str(directory / "artifacts")))
         try:
             yield Hosted(real, tools, directory / "artifacts")
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,19 +15,21 @@ from uuid_utils import uuid7
 
 from schemas.artifacts import object_path
 from schemas.codec import decode_event
+from schemas.egress import Allowed
 from schemas.ends import REQUESTED
 from schemas.envelope import Event
 from schemas.runtime_config import RuntimeConfig
 from schemas.sealing import PROXY_PASSWORD, sealing_key
 from schemas.settings import RUN_ARTIFACTS_BYTES
 from schemas.tokens import connect_url, connection_url
+from tests.support.egress import LOOPBACK
 from tests.support.eventually import eventually
 from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
 from worker.budget import RunLimits
 from worker.chromium import directory
 from worker.chromium.find import find_chromium
-from worker.chromium.sandbox import choose_sandbox
+from worker.chromium.sandbox import Sandbox, choose_sandbox
 from worker.files.pending import PendingFiles
 from worker.files.uploads import Uploads
 from worker.gateway.server import Gateway
@@ -46,6 +49,7 @@ class RealRuntime:
         self.outbox = outbox
         self.connect_url = url
         self.store = store
+        self.local_url = ""  # where the worker itself reaches the gateway
 
     def stored(self, artifact_id: str) -> bytes:
         """What the artifact store has of an artifact."""
@@ -116,17 +120,22 @@ async def real_runtime(
     *,
     runtime_id: str = "",
     files_limit_bytes: int = RUN_ARTIFACTS_BYTES,
+    egress_allow: tuple[Allowed, ...] = LOOPBACK,
+    gateway: Gateway | None = None,
+    tls: ssl.SSLContext | None = None,
+    sandbox: Sandbox | None = None,
 ) -> AsyncIterator[RealRuntime]:
-    """Start a browser and a gateway to it; stop it in the end."""
+    """Start a browser and a gateway to it; stop it in the end. Without `sandbox` it has the best wall there is."""
     root = directory.default_root(tmp_path)
     directory.make_root(root)
     binary = find_chromium()
     setup = BrowserSetup(
         binary=binary,
         root=root,
-        sandbox=choose_sandbox("auto", binary, root),
+        sandbox=sandbox or choose_sandbox("auto", binary, root),
         limits=limits or RunLimits(),
         proxy_key=sealing_key(SECRET, PROXY_PASSWORD),
+        egress_allow=egress_allow,
     )
     outbox = Outbox.open(tmp_path / "outbox")
     run_log = RunLog(
@@ -146,13 +155,15 @@ async def real_runtime(
         on_ended=lambda *_: None,
         uploads=uploads_in(tmp_path, files_limit_bytes),
     )
-    gateway = Gateway(secret=SECRET)
-    port = await gateway.listen("127.0.0.1", 0)
-    url = connect_url(f"ws://127.0.0.1:{port}", SECRET, run_log.run_id)
+    gateway = gateway or Gateway(secret=SECRET)
+    port = await gateway.listen("127.0.0.1", 0, tls)
+    gateway_url = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
+    url = connect_url(gateway_url, SECRET, run_log.run_id)
     real = RealRuntime(runtime, outbox, url, tmp_path / "artifacts")
+    real.local_url = gateway.local_url
     gateway.lead_to(real)
     try:
-        await runtime.start(f"ws://127.0.0.1:{port}")
+        await runtime.start(gateway_url)
         yield real
     finally:
         if not runtime.log.ended:

@@ -286,13 +286,19 @@ def compare(
         else:
             left.remove(found)
             result.pairs.append((line, found))
-    result.not_seen = left
+    result.not_seen = [hop for hop in left if not _was_given_up_unsent(hop)]
     return result
 
 
 def _was_given_up(hop: Hop) -> bool:
     """Whether the page let go before it had the answer's head, whatever the server had sent by then."""
     return hop.failed and hop.failure == "net::ERR_ABORTED" and hop.status is None
+
+
+def _was_given_up_unsent(hop: Hop) -> bool:
+    """Whether that was before there was a connection to send it by: what was sent has its headers in the record."""
+    said = hop.end["data"] if hop.end else {}
+    return _was_given_up(hop) and "requestHeaders" not in said
 
 
 def _is(line: Access, hop: Hop) -> bool:

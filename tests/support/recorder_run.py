@@ -62,7 +62,9 @@ class FakeRun:
         )
 
     def ready(self) -> Event:
-        return self.event(RuntimeLifecycle(phase="ready"), status="started")
+        return self.event(
+            RuntimeLifecycle(phase="ready", wall="uid", egress="proxy"), status="started"
+        )
 
     def ended(self, end: End = REQUESTED) -> Event:
         return self.event(

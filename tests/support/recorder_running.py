@@ -29,6 +29,7 @@ def settings_for(directory: Path, nats_url: str, **others: Any) -> RecorderSetti
         "database": str(directory / "recorder" / "runreel.db"),
         "port": 0,
         "api_key": KEY,
+        "key_requests_per_second": 0,  # tests ask fast
         "runs_max_bytes": 64 * MIB,
         "control_max_bytes": 16 * MIB,
         "artifacts_url": str(directory / "artifacts"),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from recorder.checkpoint import Checkpoint
 from recorder.entries import Message
 from recorder.news import News
@@ -14,7 +16,9 @@ from recorder.projections import PROJECTIONS
 from recorder.projector import Projector
 from recorder.store import Store, Transaction, open_store
 from schemas import codec, subjects
-from schemas.envelope import Event
+from schemas.envelope import Event, recorder_source
+from schemas.events import EventData, type_of
+from tests.support.recorder_worker import new_id
 
 EPOCH = 1_800_000_000_000
 
@@ -39,6 +43,19 @@ def raw_message(
         subject=subject,
         body=body,
         message_id=message_id,
+    )
+
+
+def fact(data: EventData, space_id: str) -> Event:
+    """What a recorder writes on CONTROL."""
+    kind = type_of(data)
+    return Event(
+        id=new_id(),
+        source=recorder_source("r1"),
+        type=kind.name,
+        time="2026-01-01T00:00:00.000Z",
+        spaceid=space_id,
+        data=msgspec.Raw(codec.encode(data)),
     )
 
 

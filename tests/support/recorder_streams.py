@@ -27,7 +27,7 @@ TIMES = tuple(f"2026-01-01T00:00:0{second}.000Z" for second in range(5))
 # What changes more than a count.
 OFTEN = {
     subjects.RUNS: ("runtime.lifecycle", "command."),
-    subjects.CONTROL: ("space.", "runtime.", "run."),
+    subjects.CONTROL: ("space.", "runtime.", "run.", "key."),
 }
 STATUSES: tuple[Any, ...] = ("started", "stopped", "failed", msgspec.UNSET)
 

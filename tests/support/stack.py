@@ -6,6 +6,7 @@ Its temporary files lie in a directory of its own, so that whatever is left behi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ import httpx
 import psutil
 
 from deploy.processes import python, python_environment, tethered
+from tests.support.egress import LOOPBACK_SETTING
 from tests.support.eventually import eventually
 from tests.support.nats_server import free_port
 from tests.support.run import Run, create_runtime, start
@@ -30,6 +32,7 @@ GONE_S = 30.0
 SETTINGS = {
     "RUNREEL_RUNS_MAX_BYTES": str(256 * 1024**2),
     "RUNREEL_CONTROL_MAX_BYTES": str(16 * 1024**2),
+    "RUNREEL_EGRESS_ALLOW": LOOPBACK_SETTING,
 }
 
 
@@ -185,6 +188,15 @@ class Stack:
         """The main process of a run's Chromium."""
         return find_browser(run)
 
+    def crash_pages(self, run: Run) -> None:
+        """Kill the processes of a run's pages, as a crash does; clients may not ask for one."""
+        browser = self.browser_of(run)
+        assert browser is not None
+        for process in browser.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "--type=renderer" in process.cmdline():
+                    process.kill()
+
     def directory_of(self, run: Run) -> Path | None:
         """Where a run's browser keeps its files, if it is there."""
         return next(self.temporary.glob(f"*/{run_directory_name(run)}"), None)
@@ -201,7 +213,12 @@ def find_browser(run: Run) -> psutil.Process | None:
     mark = f"{run_directory_name(run)}/profile"
     for process in psutil.process_iter():
         line = _command_line(process)
-        if "--remote-debugging-pipe" in line and any(mark in part for part in line):
+        # What starts it, and what keeps its jail, has its command line behind a `--`.
+        if (
+            "--remote-debugging-pipe" in line
+            and any(mark in part for part in line)
+            and "--" not in line
+        ):
             return process
     return None
 

@@ -16,11 +16,13 @@ import psutil
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from schemas.nats_users import NatsAddress
 from tests.support.run import Run
 from tests.support.stack import Stack
 
 # Whatever holds our own secrets because that is its purpose.
-HOMES = ("api-key", "secret", "nats/password", "nats/url", "nats/nats.conf")
+NATS_PASSWORDS = ("nats/recorder-password", "nats/worker-password", "nats/ops-password")
+HOMES = ("api-key", "secret", *NATS_PASSWORDS, "nats/url", "nats/worker-url")
 
 Traces = dict[str, bytes]  # by where it was found
 
@@ -114,7 +116,7 @@ def _name(process: psutil.Process) -> str:
 async def _streams(stack: Stack) -> AsyncIterator[tuple[str, bytes]]:
     """Every message of every stream, buckets too: subject, headers and payload."""
     url = (stack.data / "nats" / "url").read_text().strip()
-    connection = await nats.connect(url)
+    connection = await nats.connect(url, inbox_prefix=NatsAddress(url).inbox)
     try:
         jetstream = connection.jetstream()
         for stream in await jetstream.streams_info():

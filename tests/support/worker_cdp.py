@@ -24,53 +24,33 @@ class CdpRefused(Exception):
         self.code: int = error["code"]
 
 
-class CdpClient(WSListener):
-    """One socket. `events` holds all events so far, `closed` is set when the socket is gone."""
+class CdpCalls:
+    """Calls and what comes of them, on whatever carries messages; `events` holds all events so far."""
 
     def __init__(self) -> None:
         self.events: list[Message] = []
         self.unasked: list[Message] = []  # answers without an id
-        self.closed = asyncio.Event()
-        self.close_code = 0
-        self.close_reason = ""
         self._news = asyncio.Condition()
         self._answers: dict[int, asyncio.Future[Message]] = {}
-        self._fragments: list[bytes] = []
         self._last_id = 0
-        self._transport: WSTransport | None = None
+        self._gone = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # the socket
+    def send(self, message: bytes) -> None:
+        """These bytes, whatever they are."""
+        raise NotImplementedError
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.CLOSE:
-            self.close_code = int(frame.get_close_code().value)
-            self.close_reason = (frame.get_close_message() or b"").decode()
-            transport.disconnect()
-            return
-        self._fragments.append(frame.get_payload_as_bytes())
-        if frame.fin:
-            whole = b"".join(self._fragments)
-            self._fragments.clear()
-            self._take(msgspec.json.decode(whole))
-
-    def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        self.closed.set()
-        for waiting in self._answers.values():
-            if not waiting.done():
-                waiting.set_exception(ConnectionError("closed before the answer"))
-
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """A message from the browser."""
         if "method" in message:
             self.events.append(message)
             task = asyncio.get_running_loop().create_task(self._announce())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif "id" in message:
-            self._answers[message["id"]].set_result(message)
+            waiting = self._answers[message["id"]]
+            if not waiting.done():  # the test may wait no more
+                waiting.set_result(message)
         else:
             self.unasked.append(message)
 
@@ -78,15 +58,10 @@ class CdpClient(WSListener):
         async with self._news:
             self._news.notify_all()
 
-    # what a test says
-
-    def send(self, message: bytes) -> None:
-        """These bytes, whatever they are."""
-        assert self._transport is not None
-        self._transport.send(WSMsgType.TEXT, message)
-
     def expect(self, message_id: int) -> asyncio.Future[Message]:
         """The whole answer with that id."""
+        if self._gone:
+            raise ConnectionError("closed before the call")
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[message_id] = answer
         return answer
@@ -120,6 +95,56 @@ class CdpClient(WSListener):
                 return params
         return None
 
+    def give_up(self) -> None:
+        """Nothing will be answered any more."""
+        self._gone = True
+        for waiting in self._answers.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionError("closed before the answer"))
+
+    async def new_page(self, url: str = "about:blank", context: str = "") -> CdpPage:
+        """A page of its own, attached to."""
+        where = {"browserContextId": context} if context else {}
+        target = (await self.call("Target.createTarget", url=url, **where))["targetId"]
+        attached = await self.call("Target.attachToTarget", targetId=target, flatten=True)
+        return CdpPage(self, target, attached["sessionId"])
+
+
+class CdpClient(WSListener, CdpCalls):
+    """One socket; `closed` is set when it is gone."""
+
+    def __init__(self) -> None:
+        CdpCalls.__init__(self)
+        self.closed = asyncio.Event()
+        self.close_code = 0
+        self.close_reason = ""
+        self._fragments: list[bytes] = []
+        self._transport: WSTransport | None = None
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            self.close_code = int(frame.get_close_code().value)
+            self.close_reason = (frame.get_close_message() or b"").decode()
+            transport.disconnect()
+            return
+        self._fragments.append(frame.get_payload_as_bytes())
+        if frame.fin:
+            whole = b"".join(self._fragments)
+            self._fragments.clear()
+            self.take(msgspec.json.decode(whole))
+
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
+        self.closed.set()
+        self.give_up()
+
+    def send(self, message: bytes) -> None:
+        """These bytes, whatever they are."""
+        assert self._transport is not None
+        self._transport.send(WSMsgType.TEXT, message)
+
     async def disconnect(self) -> None:
         """Leave; returns when the socket is gone."""
         assert self._transport is not None
@@ -132,18 +157,11 @@ class CdpClient(WSListener):
         self._transport.disconnect()
         await self.closed.wait()
 
-    async def new_page(self, url: str = "about:blank", context: str = "") -> CdpPage:
-        """A page of its own, attached to."""
-        where = {"browserContextId": context} if context else {}
-        target = (await self.call("Target.createTarget", url=url, **where))["targetId"]
-        attached = await self.call("Target.attachToTarget", targetId=target, flatten=True)
-        return CdpPage(self, target, attached["sessionId"])
-
 
 class CdpPage:
     """A page and the session to it."""
 
-    def __init__(self, client: CdpClient, target: str, session: str) -> None:
+    def __init__(self, client: CdpCalls, target: str, session: str) -> None:
         self.client = client
         self.target = target
         self.session = session

@@ -24,6 +24,7 @@ from schemas.events.runtime import RuntimeLifecycle
 from schemas.requests import Answer, Claim, Drain, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
+from tests.support.egress import LOOPBACK
 from tests.support.eventually import eventually
 from worker.artifacts import Artifacts
 from worker.browser import BrowserSetup
@@ -218,7 +219,8 @@ def browser_setup(state_dir: Path, binary: Path | None = None) -> BrowserSetup:
     directory.make_root(root)
     directory.sweep(root)
     found = binary or find_chromium()
-    return BrowserSetup(binary=found, root=root, sandbox=choose_sandbox("auto", found, root))
+    sandbox = choose_sandbox("auto", found, root)
+    return BrowserSetup(binary=found, root=root, sandbox=sandbox, egress_allow=LOOPBACK)
 
 
 @asynccontextmanager

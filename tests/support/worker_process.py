@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.processes import SOURCES, python_environment, tethered
+from tests.support.egress import LOOPBACK_SETTING
 from tests.support.worker_host import WORKER
 from worker.chromium import directory
 
@@ -48,8 +49,10 @@ async def worker_process(
         "RUNREEL_NATS_URL": nats_url,
         "RUNREEL_SECRET": "a secret of sixteen or more",
         "RUNREEL_WORKER_ID": WORKER,
+        "RUNREEL_CHROMIUM_SANDBOX": "auto",
         "RUNREEL_STATE_DIR": str(place / "state"),
         "RUNREEL_ARTIFACTS_URL": str(place / "artifacts"),
+        "RUNREEL_EGRESS_ALLOW": LOOPBACK_SETTING,
     }
     ours = {name: value for name, value in os.environ.items() if name[:8] != "RUNREEL_"}
     with log.open("ab") as output:

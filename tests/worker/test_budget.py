@@ -13,7 +13,13 @@ from schemas.events.console import ConsoleMessage
 from schemas.events.dialog import Dialog
 from schemas.events.download import Download
 from schemas.events.events import EventsSuppressed
-from schemas.events.network import NetworkRequest
+from schemas.events.network import (
+    NetworkFailed,
+    NetworkFinished,
+    NetworkRequest,
+    NetworkResponse,
+    WebSocketClosed,
+)
 from schemas.events.page import PageClosed, PageCrash, PageOpened, PageTitle
 from schemas.events.runtime import RuntimeLifecycle
 from schemas.settings import RUN_BYTES, WorkerSettings
@@ -173,3 +179,27 @@ def test_bytes_are_those_of_the_body_up_to_an_events_limit() -> None:
     assert body_bytes(LINE) == len(b'{"level":"info","text":"again"}')
     assert body_bytes(ConsoleMessage(level="info", text="x" * 2_000_000)) == EVENT_LIMIT_BYTES
     assert body_bytes(ConsoleMessage(level="info", text="\ud800")) > 0
+
+
+def test_what_crossed_the_wire_is_told_of_what_is_suppressed() -> None:
+    """Each response by one event: its end, or its redirect."""
+    budget = Budget(RunLimits(events=0))
+    crossed = [
+        NetworkResponse(
+            request_id="1", url="http://a/", http_status=302, encoded_bytes=100, redirect=True
+        ),
+        NetworkResponse(request_id="1", url="http://a/b", http_status=200, encoded_bytes=50),
+        NetworkFinished(request_id="1", encoded_bytes=1000),
+        NetworkFailed(request_id="2", error_text="net::ERR_ABORTED", decoded_bytes=10),
+        WebSocketClosed(request_id="3", bytes_sent=3, bytes_received=4),
+        TITLE,
+    ]
+    assert not any(budget.admits(each, 0.0) for each in crossed)
+    found = {each.kind: each.encoded_bytes for each in budget.untold()}
+    assert found == {
+        "network.response": 100,
+        "network.finished": 1000,
+        "network.failed": 10,
+        "network.websocket.closed": 7,
+        "page.title": 0,
+    }

@@ -25,6 +25,7 @@ BEFORE = 12  # caches fill, pools grow, code is imported
 CYCLES = 50
 MOST_GROWTH = 1.05
 WARM = 1
+DIRECTORIES = 2  # of a browser: its own, and what is laid for it to read
 
 # By turns: one that was waiting, one with a flag of its own, one with a profile.
 KINDS: list[tuple[RuntimeConfig, str | None]] = [
@@ -59,7 +60,10 @@ async def left(fleet: Fleet, worker: WorkerProcess, place: Path) -> Left:
     """Counted once its warm browser waits again, and what is removed at leisure is removed."""
     process = psutil.Process(worker.pid)
     await eventually(lambda: len(process.children()) == WARM, 60)
-    await eventually(lambda: len(list(worker.runs.iterdir())) == WARM)
+    await eventually(
+        lambda: len(list(worker.runs.iterdir())) == WARM * DIRECTORIES,
+        explain=lambda: sorted(worker.runs.iterdir()),
+    )
     bucket = await fleet.jetstream.stream_info(
         f"KV_{subjects.CLAIMS_BUCKET}", subjects_filter=f"$KV.{subjects.CLAIMS_BUCKET}.>"
     )

@@ -118,6 +118,17 @@ class TestProcess:
             assert await fleet.drain(1) == Draining(active=1)
             await assert_left_in_order(fleet, worker, "runtime.host_drained")
 
+    async def test_signal_asks_for_it(
+        self, server: NatsServer, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        """By which a host takes itself out of service: its account may not ask over NATS."""
+        async with worker_process(server.url, tmp_path, RUNREEL_DRAIN_SECONDS="3") as worker:
+            await started(fleet, worker)
+            worker.process.send_signal(signal.SIGUSR2)
+            await eventually(lambda: "worker.drain_asked" in worker.said(), 20)
+            assert isinstance(await fleet.start("rt-2"), Refused)
+            await assert_left_in_order(fleet, worker, "runtime.host_drained")
+
     async def test_signal_cuts_the_wait_short(
         self, server: NatsServer, fleet: Fleet, tmp_path: Path
     ) -> None:

@@ -13,7 +13,7 @@ from msgspec import Raw
 from schemas.codec import decode_event
 from schemas.envelope import Event
 from schemas.events import category_of
-from schemas.ids import fact_id
+from schemas.ids import derived_id
 from schemas.problems import RateLimited, RequestInvalid, StorageUnavailable
 from schemas.requests import IngestedEvent, Refused
 from worker.budget import RunLimits
@@ -23,6 +23,7 @@ from worker.outbox import Outbox
 from worker.run_log import RunLog
 
 RUN = "run"
+CALL = {"toolCallId": "c", "tool": "x"}
 BURST = 10 * EVENTS_PER_SECOND
 
 
@@ -88,7 +89,7 @@ def test_each_once_by_its_clients_id(ingestion: Ingestion, outbox: Outbox) -> No
     first = taken(ingestion.take([own(1, client_id="a"), own(2, client_id="b")], 0.0))
     again = taken(ingestion.take([own(9, client_id="b"), own(3, client_id="c")], 0.0))
     assert (again[0], len({*first, *again})) == (first[1], 3)
-    assert first[0] == fact_id("ingested", RUN, "a")
+    assert first[0] == derived_id("ingested", RUN, "a")
     assert [msgspec.json.decode(event.data)["n"] for event in events_of(outbox)] == [1, 2, 3]
 
 
@@ -114,7 +115,7 @@ def test_none_is_forgotten(ingestion: Ingestion, outbox: Outbox) -> None:
 
 
 def test_what_is_remembered_stays_small() -> None:
-    ids = [fact_id("ingested", RUN, str(number)) for number in range(10_000)]
+    ids = [derived_id("ingested", RUN, str(number)) for number in range(10_000)]
     tracemalloc.start()
     seen = Seen()
     for each in ids:
@@ -122,7 +123,7 @@ def test_what_is_remembered_stays_small() -> None:
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert all(each in seen for each in ids)
-    assert fact_id("ingested", RUN, "another") not in seen
+    assert derived_id("ingested", RUN, "another") not in seen
     assert used < 40 * len(ids)  # a set of them takes 88 each
 
 
@@ -132,6 +133,18 @@ def test_what_is_remembered_stays_small() -> None:
         said("page.opened", {}),
         said("tool.call.started", {"tool": "x"}),
         IngestedEvent(type="llm.usage", data=Raw(b"{")),
+        said("tool.call.started", CALL | {"commandId": "theirs"}),
+        said("tool.call.started", CALL | {"step": 1}),
+        said("tool.call.finished", CALL | {"artifactIds": ["theirs"]}),
+        said("tool.call.failed", CALL | {"code": "y", "message": "z", "commandId": "theirs"}),
+        said("tool.call.finished", CALL | {"toolCallId": "c" * 129}),
+        said("tool.call.started", CALL | {"parentId": "c" * 129}),
+        said(
+            "llm.usage",
+            {"model": "m", "inputTokens": 1, "outputTokens": 1, "toolCallId": "é" * 129},
+        ),
+        said("captcha.solve.started", {"solveId": "c" * 129}),
+        said("custom.x", {}, page_id="p" * 129),
     ],
 )
 def test_all_or_none(ingestion: Ingestion, outbox: Outbox, wrong: IngestedEvent) -> None:
@@ -139,6 +152,16 @@ def test_all_or_none(ingestion: Ingestion, outbox: Outbox, wrong: IngestedEvent)
     assert isinstance(answer, Refused)
     assert answer.code == RequestInvalid.code
     assert len(outbox) == 0
+
+
+def test_ids_may_be_long(ingestion: Ingestion) -> None:
+    long = "c" * 128
+    taken(
+        ingestion.take(
+            [said("tool.call.started", CALL | {"toolCallId": long, "parentId": long})], 0.0
+        )
+    )
+    taken(ingestion.take([said("custom.x", {"commandId": "its own"})], 0.0))
 
 
 def test_so_many_a_second(ingestion: Ingestion, outbox: Outbox) -> None:

@@ -184,8 +184,8 @@ def test_the_login_to_a_proxy_goes_where_the_headers_of_sites_are_kept() -> None
         ("?token=a%26b%26c&d=1", f"?token={REDACTED}&d=1"),
         ("?token=", None),
         ("?token", None),
-        ("/cdp/01890b5e-0000-7000-8000-000000000000/" + "0" * 40, f"/cdp/{REDACTED}"),
-        ("/cdp/01890b5e-0000-7000-8000-000000000000/01890b5e-0000-7000-8000-00000000000a/" + "0" * 40,
+        ("/cdp/01890b5e-0000-7000-8000-000000000000/" + "0" * 72, f"/cdp/{REDACTED}"),
+        ("/cdp/01890b5e-0000-7000-8000-000000000000/01890b5e-0000-7000-8000-00000000000a/" + "0" * 72,
          f"/cdp/{REDACTED}"),
     ],
 )  # fmt: skip
@@ -303,7 +303,7 @@ def _filled(annotation: Any, secret: str) -> Any:
 
 
 # What users themselves say of a runtime, and what we and Chromium count.
-NOT_OF_PAGES = {"runtime.created", "runtime.updated"}
+NOT_OF_PAGES = {"runtime.created", "runtime.updated", "run.finalised"}
 
 
 @pytest.mark.parametrize("kind", sorted({*EVENT_TYPES} - NOT_OF_PAGES))

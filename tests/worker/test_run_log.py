@@ -88,14 +88,14 @@ def test_the_envelope_says_where_and_when(run_log: RunLog, outbox: Outbox) -> No
 
 def test_the_course_of_a_run(run_log: RunLog, outbox: Outbox) -> None:
     entries = [
-        run_log.launching(),
+        run_log.launching(proxied=True),
         run_log.ready(gateway_url="ws://h:1", browser="Chrome/156", sandbox=True, clock_skew_ms=-7),
         run_log.end(REQUESTED, duration_ms=1234, passed_over={"unowned": 3}),
     ]
     events = [event_in(outbox, entry) for entry in entries]
     assert [event.status for event in events] == [UNSET, "started", "stopped"]
     assert [decode_data(event) for event in events] == [
-        RuntimeLifecycle(phase="launching", worker_id="w1"),
+        RuntimeLifecycle(phase="launching", worker_id="w1", proxied=True),
         RuntimeLifecycle(
             phase="ready",
             worker_id="w1",

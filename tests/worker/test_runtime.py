@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from schemas.runtime_config import RuntimeConfig, Viewport
 from tests.support.real_runtime import RealRuntime, real_runtime
+from tests.support.sockets import LISTENING, listening_ports, tcp_sockets
 from tests.support.worker_cdp import CdpClient, CdpPage, cdp_client
+from worker.chromium.find import find_chromium
+from worker.chromium.sandbox import choose_sandbox
 
 pytestmark = pytest.mark.browser
 
@@ -19,13 +23,60 @@ async def test_nothing_listens(real: RealRuntime, client: CdpClient) -> None:
     assert (await client.call("Browser.getVersion"))["product"] == real.runtime.browser.product
     processes = real.processes()
     assert real.pid in [process.pid for process in processes]
-    listening = [
-        connection
-        for process in processes
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert listening == []
+    held = [socket for process in processes for socket in tcp_sockets(process.pid)]
+    assert [socket for socket in held if socket.state == LISTENING] == []
+
+
+async def test_its_network_has_one_port_and_it_is_ours(real: RealRuntime) -> None:
+    if not real.runtime.browser.setup.sandbox.network:
+        pytest.skip(real.runtime.browser.setup.sandbox.level_note)
+    assert listening_ports(real.pid) == {real.runtime.browser.egress.port}
+    assert _network(real.pid) != _network(os.getpid())
+    interfaces = Path(f"/proc/{real.pid}/net/dev").read_text().split()
+    assert {each for each in interfaces if each.endswith(":")} <= {"lo:", "wall0:", "veth0:"}
+    assert len(Path(f"/proc/{real.pid}/net/route").read_text().splitlines()) == 1  # the heading
+
+
+def test_its_network_is_as_it_stays(tmp_path: Path) -> None:
+    """An address that waits to be found unique would change it, a second after the start."""
+    if not choose_sandbox("auto", find_chromium(), tmp_path).network:
+        pytest.skip("no network of its own on this machine")
+    told = subprocess.run(
+        [sys.executable, "-c", ADDRESSES], capture_output=True, text=True, check=True, timeout=20
+    )
+    flags = [int(line.split()[4], 16) for line in told.stdout.splitlines()]
+    assert flags
+    assert [each & IFA_F_TENTATIVE for each in flags] == [0] * len(flags)
+
+
+IFA_F_TENTATIVE = 0x40
+ADDRESSES = """
+from worker.chromium import starter
+starter.leave_the_network()
+print(open("/proc/self/net/if_inet6").read(), end="")
+"""
+
+
+def _network(pid: int) -> Path:
+    return Path(f"/proc/{pid}/ns/net").readlink()
+
+
+async def test_pages_are_not_told_that_they_are_offline(page: CdpPage) -> None:
+    assert await page.evaluate("navigator.onLine") is True
+
+
+async def test_its_jail_shows_nothing_of_the_host(real: RealRuntime) -> None:
+    sandbox = real.runtime.browser.setup.sandbox
+    if sandbox.level != "namespace":
+        pytest.skip(sandbox.level_note)
+    seen = Path(f"/proc/{real.pid}/root")
+    assert not (seen / "etc/passwd").exists()
+    assert not (seen / "root").exists()
+    parent = seen / real.directory.parent.relative_to("/")
+    laid = real.runtime.browser.laid
+    assert {path.name for path in parent.iterdir()} == {real.directory.name, laid.name}
+    assert real.of("runtime.lifecycle")[-1]["wall"] == "namespace"
+    assert real.of("runtime.lifecycle")[-1]["egress"] == "namespace"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user starts it as himself")

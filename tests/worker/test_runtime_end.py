@@ -127,6 +127,21 @@ async def test_browser_is_killed(tmp_path: Path) -> None:
         await eventually(lambda: not living(processes), explain=lambda: living(processes))
 
 
+async def test_a_browser_whose_message_has_no_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with real_runtime(tmp_path) as real, cdp_client(real.connect_url) as client:
+        page = await client.new_page()
+        processes = real.processes()
+        monkeypatch.setattr("worker.cdp.pipe.MOST_MESSAGE_BYTES", 4_000_000)
+        asked = asyncio.create_task(page.evaluate("'y'.repeat(16e6)"))
+        ended = await real.until("runtime.lifecycle", phase="ended")
+        assert (ended["code"], ended["_status"]) == ("browser.crashed", "failed")
+        assert "a message of more than 1 GiB" in ended["message"]
+        asked.cancel()
+        await eventually(lambda: not living(processes), explain=lambda: living(processes))
+
+
 async def test_stopped_twice_it_ends_once(tmp_path: Path) -> None:
     async with real_runtime(tmp_path) as real:
         await real.runtime.stop(REQUESTED)
@@ -177,8 +192,8 @@ async def test_the_spool_is_full_while_the_browser_starts(
     """There was room for the first event, and for none after it."""
     launching = RunLog.launching
 
-    def launching_in_the_last_room(run_log: RunLog) -> Entry:
-        entry = launching(run_log)
+    def launching_in_the_last_room(run_log: RunLog, *, proxied: bool) -> Entry:
+        entry = launching(run_log, proxied=proxied)
         run_log._outbox._fill("this test says so")
         return entry
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.eventually import eventually
@@ -185,10 +187,9 @@ async def test_a_dialog_is_left_to_the_client_that_can_answer_it(
 async def test_a_page_that_crashes(real: RealRuntime, client: CdpClient) -> None:
     page = await client.new_page()
     await real.until("page.opened", _page=page.target)
-    crash = client.expect(9_000)
-    client.send(b'{"id":9000,"method":"Page.crash","sessionId":"%s"}' % page.session.encode())
+    tap: Any = real.runtime.attachments.pages
+    assert tap.post(page.target, "Page.crash")
     crashed = await real.until("page.crash", _page=page.target)
     assert crashed["_status"] == "failed"
     assert not real.runtime.log.ended
     await page.close()
-    crash.cancel()

@@ -361,15 +361,6 @@ async def test_a_page_that_is_closed_at_once(
     )  # some may have been stopped before they reached the server
 
 
-async def test_the_browsers_own_traffic_is_counted_and_left_out(
-    real: RealRuntime, page: CdpPage
-) -> None:
-    before = (real.runtime.passed_over or {}).get("internal requests", 0)
-    await page.call("Page.navigate", url="chrome://version/")
-    await eventually(lambda: real.runtime.passed_over.get("internal requests", 0) > before, 10)
-    assert not [each for each in real.of("network.request") if each["url"].startswith("chrome:")]
-
-
 async def test_urls_of_two_megabytes_and_unstorable_text(
     real: RealRuntime, at_blank: CdpPage, server: Server
 ) -> None:

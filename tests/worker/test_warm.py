@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from structlog.testing import capture_logs
+from uuid_utils import uuid7
 
 from schemas import subjects
 from schemas.codec import decode_data
@@ -24,8 +26,9 @@ from tests.support.living import living
 from tests.support.nats_server import NatsServer
 from tests.support.worker_host import Fleet, browser_setup, is_free, serving
 from worker import warm as warm_module
-from worker.browser import Browser
+from worker.browser import Browser, BrowserSetup
 from worker.chromium import directory
+from worker.chromium.sandbox import Sandbox
 from worker.outbox import Entry
 from worker.run_log import RunLog
 from worker.warm import NO_FLAGS, Browsers, needs_no_flags
@@ -96,7 +99,7 @@ async def test_a_warm_one_of_which_no_run_became(
 ) -> None:
     """The disk refused the first event: nothing has begun, and what was taken for it goes without a word."""
 
-    def refused(_log: RunLog) -> Entry:
+    def refused(_log: RunLog, *, proxied: bool) -> Entry:
         raise OSError(28, "no space left on device")
 
     async with serving(fleet, server.url, tmp_path, warm=1) as worker:
@@ -147,8 +150,9 @@ async def test_one_that_died_a_moment_ago_is_given_to_nobody(tmp_path: Path) -> 
     async with warm_browsers(tmp_path, 1) as browsers:
         dying = await first(browsers)
         os.kill(pid_of(dying), signal.SIGKILL)
+        assert dying.process is not None
         # The loop, which should see it end, stands still.
-        os.waitid(os.P_PID, pid_of(dying), os.WEXITED | os.WNOWAIT)
+        os.waitid(os.P_PID, dying.process.leader, os.WEXITED | os.WNOWAIT)
         taken = browsers.take(NO_FLAGS, "01a1f1b3-9de6-7000-8000-0123456789ab")
         assert taken is not dying
         assert not taken.is_up
@@ -246,3 +250,19 @@ async def test_a_place_is_given_away_again_when_its_files_are_gone(
     await browsers.clear_away(three)
     assert browsers.take(NO_FLAGS, "4" * 12).place == 2
     directory.remove_root(browsers.setup.root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a process as another")
+async def test_a_place_is_not_given_while_something_lives_under_its_uid(tmp_path: Path) -> None:
+    first_uid = 60_500  # nobody else's
+    sandbox = Sandbox(on=False, first_uid=first_uid, level="uid")
+    browsers = Browsers(BrowserSetup(binary=Path("/bin/true"), root=tmp_path, sandbox=sandbox))
+    left = subprocess.Popen(["sleep", "1000"], user=first_uid, start_new_session=True)
+    try:
+        browser = browsers.take(NO_FLAGS, str(uuid7()))
+        assert browser.place == 1
+        await browsers.clear_away(browser)
+    finally:
+        left.kill()
+    await eventually(lambda: left.poll() is not None)
+    assert browsers.take(NO_FLAGS, str(uuid7())).place == 0

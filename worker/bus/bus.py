@@ -28,11 +28,12 @@ from nats.js.kv import KV_OP, KeyValue
 from schemas import subjects
 from schemas.codec import EventUnreadable, decode_event, encode
 from schemas.envelope import Event
+from schemas.nats_users import NatsAddress, address_of
 from schemas.problems import CannotStart, ServerError
 from schemas.profiles import ProfileRecord
 from schemas.requests import Answer, Claim, Heartbeat, Refused
 from schemas.streams import refuse_newer
-from worker.bus.connection import PENDING_BYTES, PING_SECONDS, as_link_down, close, on_error
+from worker.bus.connection import as_link_down, close, new_client, on_error, reach
 from worker.bus.keys import read_keys
 from worker.publisher import LinkDown
 
@@ -64,41 +65,40 @@ class Stored(Struct, frozen=True, kw_only=True):
 class Bus:
     """A connection to NATS that is made anew whenever it breaks."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, api: str) -> None:
         self._client = client
-        self._jetstream: JetStreamContext = client.jetstream()
+        self._api = api
+        self._jetstream: JetStreamContext = client.jetstream(prefix=api)
         self._buckets: dict[str, KeyValue] = {}
         self._replies: set[asyncio.Task[None]] = set()
         self.reconnected = asyncio.Event()
 
     @classmethod
-    async def connect(cls, url: str, name: str) -> Bus:
+    async def connect(cls, nats: NatsAddress | str, name: str) -> Bus:
         """Connect, for as long as it takes within limits; raises CannotStart."""
-        bus = cls(Client())
+        address = address_of(nats)
+        bus = cls(new_client(), address.api)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await bus._connect(url, name)
+                await bus._connect(address, name)
         except (NatsError, OSError, TimeoutError) as error:
             raise CannotStart(
-                f"NATS does not answer at {_without_password(url)} ({type(error).__name__}).",
+                f"NATS does not answer at {address.shown} ({type(error).__name__}).",
                 "Start it, or correct RUNREEL_NATS_URL.",
             ) from error
         return bus
 
-    async def _connect(self, url: str, name: str) -> None:
+    async def _connect(self, nats: NatsAddress, name: str) -> None:
         async def on_reconnect() -> None:
             log.info("nats.reconnected")
             self.reconnected.set()
 
         await self._client.connect(
-            url.split(","),
+            **reach(nats),
             name=name,
             # The first connection too is tried for ever; how long is for the caller to say.
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,  # type: ignore[arg-type]  # they say int, and only sleep so long
-            ping_interval=PING_SECONDS,
-            max_outstanding_pings=2,
-            pending_size=PENDING_BYTES,
             error_cb=on_error,
             disconnected_cb=_on_disconnect,
             reconnected_cb=on_reconnect,
@@ -206,7 +206,7 @@ class Bus:
         """Every claim and the runtime it is on, the oldest first. Raises LinkDown."""
         with as_link_down():
             await self._bucket(subjects.CLAIMS_BUCKET)  # of a version that we know
-        values = await read_keys(self._client, subjects.CLAIMS_BUCKET)
+        values = await read_keys(self._client, self._api, subjects.CLAIMS_BUCKET)
         found = [(key, _claim_in(key, value)) for key, value in values]
         return [(key, claim) for key, claim in found if claim is not None]
 
@@ -229,6 +229,12 @@ class Bus:
             if error.err_code != NO_MESSAGE_FOUND:
                 raise
             return None
+
+    async def is_revoked(self, key_id: str) -> bool:
+        """Whether an API key was revoked. Raises LinkDown."""
+        with as_link_down():
+            message = await self._find_newest(subjects.REVOKED_KEYS_BUCKET, key_id)
+        return message is not None and not (message.headers and KV_OP in message.headers)
 
     async def find_profile(self, key: str) -> tuple[ProfileRecord, int]:
         """What is known of a profile, and at which revision; 0 where nothing is. Raises LinkDown."""
@@ -256,14 +262,27 @@ class Bus:
         """What the stream has of a worker in a run, None for nothing that can be read. Raises LinkDown."""
         theirs = subjects.run_events_of(run_id, worker_id)
         with as_link_down():
-            try:
-                message = await self._jetstream.get_last_msg(subjects.RUNS, theirs)
-                newest = decode_event(message.data or b"")
-            except (NotFoundError, EventUnreadable):
-                return None
             info = await self._jetstream.stream_info(subjects.RUNS, subjects_filter=theirs)
         count = sum((info.state.subjects or {}).values())
-        return Stored(newest=newest, position=int(message.seq or 0), count=count)
+        newest = await self._find_newest_stored(theirs)
+        for pause in REPLICA_PAUSES_SECONDS:
+            if count <= (newest[0].number if newest else 0):
+                break
+            await asyncio.sleep(pause)  # the leader has more than this replica
+            newest = await self._find_newest_stored(theirs)
+        return Stored(newest=newest[0], position=newest[1], count=count) if newest else None
+
+    async def _find_newest_stored(self, theirs: str) -> tuple[Event, int] | None:
+        """The last event under a filter, and its position; None where there is none that can be read.
+
+        A direct get, for that can be permitted for our own subjects alone; any replica answers it.
+        """
+        with as_link_down():
+            try:
+                message = await self._jetstream.get_last_msg(subjects.RUNS, theirs, direct=True)
+                return decode_event(message.data or b""), int(message.seq or 0)
+            except (NotFoundError, EventUnreadable):
+                return None
 
     async def _bucket(self, name: str) -> KeyValue:
         """Raises CannotStart where it is of a later version."""
@@ -308,10 +327,6 @@ def _is_for(value: bytes, run_id: str) -> bool:
     except msgspec.MsgspecError as error:
         log.error("claim.unreadable", run_id=run_id, reason=str(error))
         return True
-
-
-def _without_password(url: str) -> str:
-    return url.rpartition("@")[2] or url
 
 
 async def _on_disconnect(*_: Any) -> None:

@@ -4,21 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
+from schemas.nats_users import NatsAddress
 from worker.publisher import LinkDown
 
 log = structlog.get_logger(__name__)
 
 PING_SECONDS = 10
-CLOSE_SECONDS = 1
+CLOSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
 PENDING_BYTES = 16 * 1024 * 1024
+
+
+class Transport(TcpTransport):
+    """A connection whose end is not waited for: over TLS asyncio does, for 30 s, where the other end is gone."""
+
+    def __bool__(self) -> bool:
+        return True  # else the library takes one of its own
+
+    async def wait_closed(self) -> None:
+        """For a moment, in which what was written goes out."""
+        closing = asyncio.ensure_future(super().wait_closed())  # type: ignore[no-untyped-call]
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if not closing.done() and self._io_writer is not None:
+            self._io_writer.transport.abort()
+        await closing
+
+
+def new_client() -> Client:
+    """One that is not connected yet."""
+    client = Client()
+    client._transport = Transport()  # type: ignore[no-untyped-call]
+    return client
+
+
+def reach(nats: NatsAddress) -> dict[str, Any]:
+    """How to connect there. TLS comes before the first word, which nobody in between can talk us out of."""
+    tls: dict[str, Any] = {}
+    if nats.is_tls:
+        context = ssl.create_default_context(cafile=nats.ca or None)
+        tls = {"tls": context, "tls_handshake_first": True}
+    return {
+        "servers": nats.servers,
+        "inbox_prefix": nats.inbox,
+        "ping_interval": PING_SECONDS,
+        "max_outstanding_pings": 2,
+        "pending_size": PENDING_BYTES,
+        **tls,
+    }
 
 
 async def close(client: Client) -> None:

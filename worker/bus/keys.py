@@ -20,12 +20,13 @@ READ_AT_ONCE = 1000
 MARKER = "Nats-Marker-Reason"  # in place of KV_OP where the server took a key away
 
 
-async def read_keys(client: Client, bucket: str) -> list[tuple[str, bytes]]:
+async def read_keys(client: Client, api: str, bucket: str) -> list[tuple[str, bytes]]:
     """Every key with its value, the oldest first. Raises LinkDown.
 
-    By direct gets, which any replica answers: what was written a moment ago may not be among them.
+    By direct gets, which any replica answers: what was written a moment ago may not be among them. `api` is what the
+    subjects of JetStream's API begin with for this client.
     """
-    reading = _Reading(client, bucket)
+    reading = _Reading(client, api, bucket)
     with as_link_down():
         async with asyncio.timeout(READ_SECONDS):
             while await reading.read_some():
@@ -34,10 +35,10 @@ async def read_keys(client: Client, bucket: str) -> list[tuple[str, bytes]]:
 
 
 class _Reading:
-    def __init__(self, client: Client, bucket: str) -> None:
+    def __init__(self, client: Client, api: str, bucket: str) -> None:
         self.found: dict[str, bytes] = {}
         self._client = client
-        self._stream = f"KV_{bucket}"
+        self._get = f"{api}.DIRECT.GET.KV_{bucket}"
         self._prefix = f"$KV.{bucket}."
         self._last = 0
 
@@ -51,9 +52,7 @@ class _Reading:
             "next_by_subj": f"{self._prefix}>",
         }
         try:
-            await self._client.publish(
-                f"$JS.API.DIRECT.GET.{self._stream}", json.dumps(wish).encode(), reply=inbox
-            )
+            await self._client.publish(self._get, json.dumps(wish).encode(), reply=inbox)
             while True:
                 message = await answers.next_msg(READ_SECONDS)
                 headers = message.headers or {}

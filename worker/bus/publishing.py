@@ -9,7 +9,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas.envelope import CONTENT_TYPE
-from worker.bus.connection import PENDING_BYTES, PING_SECONDS, as_link_down, close, on_error
+from schemas.nats_users import NatsAddress, address_of
+from worker.bus.connection import as_link_down, close, new_client, on_error, reach
 from worker.publisher import LinkDown, Lost, Message, Take
 
 LINK_SECONDS = 5
@@ -23,8 +24,8 @@ _COMMIT = b"Nats-Batch-Commit: 1\r\n"
 class PublishLink:
     """A `publisher.Link`: connections for publishing alone, each given up for good when it breaks."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._url = url
+    def __init__(self, nats: NatsAddress | str, name: str) -> None:
+        self._nats = address_of(nats)
         self._name = name
         self._client: Client | None = None
         self._inbox = ""
@@ -45,14 +46,13 @@ class PublishLink:
 
         with as_link_down():
             async with asyncio.timeout(LINK_SECONDS):
-                self._client = Client()  # known before it is connected, so that `close` finds it
+                self._client = (
+                    new_client()
+                )  # known before it is connected, so that `close` finds it
                 await self._client.connect(
-                    self._url.split(","),
+                    **reach(self._nats),
                     name=self._name,
                     allow_reconnect=False,
-                    ping_interval=PING_SECONDS,
-                    max_outstanding_pings=2,
-                    pending_size=PENDING_BYTES,
                     error_cb=on_violation,
                     closed_cb=on_closed,
                 )
@@ -92,7 +92,7 @@ def _commands(messages: Sequence[Message], reply: str) -> Iterator[bytes]:
     if len(messages) == 1:
         yield _hpub(messages[0], reply, b"")
         return
-    batch_id = reply.partition(".")[2].encode()
+    batch_id = ".".join(reply.rsplit(".", 2)[1:]).encode()  # at most 64 characters
     for number, message in enumerate(messages, 1):
         headers = _BATCH % (batch_id, number)
         last = number == len(messages)

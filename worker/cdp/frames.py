@@ -19,6 +19,7 @@ _TAIL = len(_MEMBER) + _ID_DIGITS + len('"}')
 _MEMBER_AT = slice(-_TAIL, -_ID_DIGITS - len('"}'))
 _ID_AT = slice(-_ID_DIGITS - len('"}'), -len('"}'))
 _EVENT = b'{"method":"'
+_ANSWER = b'{"id":'
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -44,6 +45,14 @@ def method_of(message: bytes) -> bytes | None:
     if not message.startswith(_EVENT):
         return None
     return message[len(_EVENT) : message.index(b'"', len(_EVENT))]
+
+
+def answered_id(message: bytes) -> int:
+    """The id of an answer, without a look at the rest of it. Raises msgspec.DecodeError for what is none."""
+    try:
+        return int(message[len(_ANSWER) : message.index(b",")])
+    except ValueError as error:
+        raise msgspec.DecodeError("an answer without an id") from error
 
 
 def repaired(message: bytes) -> bytes:

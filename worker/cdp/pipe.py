@@ -13,6 +13,9 @@ END = b"\0"
 CHUNK_BYTES = 256 * 1024
 # What one browser may say in one turn of the loop, in whole messages; then it is the others' turn.
 TURN_BYTES = 64 * 1024
+# Chromium's own messages end far below; what is in the place of one could say for ever what never ends.
+MOST_MESSAGE_BYTES = 1024 * 1024 * 1024
+PIECE_BYTES = 64  # what a piece takes beside its own
 
 
 class Pipe(asyncio.Protocol):
@@ -22,14 +25,22 @@ class Pipe(asyncio.Protocol):
     loop.
 
     `on_full(True)` asks those who send to wait until `on_full(False)`: the browser reads more slowly than they write.
+
+    `on_too_large` is called once, where a message is larger than `MOST_MESSAGE_BYTES`: nothing more is heard.
     """
 
     def __init__(
-        self, on_message: Callable[[bytes], None], on_full: Callable[[bool], None]
+        self,
+        on_message: Callable[[bytes], None],
+        on_full: Callable[[bool], None],
+        on_too_large: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_message = on_message
         self._on_full = on_full
+        self._on_too_large = on_too_large
+        self._too_large = False
         self._pieces: list[bytes] = []
+        self._pieces_bytes = 0
         self._complete: deque[bytes] = deque()
         self._resting = False
         self._transport: asyncio.Transport | None = None
@@ -41,10 +52,11 @@ class Pipe(asyncio.Protocol):
         channel: socket.socket,
         on_message: Callable[[bytes], None],
         on_full: Callable[[bool], None] = lambda _full: None,
+        on_too_large: Callable[[], None] = lambda: None,
     ) -> Pipe:
         """Take over our end of the channel. Raises OSError."""
         _, pipe = await asyncio.get_running_loop().create_connection(
-            lambda: cls(on_message, on_full), sock=channel
+            lambda: cls(on_message, on_full, on_too_large), sock=channel
         )
         pipe._channel = channel
         return pipe
@@ -55,6 +67,8 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the browser: nothing, one or many messages."""
+        if self._too_large:
+            return
         self._cut(data)
         self._hand_on()
 
@@ -62,9 +76,24 @@ class Pipe(asyncio.Protocol):
         *ends, rest = data.split(END)
         for end in ends:
             self._complete.append(b"".join((*self._pieces, end)) if self._pieces else end)
-            self._pieces.clear()
-        if rest:
-            self._pieces.append(rest)
+            self._forget_pieces()
+        if not rest:
+            return
+        self._pieces.append(rest)
+        self._pieces_bytes += len(rest) + PIECE_BYTES
+        if self._pieces_bytes > MOST_MESSAGE_BYTES:
+            self._hear_no_more()
+
+    def _forget_pieces(self) -> None:
+        self._pieces.clear()
+        self._pieces_bytes = 0
+
+    def _hear_no_more(self) -> None:
+        self._too_large = True
+        self._forget_pieces()
+        if self._transport is not None:
+            self._transport.abort()
+        self._on_too_large()
 
     def _hand_on(self) -> None:
         """Hand on one turn's worth of messages."""
@@ -99,7 +128,7 @@ class Pipe(asyncio.Protocol):
         if self._channel is None or self._transport is None or self._transport.is_closing():
             return
         with contextlib.suppress(OSError):  # there is nothing more to read
-            while data := self._channel.recv(CHUNK_BYTES):
+            while not self._too_large and (data := self._channel.recv(CHUNK_BYTES)):
                 self._cut(data)
                 while self._complete:
                     self._on_message(self._complete.popleft())

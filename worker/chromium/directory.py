@@ -12,6 +12,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from worker.redact import redact_text
 
 _NAME = re.compile(r"[0-9a-f]{12}")
@@ -65,6 +67,15 @@ def make(directory: Path, uid: int | None) -> None:
             os.chown(path, uid, uid)
 
 
+def prefer(directory: Path, local_state: dict[str, object], uid: int | None) -> None:
+    """What Chromium finds as its own settings, unless a profile brought some. Raises OSError."""
+    path = directory / "profile" / "Local State"
+    with contextlib.suppress(FileExistsError), path.open("xb") as file:
+        file.write(msgspec.json.encode(local_state))
+        if uid is not None:
+            os.fchown(file.fileno(), uid, uid)
+
+
 def remove(directory: Path) -> None:
     """Remove a browser's directory. A dying browser may still be writing, so what is left is tried again."""
     for _ in range(3):
@@ -86,11 +97,9 @@ def _is_of_a_browser(path: Path) -> bool:
     return _NAME.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
-def last_words(directory: Path) -> str:
-    """What Chromium last wrote to its standard error, without secrets: the line that says FATAL, else the last one."""
-    try:
-        text = (directory / LOG).read_bytes()[-LOG_TAIL_BYTES:]
-    except OSError:
-        return ""
+def last_words(log: int) -> str:
+    """What Chromium last wrote to that open file, without secrets: the line that says FATAL, else the last one."""
+    start = max(0, os.fstat(log).st_size - LOG_TAIL_BYTES)
+    text = os.pread(log, LOG_TAIL_BYTES, start)
     lines = text.decode(errors="replace").strip().splitlines() or [""]
     return redact_text(next((line for line in lines if "FATAL" in line), lines[-1]))

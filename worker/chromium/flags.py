@@ -54,8 +54,9 @@ def command_line(
     sandbox: bool,
     dev_shm: bool = True,
     keeps_profile: bool = False,
+    egress_port: int = 0,
 ) -> list[str]:
-    """The arguments of one browser whose files live in `directory`."""
+    """The arguments of one browser whose files live in `directory`, and whose egress listens at that port."""
     arguments = [str(binary), "--remote-debugging-pipe", f"--user-data-dir={directory / 'profile'}"]
     arguments += QUIET
     arguments.append(WINDOW)
@@ -69,7 +70,7 @@ def command_line(
         arguments.append(f"--user-agent={config.user_agent}")
     if config.locale:
         arguments += [f"--lang={config.locale}", f"--accept-lang={config.locale}"]
-    return [*arguments, *proxy.arguments(config), "about:blank"]
+    return [*arguments, *proxy.arguments(egress_port), "about:blank"]
 
 
 def environment(directory: Path, config: RuntimeConfig, *, path: str) -> dict[str, str]:

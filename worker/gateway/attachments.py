@@ -17,15 +17,20 @@ from schemas.times import rfc3339
 from worker.background import Background
 from worker.cdp.switchboard import Switchboard
 from worker.fact import Fact
+from worker.gateway.area import Area
 from worker.gateway.client import Client
 from worker.gateway.connections import Connections, Standing
+from worker.gateway.held import GiveUp
 from worker.gateway.pending import Place
 from worker.gateway.policy import Call
+from worker.gateway.visitor import Visitor
 from worker.outbox import Entry
 
 NS = 1_000_000_000
 # In a connection's place in a URL; its ids are UUIDs.
 OURS = "tools"
+# Each may make us keep what it has not read yet, and what it has not sent all of.
+MOST_CLIENTS = 32
 
 
 class Pages(Protocol):
@@ -36,6 +41,11 @@ class Pages(Protocol):
 
     def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call, which goes to the browser behind this."""
+
+    def acting(
+        self, call: Call, place: Place, connection_id: str, then: Callable[[], None] | None
+    ) -> GiveUp | None:
+        """A client from outside is about to make a call on a target; whether that waits (see `Held`)."""
 
     def client_left(self, client_id: str) -> None:
         """Somebody is gone who could have answered a dialog, or had set up pages for itself."""
@@ -55,10 +65,12 @@ class _OurDoor:
     tells = False
 
     def __init__(self, attachments: Attachments) -> None:
-        self.downloads = attachments.downloads
+        self.area = attachments.area
         self.told = attachments.told
+        self.true_causes = attachments.true_causes
         self.navigate = attachments.navigate
         self.calling = attachments.calling
+        self.acting = attachments.acting
         self.came = attachments.came_of_ours
         self.left = attachments.left
 
@@ -79,10 +91,12 @@ class Attachments:
         downloads: Path,
         told: Record,
         on_change: Callable[[int], None],
+        true_causes: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        self.downloads = downloads
+        self.area = Area(downloads)
         self.told = told
-        self.record = record
+        self.true_causes = true_causes
+        self._record = record
         self.pages: Pages | None = None
         self._switchboard = switchboard
         self._on_change = on_change
@@ -117,16 +131,21 @@ class Attachments:
 
     def new_client_of_ours(self) -> Client:
         """A client for a socket of this worker's own."""
-        return Client(self._switchboard, _OurDoor(self), user_agent="", connection_id=None)
+        return Client(self._switchboard, _OurDoor(self), Visitor())
 
     def came_of_ours(self, client: Client) -> None:
         """Its socket is open; it counts as nobody who is attached."""
         self._ours.add(client)
         self._background.start(client.open())
 
-    def new_client(self, user_agent: str, connection_id: str | None = None) -> Client:
+    @property
+    def is_full(self) -> bool:
+        """Whether no more clients may come from outside."""
+        return len(self._clients) >= MOST_CLIENTS
+
+    def new_client(self, visitor: Visitor) -> Client:
         """A client for a socket that is about to open."""
-        return Client(self._switchboard, self, user_agent=user_agent, connection_id=connection_id)
+        return Client(self._switchboard, self, visitor)
 
     def came(self, client: Client) -> None:
         """Its socket is open."""
@@ -159,7 +178,7 @@ class Attachments:
         connection_id = str(uuid7())
         expires_at = rfc3339(time.time_ns() + ttl_seconds * NS)
         fact = ConnectionCreated(protocol="cdp", expires_at=expires_at)
-        entry = self.record(Fact(data=fact, connection_id=connection_id))
+        entry = self._record(Fact(data=fact, connection_id=connection_id))
         if entry is None:
             return None
         self._connections.create(connection_id, time.monotonic() + ttl_seconds)
@@ -171,12 +190,16 @@ class Attachments:
             return None
         dropped = [each for each in self._clients if each.connection_id == connection_id]
         fact = ConnectionRevoked(dropped=len(dropped))
-        entry = self.record(Fact(data=fact, connection_id=connection_id))
+        entry = self._record(Fact(data=fact, connection_id=connection_id))
         for client in dropped:
             client.drop("the connection was revoked")
         return entry
 
     # who is there
+
+    def record(self, fact: Fact) -> None:
+        """Something happened to a client."""
+        self._record(fact)
 
     def navigate(self, target_id: str | None, url: str) -> None:
         """A page that a client asked for is to go there."""
@@ -188,12 +211,20 @@ class Attachments:
         if self.pages is not None:
             self.pages.calling(call, place, client_id)
 
+    def acting(
+        self, call: Call, place: Place, connection_id: str, then: Callable[[], None] | None
+    ) -> GiveUp | None:
+        """What a client does may be told by the element that it does it to."""
+        if self.pages is None:
+            return None
+        return self.pages.acting(call, place, connection_id, then)
+
     def is_on(self, target_id: str) -> bool:
         """Whether a client is attached to that target."""
         return any(
             place.target_id == target_id
             for client in self._clients
-            for place in client.places.values()
+            for place in client.sessions.places.values()
         )
 
     def hold(self, hold: bool) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
@@ -14,46 +14,49 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from uuid_utils import uuid7
 
 from schemas.events.connection import CommandError, ConnectionClosed, ConnectionOpened
-from schemas.runtime_config import Record
 from worker.cdp import frames
 from worker.cdp.switchboard import BrowserGone, CdpError, Switchboard
 from worker.fact import Fact
+from worker.gateway.door import Door
+from worker.gateway.fragments import Fragments, MessageTooLarge
+from worker.gateway.held import GiveUp, Held
+from worker.gateway.leading import Leading
 from worker.gateway.pending import ANSWER, Pending, Place
-from worker.gateway.policy import Call, CloseClient, Lead, Rewrite, verdict
+from worker.gateway.policy import (
+    Call,
+    CloseClient,
+    Lead,
+    Pass,
+    Refuse,
+    Rewrite,
+    Unreadable,
+    read_call,
+    written,
+)
+from worker.gateway.refusals import Refusals
+from worker.gateway.sessions import Sessions
+from worker.gateway.table import verdict
+from worker.gateway.visitor import Visitor
 from worker.limits import cut_text
+from worker.tap.elements import is_of_ours
 
 log = structlog.get_logger(__name__)
 
 # A client that does not read is cut off before it eats the host's memory.
 WRITE_BUFFER_BYTES = 256 * 1024 * 1024
 
-MAX_MESSAGE_BYTES = (
-    1024 * 1024 * 1024
-)  # Chromium's own limit is of this order; picows' default is 10 MiB
 CLOSE_REASON_BYTES = 123  # RFC 6455, section 5.5
 # What a client has to read what waits for it, once its connection ends; one that is dropped has less.
 CLOSE_SECONDS = 5.0
 DROP_SECONDS = 0.5
 
+KEY_REVOKED = "key.revoked: the API key that this URL was given to was revoked"
+
 CDP_INVALID_REQUEST = -32600
 CDP_SESSION_NOT_FOUND = -32001
 
 
-class _Target(Struct):
-    target_id: str | None = msgspec.field(name="targetId", default=None)
-
-
-class _Created(Struct):
-    """The answer to `Target.createTarget`; or to anything else, which has no target."""
-
-    id: int
-    result: _Target | None = None
-
-
-_TARGET_EVENT = b'{"method":"Target.'
-_call = msgspec.json.Decoder(Call)
-_created = msgspec.json.Decoder(_Created)
-_message = msgspec.json.Decoder(dict[str, Any])
+_WORLD_EVENT = b'{"method":"Runtime.executionContextCreated"'
 
 
 class Traffic(Struct):
@@ -65,42 +68,17 @@ class Traffic(Struct):
     bytes_to_client: int = 0
 
 
-class Door(Protocol):
-    """What a client knows of the run that it came to."""
-
-    downloads: Path
-    told: Record
-    tells: bool  # whether calls become events
-
-    def record(self, fact: Fact) -> object:
-        """Something happened."""
-
-    def navigate(self, target_id: str | None, url: str) -> None:
-        """Lead a page there, once it is listened to. None: the newest."""
-
-    def calling(self, call: Call, place: Place | None, client_id: str) -> None:
-        """A client makes a call, which goes to the browser behind this."""
-
-    def came(self, client: Client) -> None:
-        """Its socket is open."""
-
-    def left(self, client: Client) -> None:
-        """It is gone."""
-
-
 class Client(WSListener):
     """Carries messages both ways. Its ids are its own; its root is the browser session it was given.
 
-    `connection_id` is the connection that it came by; None: the run's own `connectUrl`.
+    What it does is told under `connection_id`, that of the connection that it came by, or its own.
     """
 
-    def __init__(
-        self, switchboard: Switchboard, door: Door, *, user_agent: str, connection_id: str | None
-    ) -> None:
+    def __init__(self, switchboard: Switchboard, door: Door, visitor: Visitor) -> None:
         self.id = str(uuid7())
-        self.connection_id = connection_id or self.id
-        self.places: dict[bytes, Place] = {}
-        self._attachment_id = self.id if connection_id else UNSET
+        self.connection_id = visitor.connection_id or self.id
+        self.sessions = Sessions(switchboard.send)
+        self._attachment_id = self.id if visitor.connection_id else UNSET
         self._switchboard = switchboard
         self._door = door
         self._pending = Pending(
@@ -109,12 +87,13 @@ class Client(WSListener):
             connection_id=self.connection_id,
             attachment_id=self._attachment_id,
         )
-        self._leading: dict[tuple[bytes, int], Lead] = {}
-        self._user_agent = user_agent
+        self._refusals = Refusals(self.id)
+        self._held = Held(self._ask, self._carry_out)
+        self._leading = Leading(door.navigate)
+        self._visitor = visitor
         self._session = b""
         self._early: list[bytes] = []
-        self._fragments: list[bytes] = []
-        self._fragment_bytes = 0
+        self._fragments = Fragments()
         self._transport: WSTransport | None = None
         self._address = ""
         self._since = 0.0
@@ -131,12 +110,14 @@ class Client(WSListener):
         """The handshake is done; the browser session follows (`open`), and until then the client waits."""
         self._transport = transport
         self.hold(True)
-        self._address = _address(transport)
+        self._address = self._visitor.address or _address(transport)
         self._since = time.monotonic()
         self._door.came(self)
 
     async def open(self) -> None:
         """Take a browser session; what the client sent meanwhile goes first."""
+        if await self._is_shut_out():
+            return
         try:
             self._session = await self._switchboard.attach(self)
         except (CdpError, BrowserGone) as error:
@@ -147,7 +128,7 @@ class Client(WSListener):
             return
         opened = ConnectionOpened(
             client_address=self._address,
-            user_agent=self._user_agent,
+            user_agent=self._visitor.user_agent,
             attachment_id=self._attachment_id,
         )
         self._door.record(Fact(data=opened, status="started", connection_id=self.connection_id))
@@ -158,6 +139,22 @@ class Client(WSListener):
         for message in early:
             self._from_client(message)
         self.hold(False)
+
+    async def _is_shut_out(self) -> bool:
+        """By its key, which may have been revoked since it was given this URL."""
+        standing = await self._visitor.key()
+        if standing == "revoked":
+            self.drop(KEY_REVOKED)
+        elif standing == "unknown":
+            self.close(
+                WSCloseCode.TRY_AGAIN_LATER, "whether its API key is good cannot be seen now"
+            )
+        return standing != "good"
+
+    @property
+    def key_id(self) -> str:
+        """The API key that its URL was given to, while it is attached; empty: none."""
+        return "" if self._left else self._visitor.key_id
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame from the client."""
@@ -170,14 +167,12 @@ class Client(WSListener):
             self._take_fragment(frame.get_payload_as_bytes(), last=frame.fin)
 
     def _take_fragment(self, payload: bytes, *, last: bool) -> None:
-        self._fragments.append(payload)
-        self._fragment_bytes += len(payload)
-        if self._fragment_bytes > MAX_MESSAGE_BYTES:
-            self.close(WSCloseCode.MESSAGE_TOO_BIG, "the message is larger than 1 GiB")
-        elif last:
-            message = b"".join(self._fragments)
-            self._fragments.clear()
-            self._fragment_bytes = 0
+        try:
+            message = self._fragments.take(payload, last=last)
+        except MessageTooLarge:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG, "the message is larger than 256 MiB")
+            return
+        if message is not None:
             self._from_client(message)
 
     def hold(self, hold: bool) -> None:
@@ -199,6 +194,8 @@ class Client(WSListener):
         """Give the browser session back and tell that the connection is closed, once."""
         if self._session and not self._left:
             self._left = True
+            self._held.release()
+            self._refusals.end()
             self._switchboard.detach(self, self._session)
             self._tell_end()
         self._door.left(self)
@@ -262,35 +259,54 @@ class Client(WSListener):
         self._traffic.messages_from_client += 1
         self._traffic.bytes_from_client += len(message)
         try:
-            call = frames.decode(_call, message)
-        except msgspec.MsgspecError as error:
+            call = read_call(message)
+        except Unreadable as error:
             self._refuse_unreadable(error)
             return
-        self._carry_out(call, message)
+        self._held.take(call, len(message))
 
-    def _carry_out(self, call: Call, message: bytes) -> None:
-        session = call.session_id.encode() if call.session_id else None
-        place = self.places.get(session) if session is not None else None
-        if self._door.tells:
-            self._pending.add(session or self._session, call, place)
-        if session is not None and self._switchboard.owner_of(session) is not self:
+    def _ask(self, call: Call, then: Callable[[], None] | None) -> GiveUp | None:
+        place = self._place_of(call)
+        if place is None or not self._door.tells:
+            return None
+        return self._door.acting(call, place, self.connection_id, then)
+
+    def _place_of(self, call: Call) -> Place | None:
+        return self.sessions.places.get(call.session_id.encode()) if call.session_id else None
+
+    def _carry_out(self, call: Call) -> None:
+        session = call.session_id.encode() if call.session_id else self._session
+        if session is not self._session and self._switchboard.owner_of(session) is not self:
+            self._add(session, call)
             self._answer_error(call, CDP_SESSION_NOT_FOUND, "Session with given id not found.")
             return
-        decision = verdict(call, self._door.downloads)
-        if isinstance(decision, CloseClient):
+        decision = verdict(call, self._door.area)
+        self._add(session, call, always=isinstance(decision, Refuse))
+        if isinstance(decision, Refuse):
+            self._refusals.count(call.method, decision)
+            self._answer_error(call, decision.code, decision.reason)
+        elif isinstance(decision, CloseClient):
             self._answer(call, {"result": {}})
             self.close(WSCloseCode.OK, "Browser.close by client")
-            return
-        self._door.calling(call, place, self.id)
-        if isinstance(decision, Lead):
-            self._leading[(session or self._session, call.id)] = decision
-        if isinstance(decision, Rewrite | Lead):
-            message = _rewritten(call, decision.params)
-        self._switchboard.send(message if session else frames.with_session(message, self._session))
+        else:
+            self._pass_on(call, session, decision)
 
-    def _refuse_unreadable(self, error: Exception) -> None:
+    def _add(self, session: bytes, call: Call, *, always: bool = False) -> None:
+        if self._door.tells:
+            self._pending.add(session, call, self._place_of(call), always=always)
+
+    def _pass_on(self, call: Call, session: bytes, decision: Pass | Rewrite | Lead) -> None:
+        self._door.calling(call, self._place_of(call), self.id)
+        self.sessions.calling(session, call)
+        if isinstance(decision, Lead):
+            self._leading.asked(session, call.id, decision)
+        params = None if isinstance(decision, Pass) else decision.params
+        self._switchboard.send(written(call, session, params))
+
+    def _refuse_unreadable(self, error: Unreadable) -> None:
         failure = {"code": CDP_INVALID_REQUEST, "message": f"Message is not a CDP call: {error}"}
-        self._send(msgspec.json.encode({"error": failure}))
+        numbered = {} if error.call_id is None else {"id": error.call_id}
+        self._send(msgspec.json.encode(numbered | {"error": failure}))
 
     def _answer_error(self, call: Call, code: int, message: str) -> None:
         failure = CommandError(code=code, message=message)
@@ -310,34 +326,21 @@ class Client(WSListener):
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of this client's sessions; its own browser session is its root."""
+        if message.startswith(_WORLD_EVENT) and is_of_ours(message):
+            return
+        if self.sessions.is_hidden(session, message):
+            return
+        message = self._door.true_causes(message)
         is_answer = message.startswith(ANSWER)
-        if is_answer and self._leading:
-            self._lead(session, message)
+        if is_answer:
+            message = self.sessions.answer_of(session, message)
+            self._leading.answered(session, message)
         self._send(frames.without_session(message) if session == self._session else message)
         if is_answer:
             self._pending.settle(session, message)  # the client has its answer already
-        elif message.startswith(_TARGET_EVENT):
-            self._note_targets(session, message)
-
-    def _lead(self, session: bytes, message: bytes) -> None:
-        """A page that this client asked for is there, and empty: it is led to where the client wanted it."""
-        answer = frames.decode(_created, message)
-        lead = self._leading.pop((session, answer.id), None)
-        target_id = answer.result.target_id if answer.result is not None else None
-        if lead is not None and target_id is not None:
-            self._door.navigate(None if lead.for_tab else target_id, lead.url)
-
-    def _note_targets(self, session: bytes, message: bytes) -> None:
-        """Which targets this client is attached to: what it calls there is told of them."""
-        method = frames.method_of(message)
-        if method == b"Target.attachedToTarget":
-            attached = _params(message)
-            place = _place(attached["targetInfo"], self.places.get(session))
-            self.places[attached["sessionId"].encode()] = place
-        elif method == b"Target.detachedFromTarget":
-            left = _params(message)["sessionId"].encode()
-            self.places.pop(left, None)
+        elif (left := self.sessions.left(message)) is not None:
             self._pending.leave(left)
+            self._leading.leave(left)
 
     def _send(self, message: bytes) -> None:
         if self._transport is None or self._transport.is_disconnected:
@@ -364,28 +367,6 @@ class Client(WSListener):
             log.warning("connection.too_slow", connection_id=self.id, waiting_bytes=waiting)
             self.close(WSCloseCode.TRY_AGAIN_LATER, "the client reads too slowly")
             self._transport.disconnect(graceful=False)  # what waits for it would wait for ever
-
-
-def _place(info: dict[str, Any], parent: Place | None) -> Place:
-    """A frame or a worker is part of the page whose session announced it."""
-    is_page = info["type"] == "page"
-    return Place(
-        target_id=info["targetId"],
-        page_id=info["targetId"] if is_page else parent.page_id if parent else UNSET,
-        context_id=info.get("browserContextId") or UNSET,
-    )
-
-
-def _params(message: bytes) -> dict[str, Any]:
-    params: dict[str, Any] = frames.decode(_message, message)["params"]
-    return params
-
-
-def _rewritten(call: Call, params: dict[str, Any]) -> bytes:
-    message: dict[str, Any] = {"id": call.id, "method": call.method, "params": params}
-    if call.session_id:
-        message["sessionId"] = call.session_id
-    return msgspec.json.encode(message)
 
 
 def _address(transport: WSTransport) -> str:

@@ -109,42 +109,36 @@ def summary(params: Raw, record: Record) -> Summary:
     try:
         members = _members.decode(params)
         told: Summary = {}
-        for name in list(members)[:_MOST]:
-            if _A_NAME.match(name):
-                _tell(told, name, members[name], record)
-        return told
+        computed: Summary = {}  # and named so: a client's own parameter of such a name says nothing else
+        for name in filter(_A_NAME.match, list(members)[:_MOST]):
+            said, value = _told(name, members[name], record)
+            if value is not None:
+                (told if said == name else computed)[said] = value
+        return told | computed
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
 
 
-def _tell(told: Summary, name: str, raw: Raw, record: Record) -> None:
+def _told(name: str, raw: Raw, record: Record) -> tuple[str, Value | None]:
+    """What a parameter is told as; None: not at all."""
     size_bytes = memoryview(raw).nbytes
     first = bytes(memoryview(raw)[:1])
     if name in _TYPED and not record.input_text:
-        _tell_typed(told, name, raw, size_bytes)
-    elif first == b'"':
+        return _typed(name, raw)
+    if first == b'"':
         if name in _TYPED or name in _SHOWN or name.endswith("Id"):
-            told[name] = _texts.decode(raw)
-        else:
-            told[f"{name}Bytes"] = size_bytes - 2
-    elif first == b"[":
-        told[f"{name}Count"] = len(_items.decode(raw))
-    elif first == b"{":
-        told[f"{name}Bytes"] = size_bytes
-    else:
-        _tell_value(told, name, _values.decode(raw))
+            return name, _texts.decode(raw)
+        return f"{name}Bytes", size_bytes - 2
+    if first == b"[":
+        return f"{name}Count", len(_items.decode(raw))
+    if first == b"{":
+        return f"{name}Bytes", size_bytes
+    return name, _values.decode(raw)
 
 
-def _tell_typed(told: Summary, name: str, raw: Raw, size_bytes: int) -> None:
-    """How much was typed, or which key that types nothing."""
-    if name == "key":
-        key: Any = msgspec.json.decode(raw)
-        if isinstance(key, str) and key in _NO_TEXT:
-            told[name] = key
-    elif name in ("text", "promptText"):
-        told[f"{name}Bytes"] = size_bytes - 2
-
-
-def _tell_value(told: Summary, name: str, value: float | bool | None) -> None:
-    if value is not None:
-        told[name] = value
+def _typed(name: str, raw: Raw) -> tuple[str, Value | None]:
+    """How many characters were typed, or which key that types nothing."""
+    if name in ("text", "promptText"):
+        return f"{name}Chars", len(_texts.decode(raw))
+    key: Any = msgspec.json.decode(raw) if name == "key" else None
+    return name, key if isinstance(key, str) and key in _NO_TEXT else None

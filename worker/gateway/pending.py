@@ -39,6 +39,16 @@ class Place(Struct, frozen=True):
     context_id: str | UnsetType = UNSET
 
 
+def place_of(info: dict[str, Any], parent: Place | None) -> Place:
+    """A frame or a worker is part of the page whose session announced it."""
+    is_page = info["type"] == "page"
+    return Place(
+        target_id=info["targetId"],
+        page_id=info["targetId"] if is_page else parent.page_id if parent else UNSET,
+        context_id=info.get("browserContextId") or UNSET,
+    )
+
+
 _NOWHERE = Place(target_id="")
 
 
@@ -90,9 +100,9 @@ class Pending:
         self._made: dict[tuple[bytes, int], _Made] = {}
         self._answered: list[_Answered] = []
 
-    def add(self, session: bytes, call: Call, place: Place | None) -> None:
-        """A client makes a call; one that nobody wants to know of is forgotten at once."""
-        if not is_told(call.method, self._told):
+    def add(self, session: bytes, call: Call, place: Place | None, *, always: bool = False) -> None:
+        """A client makes a call; one that nobody wants to know of is forgotten at once, unless it is told `always`."""
+        if not always and not is_told(call.method, self._told):
             return
         if len(self._made) >= MOST_WAITING:
             self._tell_soon(self._made.pop(next(iter(self._made))), "stopped", _TOO_MANY)
@@ -112,11 +122,10 @@ class Pending:
         """An answer of Chromium's, as it writes them: the id first, and then the result or the error."""
         if not self._made:
             return
-        comma = message.find(b",", len(ANSWER))
-        made = self._made.pop((session, int(message[len(ANSWER) : comma])), None)
+        made = self._made.pop((session, frames.answered_id(message)), None)
         if made is None:
             return
-        if message.startswith(_ERROR, comma):
+        if message.startswith(_ERROR, message.index(b",")):
             self._tell_soon(made, "failed", _error_in(message))
         else:
             self._tell_soon(made, "finished")

@@ -18,17 +18,19 @@ from msgspec import UNSET, Raw, UnsetType
 from schemas.runtime_config import RuntimeConfig
 from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
+from worker.egress.causes import Causes
 from worker.fact import Fact
 from worker.gateway.pending import Place
 from worker.gateway.policy import Call
 from worker.tap import answers, calls
+from worker.tap.awaited import Answered, Awaited
 from worker.tap.calls import Calls
 from worker.tap.dialogs import Dialogs
 from worker.tap.downloads import Downloads
 from worker.tap.fronts import Fronts
 from worker.tap.gate import Gate
+from worker.tap.inputs import Inputs
 from worker.tap.overrides import Overrides, Spot
-from worker.tap.proxy_login import Login
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
 from worker.translate.browser import DownloadProgress
 from worker.translate.requests import document_found
@@ -44,8 +46,6 @@ log = structlog.get_logger(__name__)
 
 # How long a response waits for what the network process says of it: between one and two of these.
 SWEEP_SECONDS = 0.5
-# How long requests wait for the one that logs in to the proxy.
-LOGIN_SECONDS = 2.0
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -66,7 +66,7 @@ class Tap:
         downloads: Path,
         answerable: Callable[[str], bool],
         config: RuntimeConfig | None = None,
-        login: Login | None = None,
+        causes: Causes | None = None,
         on_download: Callable[[DownloadProgress], None] = lambda _progress: None,
         later: Later = in_the_loop,
     ) -> None:
@@ -77,20 +77,22 @@ class Tap:
         self.fronts = Fronts()
         self._overrides = Overrides(config or RuntimeConfig(), self._send)
         traffic = config.network_traffic if config is not None else None
-        self._gate = Gate(traffic or None, login, context_of=self._context_of)
+        self._gate = Gate(traffic or None)
         self._on_download = on_download
         self._later = later
         self._sweeping = False
         self._session = b""
-        self._browser = Browser()
+        self._browser = Browser(causes=causes or Causes())
         self._tapped: dict[bytes, Tapped] = {}
         self._sessions: dict[str, bytes] = {}
         self._spare: dict[bytes, str] = {}  # of targets that another session tells of
-        self._awaited: dict[int, Callable[[Raw], None]] = {}
+        self._awaited = Awaited()
         self._bound: dict[str, str] = {}  # where pages shall go that are not listened to yet
         self._newest_page = ""
         self._last_id = 0
         self._dialogs = Dialogs(answerable, self._dismiss)
+        self._inputs = Inputs(self.post, self._sessions.__contains__, record, later)
+        self.acting = self._inputs.calling
         self._follow: dict[str, Callable[[bytes, Tapped, bytes], None]] = {
             "Target.attachedToTarget": self._on_attached,
             "Target.detachedFromTarget": self._on_detached,
@@ -99,8 +101,10 @@ class Tap:
             "Page.javascriptDialogOpening": self._on_dialog_opening,
             "Page.javascriptDialogClosed": self._on_dialog_closed,
             "Page.loadEventFired": self._on_load,
+            "Runtime.executionContextsCleared": lambda _session, tapped, _message: (
+                self._inputs.forget(tapped.target_id)
+            ),
             "Fetch.requestPaused": self._on_paused,
-            "Fetch.authRequired": self._on_auth,
             "Browser.downloadProgress": self._on_download_progress,
         }
 
@@ -127,26 +131,35 @@ class Tap:
             self._bound[target_id] = url
             return
         # Its renderer answers this after all that we have asked of it before.
+        going = {"url": url, "transitionType": "auto_toplevel"}
         self._send(session, *calls.LET_GO[-1])
-        self._awaited[self._last_id] = lambda _result: self._send(
-            session, "Page.navigate", {"url": url, "transitionType": "auto_toplevel"}
-        )
+        self._await(session, lambda _result: self.post(target_id, "Page.navigate", None, going))
 
     def post(
-        self, target_id: str, method: str, answered: Callable[[Raw], None] | None = None
-    ) -> None:
-        """Call a page, if it is there."""
-        if (session := self._sessions.get(target_id)) is not None:
-            self._send(session, method, {})
+        self,
+        target_id: str,
+        method: str,
+        answered: Answered | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> bool:
+        """Call a target, if it is listened to; whether it is. An answer that is an error has no result."""
+        session = self._sessions.get(target_id)
+        if session is not None:
+            self._send(session, method, params or {})
             if answered is not None:
-                self._awaited[self._last_id] = answered
+                self._await(session, answered)
+        return session is not None
+
+    def _await(self, session: bytes, answered: Answered) -> None:
+        """The call that was sent last is made for its answer."""
+        self._awaited.add(self._last_id, session, answered)
 
     def receive(self, session: bytes, message: bytes) -> None:
         """A message of one of our sessions. Nothing in it can make us fail."""
         try:
             method = frames.method_of(message)
             if method is None:
-                self._receive_answer(message)
+                self._awaited.receive(message)
             else:
                 self._receive_event(session, method.decode(), message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -154,14 +167,6 @@ class Tap:
         if self._browser.requests.waits and not self._sweeping:
             self._sweeping = True
             self._later(SWEEP_SECONDS, self._sweep)
-
-    def _receive_answer(self, message: bytes) -> None:
-        """Few of our calls are made for their answers."""
-        if self._awaited:
-            answer = frames.decode(answers.answer, message)
-            awaited = self._awaited.pop(answer.id, None)
-            if awaited is not None:
-                awaited(answer.result)
 
     def _receive_event(self, session: bytes, method: str, message: bytes) -> None:
         tapped = self._tapped.get(session)
@@ -188,6 +193,7 @@ class Tap:
 
     def end(self) -> None:
         """The browser is gone: nothing more comes that anything could wait for."""
+        self._inputs.end()
         self._record_all(self._browser.requests.leave_all())
 
     # targets
@@ -222,9 +228,13 @@ class Tap:
     def _ask_where_it_is(self, session: bytes, tapped: Tapped) -> None:
         """A popup may have got somewhere before anyone could hear that it went."""
         self._send(session, "Page.getFrameTree", {})
-        self._awaited[self._last_id] = lambda result: self._record_all(
-            document_found(answers.tree.decode(result).frame_tree.frame, tapped) if result else ()
-        )
+
+        def found(result: Raw) -> None:
+            if result:
+                frame = answers.tree.decode(result).frame_tree.frame
+                self._record_all(document_found(frame, tapped))
+
+        self._await(session, found)
 
     def _on_detached(self, _session: bytes, _parent: Tapped, message: bytes) -> None:
         detached: DetachedFromTarget = read("Target.detachedFromTarget", message)
@@ -238,6 +248,8 @@ class Tap:
             self._browser.targets.pop(tapped.target_id, None)
             self._record_all(facts_in("Target.detachedFromTarget", detached, tapped))
             self.fronts.closed(tapped.target_id)
+            self._inputs.forget(tapped.target_id)
+        self._awaited.leave(session)
 
     def _listen_on_spare(self, tapped: Tapped) -> bool:
         """A service worker outlives the page that announced it first; then it is heard through another's session."""
@@ -265,7 +277,7 @@ class Tap:
         if tapped.is_page and not tapped.on_error_page:
             self._send(self._session, "Target.getTargetInfo", {"targetId": tapped.target_id})
             url = tapped.url
-            self._awaited[self._last_id] = lambda result: self._take_title(result, url)
+            self._await(self._session, lambda result: self._take_title(result, url))
 
     def _take_title(self, result: Raw, asked_at: str) -> None:
         """A title counts only while the page is still where it was asked for: it belongs to its document."""
@@ -319,18 +331,7 @@ class Tap:
             self._overrides.calling(call.method, target_id, client_id)
 
     def _on_paused(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
-        waited = self._gate.waits
-        self._send_all(session, self._gate.on_paused(message))
-        if self._gate.waits and not waited:
-            self._later(LOGIN_SECONDS, lambda: self._send_all(session, self._gate.release()))
-
-    def _on_auth(self, session: bytes, _tapped: Tapped, message: bytes) -> None:
-        self._send_all(session, self._gate.on_auth(message))
-
-    def _context_of(self, frame_id: str) -> str:
-        browser = self._browser
-        tapped = browser.targets.get(frame_id) or browser.frames.get(frame_id)
-        return (tapped.context_id or "") if tapped is not None else ""
+        self._send(session, *self._gate.on_paused(message))
 
     # messages
 

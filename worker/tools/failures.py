@@ -13,7 +13,7 @@ _STRICT = re.compile(
     r"strict mode violation: (?P<locator>.*?) resolved to (?P<count>\d+) elements:"
 )
 _ELEMENT = re.compile(r"^\s+\d+\) (?P<element>.*)$", re.MULTILINE)
-_NET = re.compile(r"net::(?P<reason>ERR_\w+)")
+_NET = re.compile(r"net::(?P<reason>ERR_\w+)|(?P<refused>egress\.refused)\b")
 _CALL_LOG = re.compile(r"\n?(?:=+ logs =+|Call log:)\n?.*", re.DOTALL)
 _METHOD = re.compile(r"^(?:\w+\.)+\w+: ")
 _SELECTOR = re.compile(r"while parsing (?:css )?selector|is not a valid selector|Unknown engine")
@@ -75,7 +75,7 @@ def of(error: BaseException) -> Failed:
     if "crashed" in text and ("Target crashed" in text or "Page crashed" in text):
         return Failed(PAGE_CRASHED, "The page crashed.")
     if found := _NET.search(text):
-        return Failed(NAVIGATION_FAILED, _sentence(text), {"reason": found["reason"]})
+        return Failed(NAVIGATION_FAILED, _sentence(text), {"reason": found[found.lastgroup or 0]})
     if "interrupted by another navigation" in text:
         return Failed(NAVIGATION_FAILED, _sentence(text), _log_of(text))
     if _SELECTOR.search(text):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from uuid_utils import uuid7
-
 from worker.artifacts import Artifacts
-from worker.chromium import directory
 from worker.runtime import Runtime
 from worker.tools.doing import Place
 from worker.tools.driver import Driver
@@ -44,8 +41,8 @@ class Tools:
 
     def _new(self, run: Runtime, run_id: str) -> Invocations:
         setup = run.browser.setup
-        scratch = directory.path_of(setup.root, str(uuid7()))  # so named, it is swept if we die
-        scratch.mkdir(mode=0o711)
+        scratch = run.browser.laid
+        run.attachments.area.open(scratch)
         laid = Laid(scratch, self._artifacts, setup.sandbox.uid(run.browser.place))
 
         def new_url() -> str:

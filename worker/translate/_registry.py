@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from worker.cdp import frames
+from worker.egress.causes import Causes
 from worker.fact import Fact
 from worker.translate.extra_info import Requests
 
@@ -41,6 +42,7 @@ class Socket(Struct, kw_only=True):
     """An open WebSocket; `since` is Chromium's monotonic clock in seconds."""
 
     tapped: Tapped
+    url: str = ""
     since: float | UnsetType = UNSET
     request_headers: dict[str, str] | UnsetType = UNSET
     error_text: str | UnsetType = UNSET
@@ -60,7 +62,8 @@ class Downloading(Struct, kw_only=True):
 class Browser(Struct, kw_only=True):
     """What must be remembered of a whole browser: a request, a frame, a download passes from target to target.
 
-    `targets` are those we listen to, `frames` leads from a frame within a page to the target that told of it.
+    `targets` are those we listen to, `frames` leads from a frame within a page to the target that told of it, `causes`
+    knows what its connections came to.
     """
 
     targets: dict[str, Tapped] = msgspec.field(default_factory=dict)
@@ -69,6 +72,7 @@ class Browser(Struct, kw_only=True):
     navigations: dict[str, Under] = msgspec.field(default_factory=dict)
     frames: dict[str, Tapped] = msgspec.field(default_factory=dict)
     downloads: dict[str, Downloading] = msgspec.field(default_factory=dict)
+    causes: Causes = msgspec.field(default_factory=Causes)
     passed_over: Counter[str] = msgspec.field(default_factory=Counter)
 
 

@@ -38,6 +38,7 @@ class Request(Struct, kw_only=True):
     """
 
     id: str
+    url: str = ""
     target_id: str = ""
     document: bool = False
     since: float | UnsetType = UNSET
@@ -59,8 +60,9 @@ class Request(Struct, kw_only=True):
             return ""
         return "POST" if "content-length" in map(str.lower, headers) else "GET"
 
-    def next_hop(self, since: float | UnsetType) -> None:
-        """The request goes out again, elsewhere."""
+    def next_hop(self, url: str, since: float | UnsetType) -> None:
+        """The request goes out, or goes out again, elsewhere."""
+        self.url = url
         self.since = since
         self.decoded_bytes = 0
         self.from_memory_cache = False

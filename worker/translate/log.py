@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,6 +10,9 @@ from msgspec import UNSET, Struct, UnsetType
 from schemas.events.console import ConsoleMessage
 from worker.fact import Fact
 from worker.translate._registry import Params, Tapped, cdp
+
+# Such an entry has its URL in its text only.
+_SOCKET = re.compile(r"'(wss?://[^']*)'")
 
 LEVELS = {"verbose": "debug"}
 
@@ -42,7 +46,7 @@ def entry_added(params: EntryAdded, tapped: Tapped) -> Iterator[Fact]:
         return
     message = ConsoleMessage(
         level=LEVELS.get(entry.level, entry.level),
-        text=entry.text,
+        text=tapped.browser.causes.true_text(entry.text, entry.url or _socket_in(entry.text)),
         source=entry.source,
         url=entry.url,
         line_number=entry.line_number,
@@ -50,3 +54,9 @@ def entry_added(params: EntryAdded, tapped: Tapped) -> Iterator[Fact]:
         worker=tapped.is_worker,
     )
     yield tapped.fact(message)
+
+
+def _socket_in(text: str) -> str:
+    """The WebSocket that an entry is about, if it is about one."""
+    found = _SOCKET.search(text)
+    return found[1] if found else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas.events.network import (
@@ -14,6 +15,7 @@ from schemas.events.network import (
     NetworkRequest,
     NetworkResponse,
 )
+from worker.egress.causes import REFUSED
 from worker.fact import Fact
 from worker.translate._registry import (
     INTERNAL_REQUESTS,
@@ -58,7 +60,7 @@ def request_will_be_sent(params: RequestWillBeSent, tapped: Tapped) -> Iterator[
         request = requests.begin(params.request_id, tapped.target_id, params.timestamp)
     if redirected:
         yield from _redirect(params, redirected, request, tapped)
-    request.next_hop(params.timestamp)
+    request.next_hop(_url(params.request), params.timestamp)
     if is_internal(params.request.url) or is_internal(params.document_u_r_l):
         request.browsers_own = True
         tapped.browser.passed_over[INTERNAL_REQUESTS] += 1
@@ -82,7 +84,8 @@ def _document(params: RequestWillBeSent, tapped: Tapped) -> Iterator[Fact]:
 def _redirect(
     params: RequestWillBeSent, redirected: Response, request: Request, tapped: Tapped
 ) -> Iterator[Fact]:
-    answer = _response(params.request_id, redirected, params.type, params.timestamp, redirect=True)
+    answer = _response(params.request_id, redirected, params.type, tapped, params.timestamp)
+    answer = msgspec.structs.replace(answer, redirect=True)
     yield from request.tell(tapped.fact(answer, "received"), waits=params.redirect_has_extra_info)
     if params.request_id == params.loader_id and isinstance(params.frame_id, str):
         yield from navigation_redirected(params.frame_id, _url(params.request), tapped)
@@ -131,7 +134,7 @@ def _reconstructed(
         return
     yield from requests.make_room()
     request = requests.begin(request_id, tapped.target_id, _asked_at(answer))
-    request.document = True
+    request.document, request.url = True, url
     data = NetworkRequest(
         request_id=request_id,
         method=request.method,
@@ -205,6 +208,7 @@ def response_received(params: ResponseReceived, tapped: Tapped) -> Iterator[Fact
         params.request_id,
         params.response,
         params.type,
+        tapped,
         params.timestamp,
         from_memory_cache=in_memory,
     )
@@ -260,45 +264,58 @@ def loading_failed(params: LoadingFailed, tapped: Tapped) -> Iterator[Fact]:
     if request is None:
         return
     request.over = not request.document or params.canceled
+    error_text = _true_cause(params, request, tapped)
     if not request.browsers_own:
         failed = tapped.fact(
-            _failed(params, request), "failed", duration_ms(request.since, params.timestamp)
+            _failed(params, error_text, request),
+            "failed",
+            duration_ms(request.since, params.timestamp),
         )
-        yield from request.tell(failed, waits=not request.answered and _may_be_answered(params))
+        yield from request.tell(
+            failed, waits=not request.answered and _may_be_answered(params, error_text)
+        )
     request.browsers_own = not request.over
     tapped.browser.requests.settle(request)
     if request.document:
-        yield from navigation_failed(
-            params.request_id, params.error_text, tapped, ended=params.canceled
-        )
+        yield from navigation_failed(params.request_id, error_text, tapped, ended=params.canceled)
+
+
+def _true_cause(params: LoadingFailed, request: Request, tapped: Tapped) -> str:
+    """Why it failed; clients are told the same."""
+    causes = tapped.browser.causes
+    text = causes.true_text(params.error_text, request.url)
+    if text != params.error_text:
+        causes.told(request.id, text)
+    return text
 
 
 # Why no server can have answered.
 _NOT_SENT = tuple(
     f"net::ERR_{each}"
     for each in (
-        "ADDRESS_", "BLOCKED_BY_CLIENT", "CERT_", "CONNECTION_REFUSED", "INTERNET_DISCONNECTED",
-        "NAME_", "PROXY_", "SSL_", "UNKNOWN_URL_SCHEME", "UNSAFE_PORT",
+        "ADDRESS_", "BLOCKED_BY_CLIENT", "CERT_", "CONNECTION_REFUSED", "CONNECTION_TIMED_OUT",
+        "INTERNET_DISCONNECTED", "NAME_", "PROXY_", "SSL_", "TUNNEL_", "UNKNOWN_URL_SCHEME", "UNSAFE_PORT",
     )
 )  # fmt: skip
 _BLOCKED_BEFORE = frozenset({"csp", "inspector", "mixed-content"})
 
 
-def _may_be_answered(params: LoadingFailed) -> bool:
+def _may_be_answered(params: LoadingFailed, error_text: str) -> bool:
     """Whether a failed request may have been on the wire."""
     cors = params.cors_error_status
     return not (
-        params.error_text.startswith(_NOT_SENT)
+        error_text.startswith((REFUSED, *_NOT_SENT))
         or params.blocked_reason in _BLOCKED_BEFORE
         or (cors and cors.cors_error.startswith("Preflight"))
     )
 
 
-def _failed(params: LoadingFailed, request: Request) -> NetworkFailed:
+def _failed(params: LoadingFailed, error_text: str, request: Request) -> NetworkFailed:
     cors = params.cors_error_status
     return NetworkFailed(
         request_id=params.request_id,
-        error_text=params.error_text,
+        error_text=error_text,
+        url=request.url,
         resource_type=params.type,
         decoded_bytes=request.decoded_bytes,
         canceled=params.canceled,
@@ -312,11 +329,14 @@ def _response(
     request_id: str,
     response: Response,
     resource_type: str,
+    tapped: Tapped,
     timestamp: float | UnsetType,
     *,
-    redirect: bool = False,
     from_memory_cache: bool = False,
 ) -> NetworkResponse:
+    address, port = tapped.browser.causes.address_of(
+        response.url, response.remote_i_p_address, response.remote_port or 0
+    )
     return NetworkResponse(
         request_id=request_id,
         url=response.url,
@@ -325,14 +345,13 @@ def _response(
         mime_type=response.mime_type,
         resource_type=resource_type,
         protocol=response.protocol,
-        remote_address=response.remote_i_p_address,
-        remote_port=response.remote_port,
+        remote_address=address,
+        remote_port=port or UNSET,
         headers=response.headers,
         from_memory_cache=from_memory_cache,
         from_disk_cache=response.from_disk_cache,
         from_service_worker=response.from_service_worker,
         from_prefetch_cache=response.from_prefetch_cache,
-        redirect=redirect,
         encoded_bytes=max(0, int(response.encoded_data_length)),
         timing=_timing(response.timing),
         timestamp=timestamp,

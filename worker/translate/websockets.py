@@ -97,7 +97,7 @@ class WebSocketFrameError(Params, frozen=True, kw_only=True):
 @cdp("Network.webSocketCreated", CdpWebSocketCreated)
 def web_socket_created(params: CdpWebSocketCreated, tapped: Tapped) -> Iterator[Fact]:
     """A page asks for a WebSocket."""
-    tapped.browser.sockets[params.request_id] = Socket(tapped=tapped)
+    tapped.browser.sockets[params.request_id] = Socket(tapped=tapped, url=params.url)
     created = WebSocketCreated(
         request_id=params.request_id, url=params.url, initiator=initiator_of(params.initiator)
     )
@@ -157,7 +157,7 @@ def web_socket_frame_error(params: WebSocketFrameError, tapped: Tapped) -> Itera
     """A WebSocket fails. That is told when Chromium tells that it is closed, which it does besides."""
     socket = tapped.browser.sockets.get(params.request_id)
     if socket is not None:
-        socket.error_text = params.error_message
+        socket.error_text = tapped.browser.causes.true_text(params.error_message, socket.url)
     yield from ()
 
 

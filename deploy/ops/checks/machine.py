@@ -7,6 +7,7 @@ import resource
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def checks() -> Iterator[Check]:
     """All of them."""
     yield Check("python.version", "Python", "fine", platform.python_version())
     yield sqlite(sqlite3.sqlite_version)
+    yield text_search()
     yield Check("nats_py.version", "nats-py", "fine", metadata.version("nats-py"))
     yield open_files(*resource.getrlimit(resource.RLIMIT_NOFILE))
     yield shared_memory()
@@ -40,6 +42,16 @@ def sqlite(version: str) -> Check:
         held_off = "its WAL bug (gone in 3.51.3) needs two writers, and the lock allows one"
         return Check("sqlite.version", name, "fine", f"{version}; {held_off}")
     return Check("sqlite.version", name, "fine", version)
+
+
+def text_search() -> Check:
+    """A module of SQLite that nearly all are built with."""
+    name = "FTS5"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        if connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchall():
+            return Check("sqlite.fts5", name, "fine", "there, for text search")
+    advice = "Search (`q`, /v1/search) answers 503: use a Python whose SQLite has FTS5."
+    return Check("sqlite.fts5", name, "notice", "missing", advice)
 
 
 def open_files(soft: int, hard: int) -> Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,9 +12,10 @@ from recorder.queries.artifacts import list_artifacts
 from recorder.queries.cursors import cursor
 from recorder.queries.files import LIST
 from recorder.store import open_store
+from tests.bench import asking
 from tests.bench.figure import Bench, Figure, Row, at_most, spread
 from tests.bench.many_files import FIRST_MS, RUN, many_files
-from tests.bench.stack import KEY, Api, recorder_alone
+from tests.bench.stack import recorder_alone
 
 LIMIT = 100
 FEW = 10_000
@@ -113,27 +113,16 @@ async def _apis(bench: Bench) -> AsyncIterator[Mapping[str, Ask]]:
         for name in ("large", "small"):
             file = bench.directory / f"{name}.db"
             api = await parts.enter_async_context(recorder_alone(bench.directory / name, file))
-            ways[name] = await parts.enter_async_context(_asking(api))
+            ways[name] = _of_api(await parts.enter_async_context(asking.asking(api)))
         yield ways
 
 
-@asynccontextmanager
-async def _asking(api: Api) -> AsyncIterator[Ask]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-
+def _of_api(asked: asking.Ask) -> Ask:
     async def ask(after: str) -> int:
         path = f"/v1/runs/{RUN}/artifacts?limit={LIMIT}&cursor={after}"
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nAuthorization: Bearer {KEY}"
-        writer.write(f"{head}\r\n\r\n".encode())
-        fields = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = fields.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        body = await reader.readexactly(int(length))
-        return body.count(b'"downloadUrl":')
+        return await asked(path, b'"downloadUrl":')
 
-    try:
-        yield ask
-    finally:
-        writer.close()
+    return ask
 
 
 FIGURE = Figure(

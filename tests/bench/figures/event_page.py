@@ -13,10 +13,11 @@ from msgspec import Struct
 from recorder.projections import PROJECTIONS
 from recorder.queries.events import EventFilter, Place, event_cursor, list_events
 from recorder.store import open_store
+from tests.bench import asking
 from tests.bench.big_log import EPOCH, BigLog, multiply, project
 from tests.bench.figure import Bench, Figure, Row, Target, at_most, spread
 from tests.bench.filling import fill
-from tests.bench.stack import KEY, Api, recorder_alone
+from tests.bench.stack import recorder_alone
 
 SMALL = 50_000
 FIRST = 10_000
@@ -139,27 +140,16 @@ async def _apis(bench: Bench, logs: Logs) -> AsyncIterator[Mapping[str, Ask]]:
         for name in ("large", "small"):
             file: Path = getattr(logs, name).file
             api = await parts.enter_async_context(recorder_alone(bench.directory / name, file))
-            ways[name] = await parts.enter_async_context(_asking(api))
+            ways[name] = _of_api(await parts.enter_async_context(asking.asking(api)))
         yield ways
 
 
-@asynccontextmanager
-async def _asking(api: Api) -> AsyncIterator[Ask]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-
+def _of_api(asked: asking.Ask) -> Ask:
     async def ask(run_id: str, after: str) -> int:
         path = f"/v1/runs/{run_id}/events?limit={LIMIT}&cursor={after}"
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nAuthorization: Bearer {KEY}"
-        writer.write(f"{head}\r\n\r\n".encode())
-        fields = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = fields.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        body = await reader.readexactly(int(length))
-        return body.count(b'"sequence":')
+        return await asked(path, b'"sequence":')
 
-    try:
-        yield ask
-    finally:
-        writer.close()
+    return ask
 
 
 FIGURE = Figure(

@@ -25,7 +25,7 @@ STATUS = {
     "consumers": "stream name lag connected",
     "hosts": (
         "workerId live silentSeconds claims active capacity spoolBytes spoolLimitBytes spoolFull setAside"
-        " clockSkewMs clockUncertaintyMs draining sandbox sandboxNote chromium version"
+        " clockSkewMs clockUncertaintyMs draining sandbox sandboxNote wall wallNote egress chromium version"
     ),
     "holes": "runs missing first",
     "parked": "messages owners skipped first",

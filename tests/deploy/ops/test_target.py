@@ -22,7 +22,7 @@ def test_directory_tells_everything(tmp_path: Path) -> None:
         data_dir(tmp_path / "data"),
         {"RUNREEL_NATS_URL": "nats://elsewhere", "RUNREEL_RUNS_MAX_AGE_DAYS": "3"},
     )
-    assert target.nats_url == "nats://u:p@127.0.0.1:21000"
+    assert target.nats.url == "nats://u:p@127.0.0.1:21000"
     assert target.database == tmp_path / "data" / "recorder" / "runreel.db"
     settings = target.settings
     assert (settings.recorder_id, settings.runs_max_age_days) == ("local", 3)
@@ -36,7 +36,7 @@ def test_settings_come_before_the_default_directory(
     data_dir(tmp_path / ".runreel")
     assert find_target(None, {}).data is not None
     target = find_target(None, {"RUNREEL_NATS_URL": "nats://fleet"})
-    assert (target.nats_url, target.data) == ("nats://fleet", None)
+    assert (target.nats.url, target.data) == ("nats://fleet", None)
 
 
 @pytest.mark.parametrize("given", [None, Path("nothing"), Path("file")])

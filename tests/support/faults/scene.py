@@ -19,6 +19,7 @@ from typing import Self
 import httpx
 
 from schemas.settings import variable
+from tests.support.egress import LOOPBACK_SETTING
 from tests.support.eventually import eventually
 from tests.support.faults import tables
 from tests.support.faults.children import Child
@@ -93,6 +94,7 @@ class Worker:
             "run_dir": str(run_dir / name),
             "artifacts_url": str(directory / "artifacts"),
             "chromium_sandbox": "off" if rate else "auto",
+            "egress_allow": LOOPBACK_SETTING,
         }
         self.process = Child(WORKER, variables(environment | settings), directory / f"{name}.log")
         self.process.arguments = [str(self.ledger), *([str(rate)] if rate else [])]

@@ -11,6 +11,7 @@ import nats
 from nats.aio.client import Client
 
 from recorder.entries import Message
+from schemas.nats_users import NatsAddress
 
 LIMIT_SECONDS = 90.0
 REQUEST_SECONDS = 30.0
@@ -22,7 +23,12 @@ MESSAGE_ID = "Nats-Msg-Id"
 @asynccontextmanager
 async def nats_client(url: str) -> AsyncIterator[Client]:
     """A connection of the test's own."""
-    client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    client = await nats.connect(
+        url,
+        inbox_prefix=NatsAddress(url).inbox,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,
+    )
     try:
         yield client
     finally:

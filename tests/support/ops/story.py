@@ -14,6 +14,7 @@ import nats
 from playwright.async_api import async_playwright
 
 from schemas import subjects
+from schemas.nats_users import NatsAddress
 from tests.support.eventually import eventually
 from tests.support.ops.commands import runreel
 from tests.support.run import Run
@@ -104,7 +105,7 @@ class Story:
         assert self._run is not None
         await self._run.end()
         url = (self.stack.data / "nats" / "url").read_text().strip()
-        client = await nats.connect(url)
+        client = await nats.connect(url, inbox_prefix=NatsAddress(url).inbox)
         subject = subjects.run_event("spc_default", self._run.id, "local", "page.opened")
         await client.jetstream().publish(subject, b"no event at all")
         await client.close()

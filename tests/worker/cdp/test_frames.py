@@ -122,3 +122,11 @@ def test_bytes_that_are_not_utf_8_are_a_decode_error() -> None:
 def test_a_body_of_another_shape_is_told_as_such() -> None:
     with pytest.raises(msgspec.ValidationError):
         frames.decode(_event, b"[]")
+
+
+def test_the_id_of_an_answer() -> None:
+    assert frames.answered_id(b'{"id":17,"result":{"id":18}}') == 17
+    assert frames.answered_id(b'{"id":-3,"error":{}}') == -3
+    for message in (b'{"id":17}', b'{"id":"a","result":{}}', b'{"method":"A.b","params":{}}'):
+        with pytest.raises(msgspec.DecodeError):
+            frames.answered_id(message)

@@ -138,6 +138,27 @@ async def test_a_message_that_cannot_be_handled_does_not_stop_those_behind_it(en
     pipe.close()
 
 
+async def test_a_message_without_an_end_is_not_kept_for_ever(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.cdp.pipe.MOST_MESSAGE_BYTES", 1_000_000)
+    ours, browser = ends
+    got: list[bytes] = []
+    told: list[str] = []
+    pipe = await Pipe.open(ours, got.append, nobody, lambda: told.append("too large"))
+    pipe.data_received(b"one\0" + b"x" * 900_000)
+    assert not told
+    pipe.data_received(b"two\0" + b"x" * 999_000)
+    for _ in range(3):
+        pipe.data_received(b"x" * 1_000)
+    assert told == ["too large"]
+    assert got == [b"one", b"x" * 900_000 + b"two"]
+    pipe.data_received(b"\0three\0")
+    pipe.take_the_rest()
+    assert len(got) == 2
+    assert await asyncio.to_thread(browser.recv, 100) == b""
+
+
 async def test_nothing_is_sent_once_it_is_closed(ends: Ends) -> None:
     ours, browser = ends
     pipe = await Pipe.open(ours, nobody, nobody)

@@ -134,9 +134,7 @@ def test_remove_root_only_when_it_is_empty(tmp_path: Path) -> None:
     ],
 )
 def test_last_words(tmp_path: Path, said: str, last: str) -> None:
-    (tmp_path / directory.LOG).write_text(said)
-    assert directory.last_words(tmp_path) == last
-
-
-def test_last_words_of_one_that_said_nothing(tmp_path: Path) -> None:
-    assert directory.last_words(tmp_path / "gone") == ""
+    log = tmp_path / directory.LOG
+    log.write_text(said)
+    with log.open("rb") as file:
+        assert directory.last_words(file.fileno()) == last

@@ -81,6 +81,20 @@ async def test_what_it_says_goes_to_the_runs_directory(tmp_path: Path) -> None:
     close(process)
 
 
+@pytest.mark.parametrize("put", ["ln -s {secret} {log}", "mkfifo {log}"])
+async def test_its_last_words_are_its_own_whatever_it_puts_in_their_place(
+    tmp_path: Path, put: str
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    put = put.format(secret=tmp_path / "secret", log=tmp_path / LOG)
+    process = shell(f"echo mine; rm {tmp_path / LOG}; {put}; read x <&{READS_FROM}", tmp_path)
+    await eventually(lambda: (tmp_path / LOG).is_symlink() or (tmp_path / LOG).is_fifo())
+    assert process.last_words == "mine"
+    close(process)
+    await process.ended
+    assert process.last_words == "mine"
+
+
 async def test_it_sees_the_environment_it_is_given_and_not_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

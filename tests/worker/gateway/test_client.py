@@ -119,11 +119,7 @@ async def test_a_client_that_hides_the_session_of_another(
         b"[]",
         b"{}",
         b'{"id":"1","method":"A.b"}',
-        b'{"id":1}',
-        b'{"id":1,"method":"\xff"}',
-        b'{"id":1,"method":"' + b"x" * 101 + b'"}',
-        b'{"id":1,"method":"A.b"}\0{"id":2,"method":"Browser.close"}',
-        b'{"id":1,"method":"A.b","params":"\0"}',
+        b'{"id":99999999999,"method":"A.b"}',
     ],
 )
 async def test_a_message_that_is_no_call_is_answered_with_an_error(
@@ -136,27 +132,77 @@ async def test_a_message_that_is_no_call_is_answered_with_an_error(
 
 
 @pytest.mark.parametrize(
-    "message",
+    "rest",
     [
-        b'{"id":7,"method":"Browser.getVersion","params":{"x":' + b"[" * 900 + b"]" * 900 + b"}}",
-        b'{"id":7,"method":"Browser.getVersion","params":{"x":"\xff"}}',
-        b'{"id":7,"method":"Browser.close","method":"Browser.getVersion"}',
-        b'{"id":99999999999,"method":"Browser.getVersion"}',
-        b'{"id":7,"method":"Browser.setDownloadBehavior","params":[]}',
-        b'{"id":7,"method":"Browser.setDownloadBehavior","params":null}',
-        b'{"id":7,"method":"Browser.setDownloadBehavior","params":{"behavior":7}}',
+        b"",
+        b',"method":7',
+        b',"method":"\xff"',
+        b',"method":"' + b"x" * 101 + b'"',
+        b',"method":"Browser.getVersion","params":7',
+        b',"method":"Browser.getVersion","params":{"x":' + b"[" * 299 + b"]" * 299 + b"}",
+        b',"method":"Browser.getVersion","params":{"x":"\xff"}',
+        b',"method":"Browser.getVersion","params":{"x":1e999}',
+        b',"method":"Browser.getVersion","params":{"x":' + b"1" * 400 + b"}",
+        b',"method":"Browser.getVersion","params":{"x":"\\q"}',
+        b',"method":"Browser.getVersion","sessionId":7',
     ],
 )
-async def test_a_message_that_chromium_cannot_read_harms_nobody(
-    real: RealRuntime, client: CdpClient, page: CdpPage, message: bytes
+async def test_a_call_that_cannot_be_read_is_answered_by_its_id(
+    real: RealRuntime, client: CdpClient, rest: bytes
 ) -> None:
-    async with cdp_client(real.connect_url) as other:
-        ignored = [other.expect(number) for number in (7, 99999999999)]
-        other.send(message)
-        await other.call("Browser.getVersion")
-        assert await page.evaluate("1 + 1") == 2
-        for each in ignored:
-            each.cancel()
+    by_id = client.expect(900)
+    client.send(b'{"id":900' + rest + b"}")
+    await client.call("Browser.getVersion")
+    answer = by_id.result() if by_id.done() else client.unasked.pop()  # where no JSON is, no id is
+    assert answer["error"]["code"] == -32600
+    assert not real.runtime.log.ended
+    by_id.cancel()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"id":900,"method":"A.b"}\0{"id":901,"method":"Browser.close"}',
+        b'{"id":900,"method":"A.b","params":"\0"}',
+    ],
+)
+async def test_a_message_cannot_be_two(client: CdpClient, message: bytes) -> None:
+    client.send(message)
+    await client.call("Browser.getVersion")
+    assert [answer["error"]["code"] for answer in client.unasked] == [-32600]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"id":900,"method":"Browser.close","method":"Browser.getVersion"}',
+        b'{"id":900,"method":"Browser.getVersion","more":[1],"params":null}',
+        b' {"params":{"x":'
+        + b"[" * 298
+        + b"]" * 298
+        + b'},"method":"Browser.getVersion","id":900} ',
+        b'{"id":900,"method":"Browser.getVersion","sessionId":null}',
+        b'{"id":900,"method":"Browser.getVersion","params":{"x":"\\ud800"}}',
+        b'{"id":900,"m\\u0065thod":"Browser.getVersion"}',
+        b'{"id":900,"method":"Browser.getVersion","more":"\\ud800"}',
+    ],
+)
+async def test_what_goes_to_the_browser_is_the_call_that_was_read(
+    client: CdpClient, message: bytes
+) -> None:
+    answered = client.expect(900)
+    client.send(message)
+    assert "product" in (await answered)["result"]
+
+
+async def test_half_a_pair_of_surrogates_arrives_as_it_was_sent(
+    client: CdpClient, page: CdpPage
+) -> None:
+    answered = client.expect(900)
+    expression = rb"'\ud83d'.charCodeAt(0)"
+    head = b'{"id":900,"method":"Runtime.evaluate","params":{"expression":"'
+    client.send(head + expression + b'"},"sessionId":"%s"}' % page.session.encode())
+    assert (await answered)["result"]["result"]["value"] == 0xD83D
 
 
 async def test_a_message_of_64_megabytes_both_ways(page: CdpPage) -> None:

@@ -81,9 +81,15 @@ KEY = {
 
 
 def test_what_is_typed_is_not_told() -> None:
-    assert told(KEY) == {"type": "keyDown", "textBytes": 1, "modifiers": 0}
-    assert told({"text": "hunter2"}) == {"textBytes": 7}
-    assert told({"accept": True, "promptText": "hunter2"}) == {"accept": True, "promptTextBytes": 7}
+    assert told(KEY) == {"type": "keyDown", "textChars": 1, "modifiers": 0}
+    assert told({"text": "hunter2"}) == {"textChars": 7}
+    assert told({"accept": True, "promptText": "hunter2"}) == {"accept": True, "promptTextChars": 7}
+
+
+@pytest.mark.parametrize("order", [("text", "textChars"), ("textChars", "text")])
+def test_what_is_computed_is_not_what_a_client_says(order: tuple[str, str]) -> None:
+    params = {"text": "hunter2", "textChars": 2**60}
+    assert told({name: params[name] for name in order}) == {"textChars": 7}
 
 
 def test_unless_that_is_wanted() -> None:
@@ -95,7 +101,7 @@ def test_a_key_that_types_nothing_is() -> None:
     assert told({"type": "keyDown", "key": "Enter", "code": "Enter", "text": "\r"}) == {
         "type": "keyDown",
         "key": "Enter",
-        "textBytes": 2,
+        "textChars": 1,
     }
 
 

@@ -1,97 +1,84 @@
+"""How a client's message is read: it costs little, whatever it is made of."""
+
 from __future__ import annotations
 
+import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.gateway.policy import PASS, Call, CloseClient, Lead, Rewrite, verdict
-
-DOWNLOADS = Path("/run/downloads")
-
-
-def call(method: str, params: bytes = b"{}") -> Call:
-    return Call(id=1, method=method, params=msgspec.Raw(params))
-
-
-@pytest.mark.parametrize("method", ["Page.navigate", "Target.createTarget", "browser.close", ""])
-def test_what_no_rule_is_about_passes(method: str) -> None:
-    assert verdict(call(method), DOWNLOADS) is PASS
-
-
-def test_browser_close_closes_the_client() -> None:
-    assert verdict(call("Browser.close"), DOWNLOADS) == CloseClient()
-
-
-@pytest.mark.parametrize(
-    "url", ["http://a.test/", " HTTPS://a.test/", "data:text/html,x", "file:///x"]
+from worker.gateway.area import Area
+from worker.gateway.policy import (
+    MOST_DEPTH,
+    MOST_PARTS,
+    Refuse,
+    Unreadable,
+    _check_shape,
+    read_call,
 )
-def test_a_page_with_a_url_is_made_empty_and_then_led_there(url: str) -> None:
-    asked = {"url": url, "newWindow": True, "browserContextId": "C"}
-    decision = verdict(call("Target.createTarget", msgspec.json.encode(asked)), DOWNLOADS)
-    assert decision == Lead(asked | {"url": "about:blank"}, url, for_tab=False)
+from worker.gateway.table import verdict
+from worker.gateway.table.rules import MOST_BYTES
 
-
-def test_of_a_page_in_a_tab_the_answer_names_the_tab() -> None:
-    asked = msgspec.json.encode({"url": "http://a.test/", "forTab": True})
-    decision = verdict(call("Target.createTarget", asked), DOWNLOADS)
-    assert isinstance(decision, Lead)
-    assert decision.for_tab
-
-
-@pytest.mark.parametrize(
-    "params", [b"{}", b"[]", b"{", b'{"url":7}', b'{"url":""}', b'{"url":"about:blank"}']
-)
-def test_a_page_that_goes_nowhere_passes(params: bytes) -> None:
-    assert verdict(call("Target.createTarget", params), DOWNLOADS) is PASS
-
-
-BEHAVIOR = pytest.mark.parametrize(
-    "method", ["Browser.setDownloadBehavior", "Page.setDownloadBehavior"]
+texts = st.text(alphabet='ab"\\[]{},:é\n', max_size=6)
+values = st.recursive(
+    texts | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
 )
 
 
-@BEHAVIOR
-@pytest.mark.parametrize(
-    ("asked", "done"),
-    [
-        ({"behavior": "deny"}, {"behavior": "deny"}),
-        ({"behavior": "allow"}, {"behavior": "allow", "downloadPath": "/run/downloads"}),
-        (
-            {"behavior": "allowAndName", "downloadPath": "/etc", "browserContextId": "C"},
-            {
-                "behavior": "allowAndName",
-                "downloadPath": "/run/downloads",
-                "browserContextId": "C",
-            },
-        ),
-        (
-            {"behavior": "default", "downloadPath": "C:\\"},
-            {"behavior": "default", "downloadPath": "/run/downloads"},
-        ),
-        ({}, {}),
-    ],
-)
-def test_downloads_go_to_our_directory(
-    method: str, asked: dict[str, Any], done: dict[str, Any]
-) -> None:
-    assert verdict(call(method, msgspec.json.encode(asked)), DOWNLOADS) == Rewrite(done)
+def depth_of(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth_of, inner), default=0)
 
 
-@BEHAVIOR
-@given(params=st.binary() | st.sampled_from([b"[]", b"null", b'"x"', b"{", b'{"a":"\xff"}']))
-def test_whatever_stands_in_the_parameters_no_other_directory_comes_out(
-    method: str, params: bytes
-) -> None:
-    decision = verdict(call(method, params), DOWNLOADS)
-    assert isinstance(decision, Rewrite)
-    assert decision.params.get("downloadPath", "/run/downloads") == "/run/downloads"
+@given(values, st.booleans())
+def test_the_depth_is_that_of_the_brackets_outside_of_strings(value: Any, ascii_only: bool) -> None:
+    around = MOST_DEPTH - depth_of(value)
+    siblings: list[Any] = [[]] * MOST_DEPTH  # so many brackets that they have to be looked at
+    text = json.dumps([value, siblings], ensure_ascii=ascii_only).encode()
+    deepest = b"[" * (around - 1) + text + b"]" * (around - 1)
+    if depth_of(value) >= 2:
+        _check_shape(deepest)
+        with pytest.raises(ValueError, match="nested deeper"):
+            _check_shape(b"[" + deepest + b"]")
 
 
-def test_the_last_of_two_equal_names_does_not_slip_through() -> None:
-    params = b'{"downloadPath":"/run/downloads","downloadPath":"/etc","behavior":"allow"}'
-    decision = verdict(call("Browser.setDownloadBehavior", params), DOWNLOADS)
-    assert decision == Rewrite({"downloadPath": "/run/downloads", "behavior": "allow"})
+def called(params: bytes, method: bytes = b"Runtime.evaluate") -> bytes:
+    return b'{"id":1,"method":"%s","params":%s}' % (method, params)
+
+
+def test_what_is_made_of_many_parts_is_not_made_into_objects() -> None:
+    message = called(b'{"a":[' + b"[]," * 1_000_000 + b"[]]}")
+    tracemalloc.start()
+    try:
+        read_call(message)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(message)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"0,", b'"",'])
+def test_of_too_many_parts_it_is_no_call(part: bytes) -> None:
+    with pytest.raises(Unreadable, match="parts"):
+        read_call(called(b'{"a":[' + part * MOST_PARTS + b"[]]}"))
+    read_call(called(b'{"a":"' + part.replace(b'"', rb"\"") * MOST_PARTS + b'"}'))
+
+
+@pytest.mark.parametrize("url", [b'"%s"' % (b"x" * MOST_BYTES), b"[" + b"[]," * 200_000 + b"[]]"])
+def test_what_is_judged_by_its_parameters_is_not_large(url: bytes) -> None:
+    decided = verdict(read_call(called(b'{"url":%s}' % url, b"Page.navigate")), Area(Path("/")))
+    assert isinstance(decided, Refuse)
+    assert "too large" in decided.reason
+
+
+def test_what_is_dragged_may_be_larger() -> None:
+    params = b'{"data":{"items":[{"mimeType":"text/plain","data":"%s"}]}}' % (b"x" * 2 * MOST_BYTES)
+    decided = verdict(read_call(called(params, b"Input.dispatchDragEvent")), Area(Path("/")))
+    assert not isinstance(decided, Refuse)

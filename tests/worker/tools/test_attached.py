@@ -13,6 +13,7 @@ from tests.support.worker_cdp import cdp_client
 from worker.tools import invocations
 
 
+@pytest.mark.browser
 async def test_what_runs_keeps_a_run_from_being_idle(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -45,7 +46,11 @@ async def test_hosted_actions_are_nobody_who_is_attached(form: Hosted) -> None:
 async def test_the_door_of_hosted_actions_opens_once_and_to_nobody_else(form: Hosted) -> None:
     attachments = form.real.runtime.attachments
     path = attachments.new_path_of_ours(form.real.runtime.log.run_id)
-    gateway = form.real.connect_url.partition("/cdp/")[0]
+    outside = form.real.connect_url.partition("/cdp/")[0]
+    with pytest.raises(Exception, match="404"):  # where others come in, it is no way in
+        async with cdp_client(outside + path):
+            pass
+    gateway = form.real.local_url
     async with cdp_client(gateway + path):
         pass
     for wrong in (path, path[:-1], path.rpartition("/")[0] + "/"):

@@ -33,6 +33,7 @@ async def test_what_is_typed_is_not_told(form: Hosted) -> None:
     await form.do("cookies", operation="clear")
 
 
+@pytest.mark.browser
 async def test_what_is_typed_is_told_where_that_is_wanted(
     tmp_path_factory: pytest.TempPathFactory, pages: Pages
 ) -> None:

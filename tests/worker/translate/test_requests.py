@@ -188,6 +188,7 @@ def test_a_request_comes_to_nothing() -> None:
     assert fact.data == NetworkFailed(
         request_id="1",
         error_text="net::ERR_FAILED",
+        url="http://a.test/x",
         resource_type="Fetch",
         blocked_reason="other",
         cors_error="MissingAllowOriginHeader",

@@ -1,0 +1,1 @@
+"""API keys, for people at a terminal: over the HTTP API like anyone else."""

@@ -1,0 +1,1 @@
+"""What runs did, for people at a terminal: read over the HTTP API like anyone else does."""

@@ -1,0 +1,255 @@
+"""Peers that do not keep to it: slow, half gone, too many, or none of ours. On uvloop and on Python's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from tests.support.eventually import eventually
+from tests.support.socks_client import connect, egress
+from worker.egress import Egress
+from worker.egress import egress as module
+from worker.egress.relay import READ_BYTES
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+Attend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    runner = uvloop.run if request.param == "uvloop" else asyncio.run
+
+    def bounded(work: Coroutine[Any, Any, None]) -> None:
+        async def within() -> None:
+            async with asyncio.timeout(60):
+                await work
+
+        runner(within())
+
+    return bounded
+
+
+@asynccontextmanager
+async def serving(attend: Attend) -> AsyncIterator[int]:
+    """A server; its port."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def attended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(ConnectionError):
+            await attend(reader, writer)
+
+    server = await asyncio.start_server(attended, "127.0.0.1", 0, backlog=1000)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(READ_BYTES):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def forever(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def pour(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(bytes(READ_BYTES))
+        await writer.drain()
+
+
+def held_bytes(way: Egress) -> int:
+    """What an egress keeps for peers that do not take it."""
+    sides = [side for each in way._passages for side in (each, each._other) if side is not None]
+    return sum(each._transport.get_write_buffer_size() for each in sides if each._transport)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def still(count: Callable[[], int]) -> int:
+    """A count that has stopped growing."""
+    last = -1
+    while count() != last:
+        last = count()
+        await asyncio.sleep(0.2)
+    return last
+
+
+def test_a_browser_that_does_not_read_holds_up_the_server(run: Run) -> None:
+    async def scenario() -> None:
+        async with serving(pour) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            connection.reader._transport.pause_reading()  # type: ignore[attr-defined]
+            received = await still(lambda: way.meter.bytes_received)
+            assert received < 32 * MIB  # what the system's own buffers hold
+            assert held_bytes(way) <= 2 * READ_BYTES
+
+    run(scenario())
+
+
+def test_a_server_that_does_not_read_holds_up_the_browser(run: Run) -> None:
+    async def scenario() -> None:
+        async with serving(forever) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            pouring = asyncio.create_task(pour(connection.reader, connection.writer))
+            sent = await still(lambda: way.meter.bytes_sent)
+            assert sent < 32 * MIB
+            assert held_bytes(way) <= 2 * READ_BYTES
+            pouring.cancel()
+
+    run(scenario())
+
+
+def test_much_goes_through_whole(run: Run) -> None:
+    async def scenario() -> None:
+        async with serving(echo) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            content = os.urandom(8 * MIB)
+
+            async def send() -> None:
+                connection.writer.write(content)
+                connection.writer.write_eof()
+                await connection.writer.drain()
+
+            sending = asyncio.create_task(send())
+            assert await connection.reader.read(-1) == content
+            await sending
+            assert way.meter.bytes == 2 * len(content)
+
+    run(scenario())
+
+
+def test_who_says_nothing_is_not_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GREETING_SECONDS", 0.1)
+
+    async def scenario() -> None:
+        async with egress() as way:
+            for said in (b"", b"\x05", b"\x05\x01\x00", b"CONNECT "):
+                reader, writer = await asyncio.open_connection("127.0.0.1", way.port)
+                writer.write(said)
+                with contextlib.suppress(ConnectionError):
+                    assert len(await reader.read()) <= 2
+                writer.close()
+            assert way.open_connections == 0
+
+    run(scenario())
+
+
+def test_a_server_that_never_ends_is_left_when_the_browser_has_gone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.egress.relay.HALF_OPEN_SECONDS", 0.2)
+
+    async def scenario() -> None:
+        async with serving(forever) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            connection.writer.close()
+            await eventually(lambda: way.open_connections == 0)
+
+    run(scenario())
+
+
+def test_what_the_server_breaks_off_is_broken_off(run: Run) -> None:
+    async def breaking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        connected = writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async def scenario() -> None:
+        async with serving(breaking) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            connection.writer.write(b"x")
+            with pytest.raises(ConnectionResetError):
+                await connection.reader.read()
+
+    run(scenario())
+
+
+def test_a_run_has_so_many_connections_and_no_more(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_CONNECTIONS", 20)
+
+    async def scenario() -> None:
+        async with serving(echo) as port, egress() as way:
+            open_ones = [await connect(way.port, "127.0.0.1", port) for _ in range(20)]
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await connect(way.port, "127.0.0.1", port)
+            open_ones[0].writer.write(b"still here")
+            assert await open_ones[0].reader.readexactly(10) == b"still here"
+            open_ones[0].writer.close()
+            await eventually(lambda: way.open_connections == 19)
+            assert (await connect(way.port, "127.0.0.1", port)).is_connected
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("run", ["uvloop"], indirect=True)
+def test_ten_thousand_connections_leave_nothing(run: Run) -> None:
+    async def one(way: Egress, port: int, number: int) -> None:
+        host = ("127.0.0.1", "10.0.0.1", f"n{number}.test")[number % 3]
+        connection = await connect(way.port, host, port)
+        assert connection.is_connected is (host == "127.0.0.1")
+        if connection.is_connected:
+            connection.writer.write(b"x")
+            assert await connection.reader.readexactly(1) == b"x"
+        connection.writer.close()
+        await connection.writer.wait_closed()
+
+    def unknown(_name: str) -> Any:
+        raise OSError
+
+    async def scenario() -> None:
+        async with serving(echo) as port, egress(lookup=unknown) as way:
+            await one(way, port, 0)
+            before = open_files()
+            for wave in range(100):
+                await asyncio.gather(*(one(way, port, wave * 100 + each) for each in range(100)))
+            await eventually(lambda: way.open_connections == 0)
+            await eventually(lambda: open_files() <= before + 4)
+            assert way.meter.connections == 10_001
+            assert len(way.causes._failed) <= 1000
+
+    run(scenario())
+
+
+def test_noise_disturbs_nobody(run: Run) -> None:
+    async def noise(way: Egress) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", way.port)
+        with contextlib.suppress(ConnectionError):
+            writer.write(os.urandom(2000))
+            writer.write_eof()
+            await reader.read()
+        writer.close()
+
+    async def scenario() -> None:
+        async with serving(echo) as port, egress() as way:
+            connection = await connect(way.port, "127.0.0.1", port)
+            for _ in range(20):
+                await asyncio.gather(*(noise(way) for _ in range(50)))
+                connection.writer.write(b"x")
+                assert await connection.reader.readexactly(1) == b"x"
+            await eventually(lambda: way.open_connections == 1)
+
+    run(scenario())
