@@ -53,7 +53,7 @@ async def running(server: NatsServer) -> AsyncIterator[None]:
 
 def answer_without_password(port: int) -> str:
     """What the server says to a client that names no user, until it hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(b"CONNECT {}\r\nPING\r\n")
         with client.makefile("rb") as answers:
             return answers.read().decode()

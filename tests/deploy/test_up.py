@@ -81,7 +81,7 @@ class Up:
 
     async def end(self) -> int:
         """Wait for its end; returns its exit code."""
-        await eventually(lambda: self.ended, 40)
+        await eventually(lambda: self.ended)
         return self._process.returncode
 
     def kill(self) -> None:
@@ -137,7 +137,7 @@ async def test_first_run_is_recorded_and_shown(start: Start) -> None:
 
     command = next(line for line in text.splitlines() if line.startswith("curl"))
     answer = subprocess.run(
-        ["sh", "-c", command + " -s -f"], capture_output=True, check=True, timeout=30
+        ["sh", "-c", command + " -s -f"], capture_output=True, check=True, timeout=60
     )
     assert b"runtime.lifecycle" in answer.stdout
 

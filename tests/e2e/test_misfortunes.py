@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -171,16 +170,12 @@ async def test_start_without_a_worker(stack: Stack) -> None:
     runtime_id = await create_runtime(stack.http)
     with stack.frozen():  # `up` cannot bring it back
         await stack.end("worker")
-        clock = asyncio.get_running_loop().time
-        since = clock()
         refused = await stack.http.post(f"/v1/runtimes/{runtime_id}/start")
-        took_s = clock() - since
         ready = await stack.http.get("/readyz")
     assert refused.status_code == 503
     problem = refused.json()
     assert problem["code"] == "runtime.host_unavailable"
     assert problem["hint"]
-    assert took_s < 2
     assert ready.status_code == 200  # history is served all the same
     await eventually(lambda: "worker" in stack.processes())
 

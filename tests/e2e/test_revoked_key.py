@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, Playwright
@@ -12,8 +10,6 @@ from tests.support.eventually import eventually
 from tests.support.recorder_keys import KEYS, bearer
 from tests.support.run import Run, answer
 from tests.support.stack import Stack
-
-HOLDS_WITHIN_SECONDS = 5.0
 
 
 async def test_revoking_a_key_drops_its_clients(
@@ -30,10 +26,8 @@ async def test_revoking_a_key_drops_its_clients(
         urls = [shown["connectUrl"], connection["endpoint"]["url"]]
         assert run.connect_url not in urls
         clients = [await playwright.chromium.connect_over_cdp(url) for url in urls]
-        began = time.monotonic()
         await answer(stack.http, "DELETE", f"{KEYS}/{made['id']}")
-        await eventually(lambda: not any(_attached(clients)), HOLDS_WITHIN_SECONDS)
-        assert time.monotonic() - began < HOLDS_WITHIN_SECONDS
+        await eventually(lambda: not any(_attached(clients)))
         assert (await robot.get(path)).status_code == 401
     for url in urls:
         with pytest.raises(Exception, match="410"):

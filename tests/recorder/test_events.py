@@ -244,7 +244,7 @@ async def test_heartbeat_while_only_others_happen(
 
     chattering = asyncio.create_task(chatter())
     try:
-        async with stream(recorder, run, type="page.crash") as told, asyncio.timeout(5):
+        async with stream(recorder, run, type="page.crash") as told, asyncio.timeout(60):
             assert [(await anext(told))[0] for _ in range(2)] == ["heartbeat"] * 2
     finally:
         await cancelling.end([chattering])

@@ -144,7 +144,7 @@ async def test_while_all_goes_on(recorder: Running, worker: FakeWorker) -> None:
         traffic.stop.set()
         await asyncio.gather(*tasks[: len(jobs)])
         await worker.publish(run, run.ended())
-        await asyncio.wait_for(tasks[-1], 20)
+        await asyncio.wait_for(tasks[-1], 60)
     assert traffic.followed == list(range(1, run.number + 1))
     assert await sequences(recorder, run) == traffic.followed
     assert await is_equal(recorder)

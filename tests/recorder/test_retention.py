@@ -379,7 +379,7 @@ async def test_chunks_are_small_and_others_write_in_between(
             await worker.publish(other, other.event(PageOpened(url="x")))
 
     await age(worker)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await chatter()
     first = jobs.index(True)
     assert not all(jobs[first:])

@@ -357,7 +357,7 @@ async def test_position_that_is_not_there_yet_is_waited_for(recorder: Running) -
     answer = await recorder.http.get("/v1/runs", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["x-runreel-lag"].startswith("RUNS=")
-    assert 1.9 < time.monotonic() - began < 4
+    assert time.monotonic() - began >= workers.SHOWN_SECONDS
 
 
 async def test_position_is_told_and_taken_back(recorder: Running, run: FakeRun) -> None:

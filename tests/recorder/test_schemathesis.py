@@ -115,7 +115,7 @@ def _ask_once(case: Any, url: str) -> Any:
     """The body of the answer, where it is JSON."""
     for part in (case.body, case.query):
         _make_short(part)
-    response = case.call(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+    response = case.call(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
     assert response.status_code < 500 or _is_nobodys_fault(response), response.text
     case.validate_response(response, checks=WANTED)
     return response.json() if "json" in response.headers["content-type"][0] else None

@@ -76,7 +76,7 @@ def _ask(asked: Asked, endpoint: Endpoint) -> None:
         case.path_parameters.update(
             {name: each for name, each in asked.scene.ids.items() if f"{{{name}}}" in endpoint.path}
         )
-        answer = case.call(base_url=asked.url, headers={"Authorization": header}, timeout=20)
+        answer = case.call(base_url=asked.url, headers={"Authorization": header}, timeout=60)
         case.validate_response(answer, checks=[each for each in WANTED if not _by_data(each)])
         if not _may_be_good(endpoint, header):
             assert answer.status_code in asked.headers[header], answer.text

@@ -99,7 +99,7 @@ async def test_killed_at_any_statement_it_loses_nothing(
         search = indexing.Search(store, Searching(store).news)
         monkeypatch.setattr(Transaction, "execute", dying)
         with pytest.raises(KeyboardInterrupt):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await search.run()
         monkeypatch.setattr(Transaction, "execute", execute)
     async with searching(tmp_path / "x.db") as here:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0  # a busy machine may take its time: what never comes costs a minute
 LOOK_EVERY_S = 0.02
 
 

@@ -14,11 +14,17 @@ from tests.support.recorder_worker import FakeRun, FakeWorker
 
 
 async def started(recorder: Running, worker: FakeWorker, events: int = 0) -> FakeRun:
-    """A run of a runtime of its own, with so many events after the first two."""
+    """A run of a runtime of its own, with so many events after the first two; the recorder shows them."""
     runtime = await recorder.post("/v1/runtimes", {}, status=201)
     answer = await recorder.post(f"/v1/runtimes/{runtime['id']}/start")
     run = worker.runs[answer["runId"]]
     await worker.publish(run, *[run.event(PageOpened(url="x")) for _ in range(events)])
+
+    async def is_shown() -> bool:
+        shown = await recorder.get(f"/v1/runs/{run.run_id}")
+        return bool(shown["lastSequence"] >= run.number)
+
+    await eventually(is_shown)
     return run
 
 

@@ -81,7 +81,7 @@ async def make_expired_key(recorder: Running, *scopes: str, **others: Any) -> di
         return (await whoami(recorder, made)).status_code == 401
 
     assert not await has_expired()
-    await eventually(has_expired, 10)
+    await eventually(has_expired)
     return made
 
 

@@ -68,7 +68,7 @@ class Fleet:
 
     async def ask(self, subject: str, body: bytes) -> Answer:
         """A request, and the worker's answer."""
-        answer = await self.client.request(subject, body, timeout=40)
+        answer = await self.client.request(subject, body, timeout=60)
         return msgspec.json.decode(answer.data, type=Answer)  # type: ignore[no-any-return]
 
     async def start(

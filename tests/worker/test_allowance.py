@@ -27,7 +27,7 @@ class Run:
         self._stopped.set()
 
     async def end(self) -> End:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._stopped.wait()
         return self.ends[0]
 

@@ -97,7 +97,7 @@ async def memory(worker: WorkerProcess) -> int:
 async def test_fifty_runs_leave_nothing(server: NatsServer, fleet: Fleet, tmp_path: Path) -> None:
     settings = {"RUNREEL_WARM_BROWSERS": str(WARM)}
     async with worker_process(server.url, tmp_path, **settings) as worker:
-        await eventually(fleet.is_served, 20)
+        await eventually(fleet.is_served)
         for number in range(BEFORE):
             await cycle(fleet, number)
         before, used_before = await left(fleet, worker, tmp_path), await memory(worker)

@@ -104,7 +104,7 @@ async def test_cut_off_and_back_after_a_recorder_has_ended_its_run(
         assert worker.host.find_run(runtime.log.run_id) is runtime
         runtime.record(SAID)
         await server.start()
-        await eventually(fleet.ends, 40)
+        await eventually(fleet.ends)
         events = [event for event in await fleet.events() if event.runid == runtime.log.run_id]
         assert [event.number for event in events] == list(range(1, runtime.log.last + 1))
         assert "console.message" in [event.type for event in events[numbered:]]

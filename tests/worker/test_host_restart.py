@@ -139,7 +139,7 @@ async def test_its_browser_is_gone_and_its_directory_swept(
 ) -> None:
     """A worker process that is killed for real, by `runreel worker` as a user starts it."""
     async with worker_process(server.url, tmp_path) as worker:
-        await eventually(fleet.is_served, 40)
+        await eventually(fleet.is_served)
         started = await fleet.start("rt-1")
         assert isinstance(started, RunStarted)
         browser = psutil.Process(worker.pid).children(recursive=True)
@@ -150,7 +150,7 @@ async def test_its_browser_is_gone_and_its_directory_swept(
     numbered = await last_number(fleet, worker.outbox)
     await eventually(lambda: not living(browser), explain=lambda: living(browser))
     async with worker_process(server.url, tmp_path):
-        ended = await eventually(fleet.ends, 40)
+        ended = await eventually(fleet.ends)
         assert ended == [("rt-1", numbered + 1, "failed", "runtime.host_restarted")]
         assert not list(worker.runs.iterdir())
         await eventually(lambda: is_free(fleet, "rt-1"))

@@ -58,7 +58,7 @@ async def test_the_spool_is_full_and_then_is_not(
             loud = await run_of(worker, fleet, "rt-1")
             async with stream_that_takes_nothing(fleet):
                 flood(loud)
-                ended = await asyncio.wait_for(loud.ended, 20)
+                ended = await asyncio.wait_for(loud.ended, 60)
                 assert b"runtime.spool_full" in worker.outbox.read(ended)[1]
                 beat = await eventually(lambda: beat_of_a_full_spool(fleet))
                 assert beat.spool_limit_bytes == 2 * MIB

@@ -151,7 +151,7 @@ async def test_a_question_takes_a_page_no_long_time(real: RealRuntime, page: Cdp
     asked: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     loop = {"expression": "for (;;);", "contextId": world} | elements.BOUNDED
     tap.post(page.target, "Runtime.evaluate", asked.set_result, loop)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert not await asked
 
 

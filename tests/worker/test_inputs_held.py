@@ -109,7 +109,7 @@ async def test_a_page_that_hangs_is_clicked_all_the_same_and_waited_for_once(
     told = await eventually(lambda: all_of(of_page(real, page, "input.click"), 5))
     assert not working.done()
     assert took >= inputs.WAIT_SECONDS
-    assert took < 2 * inputs.WAIT_SECONDS + 1  # a busy machine's
+    assert took < len(clicking) * inputs.WAIT_SECONDS
     assert not any("element" in each for each in told)
     await asyncio.gather(working, *clicking)
 

@@ -44,6 +44,6 @@ async def test_a_save_that_breaks_or_must_hurry_is_told(
         await putting.wait()
         worker.host.hurry(0.1)
         for hurried in (saving, profile.save(user_data)):
-            failed = await asyncio.wait_for(hurried, 5)
+            failed = await asyncio.wait_for(hurried, 60)
             assert isinstance(failed, ProfileSaveFailed)
             assert (failed.reason, failed.message) == ("unreachable", "TimeoutError")

@@ -42,7 +42,7 @@ def test_its_network_is_as_it_stays(tmp_path: Path) -> None:
     if not choose_sandbox("auto", find_chromium(), tmp_path).network:
         pytest.skip("no network of its own on this machine")
     told = subprocess.run(
-        [sys.executable, "-c", ADDRESSES], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", ADDRESSES], capture_output=True, text=True, check=True, timeout=60
     )
     flags = [int(line.split()[4], 16) for line in told.stdout.splitlines()]
     assert flags

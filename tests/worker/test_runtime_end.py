@@ -107,7 +107,7 @@ async def test_it_ends_whatever_goes_wrong_with_its_clients(
     async with real_runtime(tmp_path) as real:
         monkeypatch.setattr(real.runtime.attachments, "end", broken)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        await asyncio.wait_for(real.runtime.stop(REQUESTED), 10)
+        await asyncio.wait_for(real.runtime.stop(REQUESTED), 60)
         assert real.of("runtime.lifecycle")[-1]["code"] == "runtime.stop_requested"
 
 

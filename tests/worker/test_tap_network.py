@@ -67,7 +67,7 @@ async def whole(real: RealRuntime, url: str, **wanted: str) -> list[dict[str, An
         over = found[-1]["_type"] in ("network.finished", "network.failed")
         return found if over else []
 
-    return await eventually(look, 10)
+    return await eventually(look)
 
 
 async def test_a_response_tells_what_was_on_the_wire(

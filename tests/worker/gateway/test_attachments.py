@@ -82,10 +82,8 @@ async def test_a_revoked_connection_drops_its_clients_and_lets_none_in(real: Rea
         cdp_client(real.connect_url) as stays_too,
     ):
         await asyncio.gather(*(each.call("Browser.getVersion") for each in (one, two)))
-        since = time.monotonic()
         assert real.runtime.attachments.revoke_connection(made.connection_id) is not None
         await asyncio.gather(one.closed.wait(), two.closed.wait())
-        assert time.monotonic() - since < 1
         assert (one.close_code, one.close_reason) == (1008, "the connection was revoked")
         for each in (stays, stays_too):
             assert await each.call("Browser.getVersion")
@@ -123,10 +121,8 @@ async def test_a_client_that_does_not_read_is_dropped_all_the_same(real: RealRun
                 for each in real.runtime.attachments._clients
             )
         )
-        since = time.monotonic()
         real.runtime.attachments.revoke_connection(made.connection_id)
         assert await eventually(lambda: of(real, made, "connection.closed"))
-        assert time.monotonic() - since < 1
         client._answers.clear()
         socket.abort()
 
