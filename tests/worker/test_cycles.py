@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -71,7 +72,7 @@ async def left(fleet: Fleet, worker: WorkerProcess, place: Path) -> Left:
     stored = [path for path in (place / "artifacts").rglob("*") if path.is_file()]
     return Left(
         children=len(process.children()),
-        descriptors=process.num_fds(),
+        descriptors=await least(process.num_fds),
         sockets=len(process.net_connections("all")),
         directories=len(list(worker.runs.iterdir())),
         objects=len(stored),
@@ -85,10 +86,15 @@ async def deleted(fleet: Fleet) -> int:
 
 
 async def memory(worker: WorkerProcess) -> int:
-    """Bytes of its own, the least of some looks: a garbage collection may be due."""
+    """Bytes of its own; a garbage collection may be due."""
+    return await least(lambda: psutil.Process(worker.pid).memory_full_info().uss)
+
+
+async def least(look: Callable[[], int]) -> int:
+    """Of some looks: what is only there in passing does not count."""
     looks = []
     for _ in range(5):
-        looks.append(psutil.Process(worker.pid).memory_full_info().uss)
+        looks.append(look())
         await asyncio.sleep(0.2)
     return min(looks)
 
