@@ -42,20 +42,25 @@ def _is_private(path: Path) -> bool:
 
 
 class Seen:
-    """What stood in the arguments and the environment of each process below one."""
+    """What stood in the arguments and the environment of each process below one.
+
+    Between fork and exec a child still has its parent's of both: that is no program yet.
+    """
 
     def __init__(self, up: Up) -> None:
         self._up = up
+        self._its_own = psutil.Process(up.pid).cmdline()
         self.told: dict[str, set[str]] = {}
 
     def look(self) -> None:
         for process in self._up.family():
             try:
-                name = process.name()
-                said = "\0".join([*process.cmdline(), *process.environ().values()])
+                name, arguments = process.name(), process.cmdline()
+                said = "\0".join([*arguments, *process.environ().values()])
             except psutil.Error:  # it has ended meanwhile
                 continue
-            self.told.setdefault(name, set()).add(said)
+            if arguments != self._its_own:
+                self.told.setdefault(name, set()).add(said)
 
     def holding(self, secret: str) -> list[str]:
         """Names of processes in which it stood."""
