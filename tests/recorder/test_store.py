@@ -15,6 +15,7 @@ import pytest
 from recorder.projections import PROJECTIONS
 from recorder.store import Store, Transaction, open_store, readers
 from tests.support import recorder_spec as spec
+from tests.support.eventually import eventually
 from tests.support.recorder_worker import FakeRun, new_id
 
 
@@ -149,7 +150,7 @@ async def test_opening_that_is_given_up_leaves_nothing_open(
 
 async def test_closing_is_not_given_up(tmp_path: Path) -> None:
     """A thread of SQLite that nobody ends would keep the process for ever."""
-    before, opened, go_on = threading.active_count(), asyncio.Event(), threading.Event()
+    before, opened, go_on = _threads_of_sqlite(), asyncio.Event(), threading.Event()
 
     async def live() -> None:
         async with open_store(tmp_path / "x.db", PROJECTIONS) as store:
@@ -159,10 +160,17 @@ async def test_closing_is_not_given_up(tmp_path: Path) -> None:
 
     living = asyncio.create_task(live())
     await opened.wait()
+    assert _threads_of_sqlite() > before
     for _ in range(3):
         await asyncio.sleep(0.01)
         living.cancel()
     go_on.set()
     await asyncio.wait({living})
     assert living.cancelled()
-    assert threading.active_count() == before
+    await eventually(
+        lambda: _threads_of_sqlite() <= before
+    )  # one says that it is done before it is
+
+
+def _threads_of_sqlite() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "_connection_worker" in thread.name}
