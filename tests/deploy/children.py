@@ -1,13 +1,9 @@
 """Small programs that stand in for a worker or a recorder where a test is about their keeper."""
 
-import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from deploy.processes import Program, python_environment
-
-POLL_S = 0.01
 
 
 def program(folder: Path, name: str, source: str, *, grace_s: float = 10.0) -> Program:
@@ -21,13 +17,6 @@ def program(folder: Path, name: str, source: str, *, grace_s: float = 10.0) -> P
         log=folder / f"{name}.log",
         grace_s=grace_s,
     )
-
-
-async def eventually(condition: Callable[[], object], limit_s: float = 20.0) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(POLL_S)
 
 
 # Each start adds a line to `starts` beside the script; then it does what `rest` says.

@@ -16,7 +16,8 @@ from deploy.local import Household
 from deploy.screen import Screen
 from deploy.stack import Stack, UpOptions, prepare
 from schemas.problems import CannotStart
-from tests.deploy.children import DIES, REFUSES, SERVES, WAITS, eventually, program
+from tests.deploy.children import DIES, REFUSES, SERVES, WAITS, program
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.nats
 

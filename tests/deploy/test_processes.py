@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from deploy.processes import LOG_LIMIT_BYTES, SOURCES, Child
-from tests.deploy.children import WAITS, eventually, program
+from tests.deploy.children import WAITS, program
+from tests.support.eventually import eventually
 
 PARENT = """
 import asyncio, sys

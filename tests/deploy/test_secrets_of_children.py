@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from deploy.environment import forget_secrets
-from tests.deploy.children import eventually
 from tests.deploy.test_up import Start, Up, start
+from tests.support.eventually import eventually
 
 __all__ = ["start"]  # a fixture
 
@@ -82,7 +82,7 @@ async def test_no_secret_is_told_to_a_process(
         seen.look()
         return "Ctrl-C stops it" in up.text or up.ended
 
-    await eventually(is_up, 60)
+    await eventually(is_up)
     assert not up.ended, up.text
     async with httpx.AsyncClient(
         base_url=up.api_url, headers={"authorization": f"Bearer {given}"}, timeout=60

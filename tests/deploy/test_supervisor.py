@@ -24,7 +24,8 @@ from deploy.supervisor import (
     verdict,
 )
 from schemas.problems import CannotStart
-from tests.deploy.children import DEAF, DIES, LEAVES, REFUSES, WAITS, eventually, program, starts
+from tests.deploy.children import DEAF, DIES, LEAVES, REFUSES, WAITS, program, starts
+from tests.support.eventually import eventually
 
 QUICK = Pauses(first_s=0.02, longest_s=0.1, healthy_after_s=60)
 LOG = Path("/var/log/x.log")

@@ -18,7 +18,7 @@ import pytest
 from deploy.closing import snippet
 from deploy.processes import SOURCES
 from deploy.stack import ApiKey
-from tests.deploy.children import eventually
+from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.nats, pytest.mark.browser]
 

@@ -44,7 +44,7 @@ async def _counted(run: Run, at_least: int) -> int:
             return 0
         return len(lines) if len(lines) >= at_least else 0
 
-    return await eventually(look, 60)
+    return await eventually(look)
 
 
 async def _counted_on(run: Run, page: Page) -> None:
@@ -146,7 +146,7 @@ async def _outcome(run: Run, path: str) -> dict[str, Any]:
             return None
         return found if found["waitStatus"] == "completed" else None
 
-    return await eventually(look, 60)
+    return await eventually(look)
 
 
 async def test_what_is_asked_goes_on_without_the_recorder(stack: Stack, run: Run) -> None:

@@ -136,7 +136,7 @@ async def test_a_page_of_100_000_nodes(run: Run, page: Page, observed: ObservedS
 async def test_10_000_console_lines_at_once(run: Run, page: Page) -> None:
     async with recording(run) as followed:
         await page.evaluate(f"for (let n = 0; n < {LINES}; n++) console.log('line ' + n)")
-        await eventually(lambda: _accounted(followed.events) >= LINES, 60)
+        await eventually(lambda: _accounted(followed.events) >= LINES)
     events = await run.events()
     assert_whole(events)
     assert _accounted(events) == LINES
@@ -155,10 +155,10 @@ async def test_50_popups(run: Run, page: Page, observed: ObservedSite) -> None:
     await page.goto(observed.url)
     opened = f"window.all = Array.from({{length: {POPUPS}}}, (_, n) => window.open('/?popup=' + n))"
     await page.evaluate(f"{opened}; undefined")
-    await eventually(lambda: len(observed.seen("/")) == POPUPS + 1, 60)
-    await eventually(lambda: _pages(run, "opened", POPUPS), 60)
+    await eventually(lambda: len(observed.seen("/")) == POPUPS + 1)
+    await eventually(lambda: _pages(run, "opened", POPUPS))
     await page.evaluate("for (const each of all) each.close()")
-    await eventually(lambda: _pages(run, "closed", POPUPS), 60)
+    await eventually(lambda: _pages(run, "closed", POPUPS))
     events = await run.events()
     assert_whole(events)
     hops = hops_of(events)
@@ -223,7 +223,7 @@ async def test_a_flooding_run_leaves_a_quiet_one_alone(
         await page.evaluate(FLOOD)
         for n in range(QUIET_LINES):
             await still.evaluate("n => console.log('quiet ' + n)", n)
-            await eventually(lambda: len(console(followed.events)) == n + 1, 10)  # noqa: B023
+            await eventually(lambda: len(console(followed.events)) == n + 1)  # noqa: B023
     await browser.close()
     await quiet.stop()
     events = await quiet.events()

@@ -36,8 +36,8 @@ async def test_one_of_three_is_lost(tmp_path: Path) -> None:
             answer = await api.post(f"/v1/runtimes/{before['runtimeId']}/stop")
             return answer.is_success or answer.status_code == 409
 
-        after = await eventually(is_started, 60)
+        after = await eventually(is_started)
         assert await said(api, before["runId"]) == ["said on a host"]
-        await eventually(is_stopped, 60)
+        await eventually(is_stopped)
         await shown(api, before["runId"], "stopped", 60)
         assert (await good(await api.get(f"/v1/runs/{after}")))["status"] == "active"

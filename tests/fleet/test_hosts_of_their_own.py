@@ -142,7 +142,7 @@ async def screenshot(api: httpx.AsyncClient, runtime_id: str) -> str:
         found = await good(await api.get(f"/v1/runs/{asked['runId']}/artifacts?kind=screenshot"))
         return found["data"]
 
-    return str((await eventually(made, 60))[0]["id"])
+    return str((await eventually(made))[0]["id"])
 
 
 async def content_of(api: httpx.AsyncClient, file_id: str) -> bytes:

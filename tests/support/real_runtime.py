@@ -80,10 +80,9 @@ class RealRuntime:
         return _body(event)
 
     async def until(self, event_type: str, **wanted: object) -> dict[str, Any]:
-        """The first event of that type with those values; fails after 10 s."""
+        """The first event of that type with those values."""
         return await eventually(
             lambda: self.find(event_type, **wanted),
-            10,
             explain=lambda: f"no {event_type} with {wanted} in {self.of(event_type)}",
         )
 

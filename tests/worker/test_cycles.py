@@ -60,7 +60,7 @@ async def cycle(fleet: Fleet, number: int) -> None:
 async def left(fleet: Fleet, worker: WorkerProcess, place: Path) -> Left:
     """Counted once its warm browser waits again, and what is removed at leisure is removed."""
     process = psutil.Process(worker.pid)
-    await eventually(lambda: len(process.children()) == WARM, 60)
+    await eventually(lambda: len(process.children()) == WARM)
     await eventually(
         lambda: len(list(worker.runs.iterdir())) == WARM * DIRECTORIES,
         explain=lambda: sorted(worker.runs.iterdir()),

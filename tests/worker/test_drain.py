@@ -125,7 +125,7 @@ class TestProcess:
         async with worker_process(server.url, tmp_path, RUNREEL_DRAIN_SECONDS="3") as worker:
             await started(fleet, worker)
             worker.process.send_signal(signal.SIGUSR2)
-            await eventually(lambda: "worker.drain_asked" in worker.said(), 20)
+            await eventually(lambda: "worker.drain_asked" in worker.said())
             assert isinstance(await fleet.start("rt-2"), Refused)
             await assert_left_in_order(fleet, worker, "runtime.host_drained")
 
@@ -146,7 +146,7 @@ class TestProcess:
             await started(fleet, worker)
             assert await fleet.drain(2) == Draining(active=1)
             await server.stop()
-            await eventually(lambda: "runtime.ended" in worker.said(), 20, explain=worker.said)
+            await eventually(lambda: "runtime.ended" in worker.said(), explain=worker.said)
             assert worker.process.returncode is None
             await server.start()
             await assert_left_in_order(fleet, worker, "runtime.host_drained")
@@ -158,9 +158,9 @@ class TestProcess:
             await started(fleet, worker)
             await server.stop()
             worker.process.send_signal(signal.SIGTERM)
-            await eventually(lambda: "runtime.ended" in worker.said(), 20, explain=worker.said)
+            await eventually(lambda: "runtime.ended" in worker.said(), explain=worker.said)
             worker.process.send_signal(signal.SIGTERM)
-            await eventually(lambda: "worker.drain_cut_short" in worker.said(), 2)
+            await eventually(lambda: "worker.drain_cut_short" in worker.said())
             assert await ended(worker) == 0
         await server.start()
 

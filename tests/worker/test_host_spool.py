@@ -69,7 +69,7 @@ async def test_the_spool_is_full_and_then_is_not(
                 assert refused.code == "runtime.spool_full"
                 assert "spool" in refused.message
                 assert await fleet.claim_of("rt-3") is None
-            again = await eventually(lambda: started_again(fleet), 40)
+            again = await eventually(lambda: started_again(fleet))
             assert again.started
             ends = await fleet.ends()
             assert [(runtime, status, code) for runtime, _, status, code in ends] == [

@@ -178,11 +178,11 @@ THERE = {"id": "P1", "loaderId": "L1", "url": "http://a.test/there", "mimeType":
 
 
 def found(bench: Bench, frame: dict[str, Any]) -> list[str]:
-    """What is told once the tap hears where a page is."""
+    """What is told once the tap hears where the page or frame is that came last."""
     before = len(bench.facts)
-    (asked,) = bench.sent("Page.getFrameTree")
+    asked = bench.sent("Page.getFrameTree")[-1]
     answer = {"id": asked["id"], "result": {"frameTree": {"frame": frame}}}
-    bench.hear(msgspec.json.encode(answer | {"sessionId": PAGE.decode()}))
+    bench.hear(msgspec.json.encode(answer | {"sessionId": asked["sessionId"]}))
     return [shown(fact).split(" ")[0] for fact in bench.facts[before:]]
 
 
@@ -216,6 +216,36 @@ def test_a_page_whose_arrival_alone_was_missed(bench: Bench) -> None:
     told = {"requestId": "L1", "loaderId": "L1", "frameId": "P1", "type": "Document"}
     bench.hear(attached(), event(PAGE, "Network.requestWillBeSent", request=request, **told))
     assert found(bench, THERE) == ["navigation"]
+
+
+ERROR_PAGE = {
+    "id": "F1",
+    "loaderId": "L1",
+    "url": "chrome-error://chromewebdata/",
+    "unreachableUrl": "http://b.test/denied",
+    "mimeType": "text/html",
+}
+
+
+@pytest.mark.parametrize(("loader_id", "told"), [("L1", ["navigation"]), ("L0", [])])
+def test_a_frame_that_is_at_an_error_page_before_anyone_listens(
+    loader_id: str, told: list[str], bench: Bench
+) -> None:
+    going = {"frameId": "F1", "url": ERROR_PAGE["unreachableUrl"], "loaderId": loader_id}
+    bench.hear(
+        attached(),
+        event(PAGE, "Page.frameStartedNavigating", **going),
+        attached(OTHER, "F1", "iframe", parent=PAGE),
+    )
+    assert found(bench, ERROR_PAGE) == told
+    assert [fact.status for fact in bench.facts[2:]] == ["failed"] * len(told)
+    bench.hear(event(OTHER, "Page.frameStoppedLoading", frameId="F1"))
+    assert found(bench, ERROR_PAGE) == []
+
+
+def test_a_frame_that_is_somewhere_already_has_been_told_by_its_page(bench: Bench) -> None:
+    bench.hear(attached(), attached(OTHER, "F1", "iframe", parent=PAGE))
+    assert found(bench, THERE | {"id": "F1"}) == []
 
 
 def test_what_is_in_a_page_belongs_to_the_page(bench: Bench) -> None:

@@ -95,7 +95,7 @@ async def test_forth_and_back_within_and_between_documents(
     await at_blank.goto(f"{server.url}/blank?two")
     await at_blank.evaluate("history.back()")
     pushed = f"{server.url}/pushed"
-    await eventually(lambda: phases(real, pushed)[-1:] == ["finished"], 10)
+    await eventually(lambda: phases(real, pushed)[-1:] == ["finished"])
     assert phases(real, f"{server.url}/blank#part") == ["same_document"]
     assert phases(real, pushed) == ["same_document", "started", "committed", "finished"]
     loaders = [each.get("loaderId") for each in real.of("navigation") if each["url"] == pushed]
@@ -220,7 +220,7 @@ async def test_a_hundred_thousand_nodes_and_ten_thousand_lines(
     await at_blank.evaluate(
         "setTimeout(() => { for (let n = 0; n < 10000; n++) console.log('line', n) }); 1"
     )
-    await eventually(lambda: len(real.outbox.entries) >= before + 10000, 60)
+    await eventually(lambda: len(real.outbox.entries) >= before + 10000)
     await real.until("console.message", text="line 9999")  # another event may be among so many
     lines = [each["text"] for each in real.of("console.message") if each["text"][:5] == "line "]
     assert lines == [f"line {number}" for number in range(10000)]

@@ -44,7 +44,6 @@ async def same(real: RealRuntime, server: Server) -> None:
     """What reached the server is what is recorded, each once."""
     await eventually(
         lambda: recorded_paths(real, server) == Counter(server.paths),
-        10,
         explain=lambda: (
             f"only the server: {Counter(server.paths) - recorded_paths(real, server)}, "
             f"only the record: {recorded_paths(real, server) - Counter(server.paths)}"

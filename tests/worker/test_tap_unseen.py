@@ -53,7 +53,7 @@ async def test_what_a_page_sends_while_it_is_left(
         await page.goto(f"{server.url}/blank")
     else:
         await page.close()
-    await eventually(lambda: {"POST /beacon", "POST /keepalive"} <= set(server.paths), 10)
+    await eventually(lambda: {"POST /beacon", "POST /keepalive"} <= set(server.paths))
     after = await client.new_page()
     await after.goto(f"{server.url}/blank?after")
     await real.until("page.load", milestone="load", url=f"{server.url}/blank?after")
@@ -75,7 +75,7 @@ async def test_whether_a_service_worker_is_still_the_same(
     await page.goto(f"{server.url}/registers")
     await real.until("console.message", text="ready", _page=page.target)
     await page.evaluate("navigator.serviceWorker.ready.then(r => r.update()).then(() => 1)")
-    await eventually(lambda: server.paths.count("GET /w.js") == 2, 10)
+    await eventually(lambda: server.paths.count("GET /w.js") == 2)
     await page.goto(f"{server.url}/blank?after")
     assert recorded(real, server).count("/w.js") == 1
 

@@ -216,7 +216,7 @@ class Tap:
         self._record_all(facts_in("Target.attachedToTarget", attached, tapped))
         self._send_all(session, self._calls_for(tapped))
         self._overrides.attached(session, _spot(tapped))
-        if tapped.is_page:
+        if not tapped.is_worker:
             self._ask_where_it_is(session, tapped)
         self._send_all(session, calls.LET_GO)
         if tapped.target_id in self._bound:
@@ -226,7 +226,7 @@ class Tap:
         return calls.SCRIPT if tapped.is_worker else calls.DOCUMENT
 
     def _ask_where_it_is(self, session: bytes, tapped: Tapped) -> None:
-        """A popup may have got somewhere before anyone could hear that it went."""
+        """A popup may have got somewhere before anyone could hear that it went, and a frame to an error page."""
         self._send(session, "Page.getFrameTree", {})
 
         def found(result: Raw) -> None:

@@ -118,10 +118,16 @@ def navigation_not_asked_for(loader_id: str, tapped: Tapped) -> tuple[str | Unse
 
 
 def navigation_found(frame: Frame, tapped: Tapped) -> Iterator[Fact]:
-    """The document that a page has when it is first listened to, if it is none of those whose arrival was told."""
+    """The document that a page or a frame of another process has when it is first listened to, if it is none of those
+    whose arrival was told: what was under way has got there, or to an error page; a page may have got there unheard.
+    """
     under = tapped.browser.navigations.get(frame.id)
-    is_news = under is None or (under.loader_id == frame.loader_id and not under.committed)
-    if is_news and _is_a_servers(frame.url):
+    if under is None:
+        is_news = tapped.is_page and _is_a_servers(frame.url)
+    else:
+        under_way = under.loader_id == frame.loader_id and not under.committed
+        is_news = under_way and _is_a_servers(frame.unreachable_url or frame.url)
+    if is_news:
         yield from frame_navigated(FrameNavigated(frame=frame), tapped)
 
 

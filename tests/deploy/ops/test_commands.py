@@ -82,7 +82,7 @@ async def test_status_while_one_process_after_the_other_is_gone(tmp_path: Path) 
             done = await runreel("status", "--data", stack.data)
             assert done.code == 69
             assert done.out.startswith("✗ The NATS server at 127.0.0.1:")
-        await eventually(stack.is_ready, 60)
+        await eventually(stack.is_ready)
     done = await runreel("status", "--data", stack.data)
     assert done.code == 69
     assert "✗ No recorder runs" in done.out

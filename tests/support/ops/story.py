@@ -126,7 +126,7 @@ class Story:
 
     async def _all_back(self) -> None:
         self._ends.close()
-        await eventually(self.stack.is_ready, 60)
+        await eventually(self.stack.is_ready)
         await eventually(self._is_quiet)
 
     async def _rolled_back(self) -> None:

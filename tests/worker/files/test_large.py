@@ -77,7 +77,7 @@ async def test_memory_stays(
             await page.goto(f"{large_site}/")
             memory = Memory(worker.pid)
             await page.evaluate("void (location.href = '/large')")
-            (data,) = await eventually(lambda: _created(fleet, memory), 60)
+            (data,) = await eventually(lambda: _created(fleet, memory))
         assert data.size_bytes == SIZE_BYTES
         assert memory.most - memory.before < MORE_BYTES
         stored = tmp_path / "artifacts" / object_path(SPACE, data.artifact_id)
