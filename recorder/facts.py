@@ -196,7 +196,7 @@ class Facts:
         *,
         fence: str | None = None,
         last: int = 0,
-        shown_seconds: float = SHOWN_SECONDS,
+        shown_seconds: float | None = None,
     ) -> int:
         """Write a fact, fenced by its resource's own history unless another fence is given; its position."""
         if len(event.data) > EVENT_LIMIT_BYTES:
@@ -208,7 +208,9 @@ class Facts:
             fence=fence or subjects.control_events_of(event.spaceid, resource, resource_id),
             last=last,
         )
-        await self._news.wait_until_shown(subjects.CONTROL, position, shown_seconds)
+        await self._news.wait_until_shown(
+            subjects.CONTROL, position, shown_seconds or SHOWN_SECONDS
+        )
         return position
 
 

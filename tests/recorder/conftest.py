@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from recorder import facts, workers
+from recorder.api import frame, invocations, runs, runtimes, search
+from tests.support.eventually import LIMIT_S
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
 from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """The recorder waits for its tables as long as a busy machine takes. Tests of these limits set small ones."""
+    limits = {
+        frame: "CATCH_UP_SECONDS",
+        invocations: "SHOWN_SECONDS",
+        runs: "SETTLE_SECONDS",
+        runtimes: "SHOWN_SECONDS",
+        search: "CATCH_UP_SECONDS",
+        facts: "SHOWN_SECONDS",
+        workers: "SHOWN_SECONDS",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in limits.items():
+            patch.setattr(module, name, LIMIT_S)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +51,7 @@ async def recorder(
 @pytest.fixture(scope="session")
 async def worker(recorder: Running, nats_server: NatsServer) -> AsyncIterator[FakeWorker]:
     async with fake_worker(nats_server.url, capacity=1000) as worker:  # no test stops its runs
-        await until_startable(recorder)
+        await recorder.until_startable()
         yield worker
 
 
@@ -47,8 +68,3 @@ async def own_nats(tmp_path: Path) -> AsyncIterator[NatsServer]:
     """A NATS server that a test may kill."""
     async with NatsServer(tmp_path / "nats") as server:
         yield server
-
-
-async def until_startable(recorder: Running) -> None:
-    while (await recorder.http.get("/readyz", params={"for": "start"})).status_code != 200:
-        pass

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from recorder.keys import admission
 from recorder.keys.failures import AT_ONCE, PER_SECOND, Failures
 from schemas import allowance as allowances
 from schemas.allowance import Allowance
@@ -103,6 +106,14 @@ async def strict(tmp_path: Path, nats_server: NatsServer) -> AsyncIterator[Runni
         yield strict
 
 
+@pytest.fixture
+def _standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is allowed anew while a test asks, however slow the machine is."""
+    now = time.monotonic()
+    monkeypatch.setattr(admission, "time", SimpleNamespace(monotonic=lambda: now))
+
+
+@pytest.mark.usefixtures("_standing_clock")
 async def test_a_key_that_asks_too_often(strict: Running) -> None:
     made, other = await make_key(strict), await make_key(strict)
     statuses = [await status_of(strict, made["secret"]) for _ in range(25)]
@@ -113,6 +124,7 @@ async def test_a_key_that_asks_too_often(strict: Running) -> None:
     assert await status_of(strict, other["secret"]) == 200
 
 
+@pytest.mark.usefixtures("_standing_clock")
 async def test_wrong_keys_are_answered_ever_more_slowly(strict: Running) -> None:
     """By who a proxy of ours says that it is, and not by what that client says."""
     made = await make_key(strict)

@@ -42,6 +42,7 @@ async def recorder(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Runnin
 @pytest.fixture
 async def worker(own_nats: NatsServer, recorder: Running) -> AsyncIterator[FakeWorker]:
     async with fake_worker(own_nats.url) as worker:
+        await recorder.until_startable()
         yield worker
 
 

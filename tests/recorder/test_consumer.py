@@ -146,7 +146,7 @@ async def test_consumer_that_someone_deletes_comes_back(
         fake_worker(own_nats.url) as worker,
     ):
         run = FakeRun("w1", new_id(), new_id())
-        await worker.publish(run, run.launching(), run.ready())
+        await recorder.shown(RUNS=await worker.publish(run, run.launching(), run.ready()))
         await worker._js.delete_consumer(subjects.RUNS, "r1")
         await worker.publish(run, run.event(PageOpened(url="")), run.ended())
         while (await recorder.http.get(f"/v1/runs/{run.run_id}")).status_code != 200:
@@ -162,7 +162,7 @@ async def test_lag_shows_in_consumer_info(own_nats: NatsServer, tmp_path: Path) 
     ):
         run = FakeRun("w1", new_id(), new_id())
         position = await worker.publish(run, run.launching(), run.ended())
-        await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"RUNS={position}"})
+        await recorder.shown(RUNS=position)
         info = await worker._js.consumer_info(subjects.RUNS, "r1")
         while info.ack_floor.stream_seq != position:
             info = await worker._js.consumer_info(subjects.RUNS, "r1")
@@ -176,19 +176,15 @@ async def test_counts_what_the_stream_dropped_before_it_was_read(
     run = FakeRun("w1", new_id(), new_id())
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         position = await worker.publish(run, run.launching(), run.ready())
-        await recorder.http.get("/healthz", headers=at_least(position))
+        await recorder.shown(RUNS=position)
     async with fake_worker(own_nats.url) as worker:
         position = await worker.publish(run, *(run.event(PageOpened(url="")) for _ in range(9)))
         await worker._js.purge_stream(subjects.RUNS, seq=position - 1)
         async with running(settings) as recorder:
-            await recorder.http.get("/healthz", headers=at_least(position))
+            await recorder.shown(RUNS=position)
             answer = await ask(Path(settings.database), State())
     assert isinstance(answer, RecorderState)
     assert {each.stream: each.never_read for each in answer.consumers} == {
         subjects.CONTROL: 0,
         subjects.RUNS: 7,
     }
-
-
-def at_least(position: int) -> dict[str, str]:
-    return {"x-runreel-min-position": f"RUNS={position}"}

@@ -265,7 +265,7 @@ async def test_a_reader_that_stands_for_long_is_cut_off(
     with capture_logs() as lines:
         reader, writer = await opened(recorder, data)
         await reader.readuntil(b"\r\n\r\n")
-        await eventually(lambda: [line["code"] for line in lines if "code" in line])
+        await eventually(lambda: [line for line in lines if line["event"] == "content.broken_off"])
     assert [line["code"] for line in lines if line["event"] == "content.broken_off"] == [
         "reader.stands"
     ]

@@ -50,7 +50,9 @@ async def talk(recorder: Running, *parts: bytes, host: str = "127.0.0.1") -> byt
 async def client_at(url: str, address: str) -> AsyncIterator[httpx.AsyncClient]:
     """One that connects from that address of this machine."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
-    async with httpx.AsyncClient(base_url=url, headers=AUTH, transport=transport) as http:
+    async with httpx.AsyncClient(
+        base_url=url, headers=AUTH, transport=transport, timeout=60
+    ) as http:
         yield http
 
 
@@ -82,7 +84,7 @@ async def test_tls(
     settings = settings_for(tmp_path, nats_server.url, recorder_id="tls", **pem)
     async with (
         running(settings) as recorder,
-        httpx.AsyncClient(base_url=recorder.url, verify=trusting, headers=AUTH) as http,
+        httpx.AsyncClient(base_url=recorder.url, verify=trusting, headers=AUTH, timeout=60) as http,
     ):
         assert recorder.url.startswith("https://127.0.0.1:")
         answer = await http.get("/v1/runs")
@@ -361,7 +363,7 @@ async def test_trailer_that_does_not_come(
     recorder: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a request that was answered before it was read."""
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 2.0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(recorder))
     writer.write(CHUNKED + b"\r\n2\r\n{}\r\n0\r\nA: ")
     async with asyncio.timeout(60):

@@ -52,13 +52,6 @@ async def whole_stream(recorder: Running, run: FakeRun, **given: Any) -> list[Fr
         return [frame async for frame in told]
 
 
-async def shown(recorder: Running, position: int) -> None:
-    """Until the recorder shows the stream up to a position."""
-    headers = {"x-runreel-min-position": f"RUNS={position}"}
-    answer = await recorder.http.get("/v1/runs", headers=headers)
-    assert "x-runreel-lag" not in answer.headers
-
-
 def some_events(run: FakeRun) -> list[Any]:
     request = NetworkRequest(request_id="1", method="GET", url="http://x/")
     return [
@@ -79,7 +72,7 @@ def some_events(run: FakeRun) -> list[Any]:
 @pytest.fixture
 async def busy(recorder: Running, worker: FakeWorker, run: FakeRun) -> FakeRun:
     """An active run with seven events, all shown."""
-    await shown(recorder, await worker.publish(run, *some_events(run)))
+    await recorder.shown(RUNS=await worker.publish(run, *some_events(run)))
     return run
 
 
@@ -146,7 +139,7 @@ async def test_pages(recorder: Running, busy: FakeRun, order: str, limit: int) -
 
 
 async def test_stream_of_an_ended_run(recorder: Running, worker: FakeWorker, busy: FakeRun) -> None:
-    await shown(recorder, await worker.end(busy, BROWSER_CRASHED))
+    await recorder.shown(RUNS=await worker.end(busy, BROWSER_CRASHED))
     told = await whole_stream(recorder, busy)
     listed = await recorder.get(f"/v1/runs/{busy.run_id}/events")
     assert [data for event, _, data in told if event == "run.event"] == listed["data"]
@@ -165,7 +158,7 @@ async def test_stream_is_live_and_can_be_resumed_anywhere(
         live = await anext(told)
         assert live[2]["data"] == {"url": "one"}
     await worker.publish(busy, busy.event(PageOpened(url="two")))
-    await shown(recorder, await worker.end(busy))
+    await recorder.shown(RUNS=await worker.end(busy))
     whole = await whole_stream(recorder, busy)
     assert [*before, live] == whole[:8]
     for at, (_, event_id, _) in enumerate(whole[:-1], 1):
@@ -178,7 +171,7 @@ async def test_stream_is_live_and_can_be_resumed_anywhere(
 async def test_last_event_id_wins_over_cursor(
     recorder: Running, worker: FakeWorker, busy: FakeRun
 ) -> None:
-    await shown(recorder, await worker.end(busy))
+    await recorder.shown(RUNS=await worker.end(busy))
     whole = await whole_stream(recorder, busy)
     first, third = str(whole[0][1]), str(whole[2][1])
     told = await whole_stream(recorder, busy, headers={"last-event-id": third}, cursor=first)
@@ -188,7 +181,7 @@ async def test_last_event_id_wins_over_cursor(
 async def test_ids_of_a_stream_serve_under_any_filter(
     recorder: Running, worker: FakeWorker, busy: FakeRun
 ) -> None:
-    await shown(recorder, await worker.end(busy))
+    await recorder.shown(RUNS=await worker.end(busy))
     whole = await whole_stream(recorder, busy)
     after = str(whole[3][1])
     told = await whole_stream(recorder, busy, cursor=after, type="network.*")
@@ -251,7 +244,7 @@ async def test_heartbeat_while_only_others_happen(
 
 
 async def test_bytes_of_a_frame(recorder: Running, worker: FakeWorker, run: FakeRun) -> None:
-    await shown(recorder, await worker.end(run))
+    await recorder.shown(RUNS=await worker.end(run))
     answer = await recorder.http.get(f"/v1/runs/{run.run_id}/events/stream")
     assert "\r" not in answer.text
     first, *_, last, rest = answer.text.split("\n\n")
@@ -306,7 +299,7 @@ async def test_run(recorder: Running, worker: FakeWorker, busy: FakeRun) -> None
     assert (run["status"], run["finishedAt"], run["durationSeconds"]) == ("active", None, None)
     assert run["counts"] == {"events": 7, "files": 0, "invocations": 0, "toolCalls": 0}
     assert (run["lastSequence"], run["missing"], run["late"]) == (7, [], 0)
-    await shown(recorder, await worker.end(busy))
+    await recorder.shown(RUNS=await worker.end(busy))
     ended = await recorder.get(f"/v1/runs/{busy.run_id}")
     assert (ended["status"], ended["failure"]) == ("stopped", None)
     assert ended["durationSeconds"] >= 0
@@ -316,12 +309,12 @@ async def test_missing_numbers_are_told_until_they_come(
     recorder: Running, worker: FakeWorker, run: FakeRun
 ) -> None:
     late = [run.event(PageOpened(url=""), number=number) for number in (3, 4, 6)]
-    await shown(recorder, await worker.publish(run, run.event(PageOpened(url=""), number=7)))
+    await recorder.shown(RUNS=await worker.publish(run, run.event(PageOpened(url=""), number=7)))
     path = f"/v1/runs/{run.run_id}"
     assert (await recorder.get(path))["missing"] == [[3, 6]]
-    await shown(recorder, await worker.publish(run, late[1]))
+    await recorder.shown(RUNS=await worker.publish(run, late[1]))
     assert (await recorder.get(path))["missing"] == [[3, 3], [5, 6]]
-    await shown(recorder, await worker.publish(run, late[0], late[2]))
+    await recorder.shown(RUNS=await worker.publish(run, late[0], late[2]))
     assert (await recorder.get(path))["missing"] == [[5, 5]]
 
 
@@ -331,7 +324,7 @@ async def test_second_copy_of_a_message_changes_nothing(
     event = busy.event(PageOpened(url="twice"))
     await worker.publish(busy, event)
     body, again = codec.encode_event(event), f"{event.id}-again"
-    await shown(recorder, await worker.publish_raw(busy.subject(event), body, again))
+    await recorder.shown(RUNS=await worker.publish_raw(busy.subject(event), body, again))
     run = await recorder.get(f"/v1/runs/{busy.run_id}")
     assert run["counts"]["events"] == 8
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,6 +37,7 @@ async def recorder(own_nats: NatsServer, tmp_path: Path) -> AsyncIterator[Runnin
 @pytest.fixture
 async def worker(recorder: Running, own_nats: NatsServer) -> AsyncIterator[FakeWorker]:
     async with fake_worker(own_nats.url) as worker:
+        await recorder.until_startable()
         yield worker
 
 
@@ -121,8 +121,11 @@ async def test_no_run_leaves_before_what_it_produced_is_filed(
     await age(worker)
     await eventually(lambda: has_left(recorder, other))
     assert not await has_left(recorder, run)
-    checks: Any = (await recorder.get("/readyz"))["checks"]
-    assert "CONTROL is" in checks["alarms"][0]
+
+    async def alarms() -> list[str]:
+        return list((await recorder.get("/readyz"))["checks"].get("alarms", []))
+
+    assert "CONTROL is" in (await eventually(alarms))[0]
     assert len((await recorder.get(f"/v1/runs/{run.run_id}/artifacts"))["data"]) == 1
     monkeypatch.setattr(filing, "FULL", 0.9)
     await eventually(lambda: has_left(recorder, run))

@@ -328,7 +328,7 @@ async def test_two_take_over_at_once(bus: Bus, monkeypatch: pytest.MonkeyPatch) 
     await killed.begun.wait()
     await cancelling.end([dying])
     both = Work()
-    monkeypatch.setattr(idempotency, "TAKE_OVER_SECONDS", 0.5)
+    monkeypatch.setattr(idempotency, "TAKE_OVER_SECONDS", 5.0)
 
     async def one() -> Done | None:
         answers = await asyncio.gather(*(once(bus, both) for _ in range(5)), return_exceptions=True)

@@ -12,7 +12,6 @@ from recorder import app, quarantine
 from recorder.parts import Recorder
 from recorder.queries.runs import list_open
 from schemas import subjects
-from tests.recorder.conftest import until_startable
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
@@ -37,7 +36,7 @@ class World:
         return await self.worker.publish(run, *(run.event(kind) for kind in kinds))
 
     async def shown(self, position: int) -> None:
-        assert await self.parts.news.wait_for_position(subjects.RUNS, position, 10)
+        assert await self.parts.news.wait_for_position(subjects.RUNS, position, 60)
 
     async def skip(self) -> quarantine.Outcome:
         [found] = await quarantine.find_all(self.parts.store)
@@ -64,7 +63,7 @@ async def world(
     monkeypatch.setattr(app, "_assemble", assemble_and_tell)
     settings = settings_for(tmp_path, own_nats.url, recorder_id="parked")
     async with running(settings) as http, fake_worker(own_nats.url, "w-parked") as worker:
-        await until_startable(http)
+        await http.until_startable()
         runs = [await _start(http, worker) for _ in range(2)]
         yield World(http, found[0], worker, *runs)
 

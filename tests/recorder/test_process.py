@@ -149,6 +149,7 @@ async def test_drain_ends_streams_without_their_end(own_nats: NatsServer, tmp_pa
 async def test_start_without_a_worker(own_nats: NatsServer, tmp_path: Path) -> None:
     async with running(settings_for(tmp_path, own_nats.url)) as recorder:
         runtime = await recorder.post("/v1/runtimes", {}, status=201)
+        await until_ready(recorder, 200)
         answer = await recorder.http.post(f"/v1/runtimes/{runtime['id']}/start")
         assert answer.status_code == 503
         assert answer.json()["code"] == "runtime.host_unavailable"
@@ -176,16 +177,16 @@ async def test_heartbeats_that_cannot_be_read_are_passed_over(
 ) -> None:
     async with running(settings_for(tmp_path, own_nats.url)) as recorder:
         async with fake_worker(own_nats.url, "w2") as worker:
-            await until_startable(recorder)
+            await recorder.until_startable()
             bucket = await worker._js.key_value(subjects.WORKERS_BUCKET)
             for garbage in (b'{"workerId": "\xff"}', b"\xff", b"{}", b'{"x":' + b"[" * 100_000):
                 await bucket.put("w0", garbage)
                 await bucket.put("w2", garbage)
             ready = await recorder.get("/readyz", **{"for": "start"})
             assert [each["workerId"] for each in ready["checks"]["workers"]] == ["w2"]
-        await until_startable(recorder, 503)
+        await recorder.until_startable(503)
         async with fake_worker(own_nats.url, "w3"):
-            await until_startable(recorder)
+            await recorder.until_startable()
 
 
 async def test_watch_that_fails_begins_again(
@@ -205,7 +206,7 @@ async def test_watch_that_fails_begins_again(
     monkeypatch.setattr(fleet, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(Bus, "heartbeats", failing)
     async with running(settings_for(tmp_path, own_nats.url)) as recorder, fake_worker(own_nats.url):
-        await until_startable(recorder)
+        await recorder.until_startable()
     assert failures == 3
 
 
@@ -217,9 +218,8 @@ async def test_background_job_that_dies_is_told_by_name() -> None:
     with capture_logs() as logs:
         async with app._in_background({"one": die(), "two": asyncio.sleep(60)}, died.set_result):
             assert str(await died) == "gone"
-    assert [(line["event"], line["job"]) for line in logs] == [
-        ("recorder.background_job_died", "one")
-    ]
+    died_by_name = [line["job"] for line in logs if line["event"] == "recorder.background_job_died"]
+    assert died_by_name == ["one"]
 
 
 @pytest.mark.parametrize("job", [(Fleet, "watch"), (Consumer, "run"), (Reaper, "run")])
@@ -260,7 +260,7 @@ async def test_heartbeat_of_a_dead_worker_is_no_readiness(
 ) -> None:
     settings = settings_for(tmp_path, own_nats.url)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
-        await until_startable(recorder)
+        await recorder.until_startable()
         bucket = await worker._js.key_value(subjects.WORKERS_BUCKET)
         stale = (await bucket.get("w1")).value or b""
     async with fake_worker(own_nats.url, "w2") as worker:
@@ -268,7 +268,7 @@ async def test_heartbeat_of_a_dead_worker_is_no_readiness(
         await bucket.put("w1", stale)
         await worker.beat()
         async with running(settings) as recorder:
-            await until_startable(recorder)
+            await recorder.until_startable()
             ready = await recorder.get("/readyz", **{"for": "start"})
     assert [each["workerId"] for each in ready["checks"]["workers"]] == ["w2"]
 
@@ -284,6 +284,7 @@ async def test_consumer_that_fails_again_and_again_is_not_ready(
     settings = settings_for(tmp_path, own_nats.url)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         run = FakeRun("w1", new_id(), new_id())
+        await until_ready(recorder, 200)
         with monkeypatch.context() as broken:
             broken.setattr(Projector, "apply", fail)
             await worker.publish(run, run.launching())
@@ -299,12 +300,6 @@ async def until_ready(recorder: Running, status: int) -> str:
         while (answer := await recorder.http.get("/readyz")).status_code != status:
             await asyncio.sleep(0.02)
     return str(answer.json().get("reason", ""))
-
-
-async def until_startable(recorder: Running, status: int = 200) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while (await recorder.http.get("/readyz?for=start")).status_code != status:
-            await asyncio.sleep(0.02)
 
 
 async def test_nats_killed_and_started_again(own_nats: NatsServer, tmp_path: Path) -> None:

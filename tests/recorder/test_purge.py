@@ -120,5 +120,8 @@ async def test_consumer_that_does_not_read_on_holds_the_purge_back(
         async def is_quiet() -> bool:
             return await alarms() == []
 
+        async def is_purged() -> bool:
+            return bool((await worker._js.stream_info("RUNS")).state.first_seq > 1)
+
         await eventually(is_quiet)
-        assert (await worker._js.stream_info("RUNS")).state.first_seq > 1
+        await eventually(is_purged)

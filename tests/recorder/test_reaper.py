@@ -29,6 +29,7 @@ BEAT_SECONDS = 0.1
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "LOST_SECONDS", LOST_SECONDS)
+    monkeypatch.setattr(liveness, "MOST_GAP_SECONDS", LOST_SECONDS / 2)
     monkeypatch.setattr(reaper, "PROBE_SECONDS", 0.1)
     monkeypatch.setattr(reaper, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(reaper, "LOOK_SECONDS", 0.3)

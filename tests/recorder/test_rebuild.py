@@ -23,7 +23,7 @@ from schemas.problems import CannotStart
 from tests.support import recorder_spec as spec
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
-from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
+from tests.support.recorder_worker import FakeRun, FakeWorker, all_shown, fake_worker, new_id
 from tests.support.sse_frames import frames
 
 
@@ -62,12 +62,6 @@ async def finished_run(worker: FakeWorker, events: int = 20) -> FakeRun:
     begun = (run.launching(), run.ready())
     await worker.publish(run, *begun, *(run.event("x.y") for _ in range(events)), run.ended())
     return run
-
-
-async def shown(recorder: Running, worker: FakeWorker) -> None:
-    """Until the tables have all there is."""
-    last = (await worker._js.stream_info("RUNS")).state.last_seq
-    await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"RUNS={last}"})
 
 
 async def sequences(recorder: Running, run: FakeRun) -> list[int]:
@@ -130,7 +124,7 @@ async def test_while_all_goes_on(recorder: Running, worker: FakeWorker) -> None:
     """Readers, a writer, a follower and a publisher during rebuilds: none fails, none sees a gap."""
     run = new_run()
     await worker.publish(run, run.launching(), run.ready())
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     traffic = Traffic(recorder, worker, run)
     jobs = [traffic.publish(), traffic.read(), traffic.read(), traffic.write()]
     async with in_background(*jobs, traffic.follow()) as tasks:
@@ -156,7 +150,7 @@ async def test_repairs_damaged_tables_without_a_recorder(
     settings = settings_for(tmp_path, own_nats.url)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         run = await finished_run(worker)
-        await shown(recorder, worker)
+        await all_shown(recorder, worker)
     with closing(sqlite3.connect(settings.database)) as damaged:
         damaged.execute("DELETE FROM runs")
         damaged.commit()
@@ -171,7 +165,7 @@ async def test_repairs_damaged_tables_without_a_recorder(
 
 async def test_keeps_what_the_stream_dropped_by_age(recorder: Running, worker: FakeWorker) -> None:
     old, new = await finished_run(worker), await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     await worker._js.purge_stream("RUNS", seq=30)
     found = await rebuilt(recorder)
     assert (found.replaced, found.kept, found.lost) == (True, 29, ())
@@ -181,7 +175,7 @@ async def test_keeps_what_the_stream_dropped_by_age(recorder: Running, worker: F
 
 async def test_refuses_to_lose_what_only_the_log_has(recorder: Running, worker: FakeWorker) -> None:
     run = await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     await worker._js.delete_msg("RUNS", 7)
     found = await rebuilt(recorder)
     assert not found.replaced
@@ -195,7 +189,7 @@ async def test_refuses_to_lose_what_only_the_log_has(recorder: Running, worker: 
 
 async def test_dry_run_changes_nothing(recorder: Running, worker: FakeWorker) -> None:
     await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     inode = database_of(recorder).stat().st_ino
     found = await rebuilt(recorder, dry_run=True)
     assert not found.replaced
@@ -205,12 +199,12 @@ async def test_dry_run_changes_nothing(recorder: Running, worker: FakeWorker) ->
 
 async def test_waits_for_readers_that_hold_the_file(recorder: Running, worker: FakeWorker) -> None:
     await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     other = sqlite3.connect(f"file:{database_of(recorder)}?mode=ro", uri=True, isolation_level=None)
     other.execute("BEGIN")
     assert other.execute("SELECT count(*) FROM log").fetchone()
     await worker.publish(run := new_run(), run.launching())
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     async with in_background(rebuilt(recorder)) as [task]:
         assert (await recorder.http.get("/v1/runs")).status_code == 200
         await asyncio.wait((task,), timeout=1.5)
@@ -246,7 +240,7 @@ async def test_decisions_about_the_quarantine_hold(own_nats: NatsServer, tmp_pat
             await worker.publish(run, run.launching())
             await worker.publish_raw(run.subject(run.event("x.y")), b"not JSON", "")
             await worker.publish(run, run.ready())
-        await shown(recorder, worker)
+        await all_shown(recorder, worker)
     async with open_store(database, PROJECTIONS) as store:
         [skipped, parked] = await find_all(store)
         await skip(store, News(), skipped.stream, skipped.epoch, skipped.position)
@@ -263,7 +257,7 @@ async def test_decisions_about_the_quarantine_hold(own_nats: NatsServer, tmp_pat
 async def test_one_projection_alone(recorder: Running, worker: FakeWorker) -> None:
     """Its tables are made of the log: neither the stream nor the other tables are looked at."""
     run = await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     with closing(sqlite3.connect(database_of(recorder))) as damaged:
         damaged.execute("UPDATE runs SET events = 7")
         damaged.execute("UPDATE spaces SET name = 'mine'")
@@ -273,7 +267,7 @@ async def test_one_projection_alone(recorder: Running, worker: FakeWorker) -> No
     assert (await recorder.get(f"/v1/runs/{run.run_id}"))["counts"]["events"] == 23
     assert [each["name"] for each in (await recorder.get("/v1/spaces"))["data"]] == ["mine"]
     await finished_run(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     assert len((await recorder.get("/v1/runs"))["data"]) == 2
 
 

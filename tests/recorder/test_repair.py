@@ -12,12 +12,11 @@ import pytest
 from recorder.ops.rebuild import rebuild
 from recorder.ops.repair import repair
 from recorder.ops.verify import verify
-from schemas import subjects
 from tests.support.eventually import eventually
 from tests.support.faults.stream import nats_client, read_stream
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
-from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
+from tests.support.recorder_worker import FakeRun, FakeWorker, all_shown, fake_worker, new_id
 
 Break = Callable[[NatsServer, Path, FakeWorker], Awaitable[None]]
 
@@ -32,13 +31,6 @@ async def publish_run(worker: FakeWorker, events: int = 10) -> FakeRun:
     begun = (run.launching(), run.ready())
     await worker.publish(run, *begun, *(run.event("x.y") for _ in range(events)), run.ended())
     return run
-
-
-async def shown(recorder: Running, worker: FakeWorker) -> None:
-    """Until the tables have all there is."""
-    for stream in (subjects.RUNS, subjects.CONTROL):
-        last = (await worker._js.stream_info(stream)).state.last_seq
-        await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"{stream}={last}"})
 
 
 async def state_of(recorder: Running, stream: str = "RUNS") -> str:
@@ -96,12 +88,12 @@ async def test_puts_back_what_a_stream_lost(
     async with running(settings) as recorder:
         async with fake_worker(own_nats.url) as worker:
             kept = await publish_run(worker)
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
         await copy_files(own_nats, tmp_path / "copy")
         async with fake_worker(own_nats.url) as worker:
             lost = [await publish_run(worker, events=600), await publish_run(worker)]
             await eventually(lambda: makes_space(recorder, "lost too"))
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
             before = await stored(own_nats)
             await broken(own_nats, tmp_path / "copy", worker)
         await eventually(lambda: is_state(recorder, state))
@@ -125,7 +117,7 @@ async def test_puts_back_what_a_stream_lost(
         await eventually(lambda: is_state(recorder, "following"))
         async with fake_worker(own_nats.url) as worker:
             await worker.publish(lost[1], lost[1].event("x.y"))  # late, and there
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
         for run in (kept, *lost):
             page = await recorder.get(f"/v1/runs/{run.run_id}")
             assert (page["counts"]["events"], page["missing"]) == (run.number, [])
@@ -150,7 +142,7 @@ async def test_nothing_to_repair(own_nats: NatsServer, tmp_path: Path) -> None:
     settings = settings_for(tmp_path, own_nats.url)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         await publish_run(worker)
-        await shown(recorder, worker)
+        await all_shown(recorder, worker)
         await worker._js.delete_msg("RUNS", 3)  # erased by someone, not lost by the stream
         found = await repair(settings.nats_url, Path(settings.database))
         assert (found.broken, found.published, found.replaced) == ((), 0, False)
@@ -165,11 +157,11 @@ async def test_stream_that_is_brought_back_is_followed_again(
     async with running(settings) as recorder:
         async with fake_worker(own_nats.url) as worker:
             await publish_run(worker)
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
         await copy_files(own_nats, tmp_path / "older")
         async with fake_worker(own_nats.url) as worker:
             run = await publish_run(worker)
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
         await copy_files(own_nats, tmp_path / "newest")
         await roll_back(own_nats, tmp_path / "older")
         await eventually(lambda: is_state(recorder, "rolled_back"))
@@ -177,6 +169,6 @@ async def test_stream_that_is_brought_back_is_followed_again(
         await eventually(lambda: is_state(recorder, "following"))
         async with fake_worker(own_nats.url) as worker:
             await worker.publish(run, run.event("x.y"))
-            await shown(recorder, worker)
+            await all_shown(recorder, worker)
         page = await recorder.get(f"/v1/runs/{run.run_id}")
         assert (page["counts"]["events"], page["missing"]) == (14, [])

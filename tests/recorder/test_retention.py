@@ -132,8 +132,9 @@ async def test_run_is_told_the_same_once_its_events_have_left(
         "/v1/runs?spaceId=default",
         "/v1/runs?status=failed",
     )
-    before = [await recorder.get(path) for path in paths]
     await finalised(recorder, worker, run)
+    await recorder.post(f"/v1/runs/{run.run_id}/wait")  # until it is settled
+    before = [await recorder.get(path) for path in paths]
     await age(worker)
     await eventually(lambda: has_left(recorder, run))
 
@@ -226,7 +227,8 @@ async def test_cursor_before_the_first_event_there_is(own_nats: NatsServer, tmp_
 
             async def four() -> list[Any]:
                 answer = await second.http.get(events)
-                return list(answer.json()["data"]) if answer.status_code == 200 else []
+                data = list(answer.json()["data"]) if answer.status_code == 200 else []
+                return data if len(data) == 4 else []
 
             await eventually(four)
             body = await refused(second, events, cursor=early)

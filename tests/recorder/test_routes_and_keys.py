@@ -191,7 +191,7 @@ _addresses = (f"127.1.{high}.{low}" for high in range(256) for low in range(1, 2
 async def stranger(url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client at an address of its own: who tries many keys from one is slowed down."""
     transport = httpx.AsyncHTTPTransport(verify=False, local_address=next(_addresses))
-    async with httpx.AsyncClient(base_url=url, transport=transport) as http:
+    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=60) as http:
         yield http
 
 

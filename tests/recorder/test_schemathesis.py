@@ -68,7 +68,7 @@ async def test_answers_are_as_documented(
 def _ask(endpoint: Endpoint, url: str, run_id: str) -> None:
     operation = SCHEMA[endpoint.path][endpoint.method]
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
-    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {KEY}"}) as http:
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {KEY}"}, timeout=60) as http:
 
         @settings(
             max_examples=EXAMPLES,

@@ -12,7 +12,7 @@ from schemas.events.console import ConsoleMessage
 from schemas.events.navigation import Navigation
 from schemas.events.network import NetworkFailed, NetworkRequest
 from schemas.events.page import PageTitle
-from tests.recorder.test_events import shown, whole_stream
+from tests.recorder.test_events import whole_stream
 from tests.support.recorder_running import Running
 from tests.support.recorder_worker import FakeRun, FakeWorker, new_id
 
@@ -42,7 +42,7 @@ async def shop(recorder: Running, worker: FakeWorker, run: FakeRun, word: str) -
         run.event(NetworkFailed(request_id="1", error_text=f"net::ERR_{word}"), status="failed"),
         run.event(ConsoleMessage(level="error", text=f"Uncaught {word}Error: 東京都庁")),
     )
-    await shown(recorder, last)
+    await recorder.shown(RUNS=last)
     return run
 
 
@@ -131,7 +131,7 @@ async def test_search_is_newest_first_over_runs_with_filters(
     runtime = await recorder.post("/v1/runtimes", {"spaceId": space["id"]}, status=201)
     started = await recorder.post(f"/v1/runtimes/{runtime['id']}/start")
     other = worker.runs[started["runId"]]
-    await shown(recorder, await worker.publish(other, other.event(PageTitle(title=word))))
+    await recorder.shown(RUNS=await worker.publish(other, other.event(PageTitle(title=word))))
 
     async def found(**query: Any) -> list[str]:
         hits, cursor = list[str](), dict[str, str]()
@@ -155,7 +155,7 @@ async def test_what_was_just_written_is_found(
 ) -> None:
     for number in range(5):
         title = PageTitle(title=f"{word} n{number}n")
-        await shown(recorder, await worker.publish(run, run.event(title)))
+        await recorder.shown(RUNS=await worker.publish(run, run.event(title)))
         assert len((await recorder.get("/v1/search", q=f"{word} n{number}n"))["data"]) == 1
 
 

@@ -162,7 +162,7 @@ async def test_draining_worker_gets_nothing(fleet: Fleet) -> None:
 
 
 async def test_waits_for_a_worker_that_comes(fleet: Fleet) -> None:
-    starting = asyncio.create_task(fleet.start(await fleet.runtime(), "20s"))
+    starting = asyncio.create_task(fleet.start(await fleet.runtime(), "60s"))
     await asyncio.wait([starting], timeout=0.3)
     assert not starting.done()
     await fleet.worker()
@@ -173,7 +173,7 @@ async def test_waits_for_a_place(fleet: Fleet) -> None:
     await fleet.worker()
     first, second = await fleet.runtime(), await fleet.runtime()
     await fleet.start(first)
-    waiting = asyncio.create_task(fleet.start(second, "20s"))
+    waiting = asyncio.create_task(fleet.start(second, "60s"))
     await asyncio.wait([waiting], timeout=0.3)
     assert not waiting.done()
     await fleet.stop(first)
@@ -232,9 +232,9 @@ async def test_places_go_round_the_spaces(fleet: Fleet) -> None:
 async def test_runtime_that_changes_while_it_waits(fleet: Fleet) -> None:
     """It starts as it is then; one that is deleted does not start."""
     runtime_id, gone = await fleet.runtime(), await fleet.runtime()
-    waiting = asyncio.create_task(fleet.start(runtime_id, "20s"))
+    waiting = asyncio.create_task(fleet.start(runtime_id, "60s"))
     await eventually(partial(fleet.has_waiting, 1))
-    in_vain = asyncio.create_task(fleet.start(gone, "20s"))
+    in_vain = asyncio.create_task(fleet.start(gone, "60s"))
     await eventually(partial(fleet.has_waiting, 2))
     change = {"config": {"locale": "de-DE", "profile": True}}
     await fleet.recorder.patch(f"/v1/runtimes/{runtime_id}", change)
@@ -280,7 +280,7 @@ async def test_space_has_no_more_than_it_may(own_nats: NatsServer, tmp_path: Pat
         assert (await fleet.start(runtimes[0])).json()["started"] is False
         assert (await fleet.start(await fleet.runtime(spaceId=other))).is_success
 
-        waiting = asyncio.create_task(fleet.start(runtimes[2], "20s"))
+        waiting = asyncio.create_task(fleet.start(runtimes[2], "60s"))
         await eventually(partial(fleet.has_waiting, 1))
         await fleet.stop(runtimes[0])
         assert (await waiting).is_success
@@ -324,9 +324,9 @@ async def test_start_that_joins_one_which_comes_to_nothing_goes_on_by_itself(fle
     runtime_id = await fleet.runtime()
     await worker.claim(FakeRun("w1", DEFAULT_SPACE_ID, runtime_id))
     starting = asyncio.create_task(fleet.start(runtime_id))
-    waiting = asyncio.create_task(fleet.start(runtime_id, wait="15s"))
+    waiting = asyncio.create_task(fleet.start(runtime_id, wait="60s"))
     await eventually(lambda: fleet.has_waiting(1))
-    other = await fleet.start(await fleet.runtime(), wait="5s")
+    other = await fleet.start(await fleet.runtime(), wait="60s")
     assert other.is_success, "it stands behind one that takes no place"
     claims = await worker._js.key_value(subjects.CLAIMS_BUCKET)
     await claims.delete(runtime_id)

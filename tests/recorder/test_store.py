@@ -160,7 +160,7 @@ async def test_closing_is_not_given_up(tmp_path: Path) -> None:
 
     living = asyncio.create_task(live())
     await opened.wait()
-    assert _threads_of_sqlite() > before
+    assert _threads_of_sqlite() - before
     for _ in range(3):
         await asyncio.sleep(0.01)
         living.cancel()

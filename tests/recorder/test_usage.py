@@ -224,12 +224,8 @@ async def test_plans_for_one_run(store: Store) -> None:
 async def test_over_the_api(own_nats: NatsServer, tmp_path: Path) -> None:
     settings = settings_for(tmp_path, own_nats.url, rate_card=CARD_TEXT)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
-        await eventually(lambda: _is_startable(recorder))
+        await recorder.until_startable()
         await _tell(recorder, worker)
-
-
-async def _is_startable(recorder: Running) -> bool:
-    return (await recorder.http.get("/readyz", params={"for": "start"})).status_code == 200
 
 
 async def _tell(recorder: Running, worker: FakeWorker) -> None:

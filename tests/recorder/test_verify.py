@@ -15,7 +15,7 @@ from recorder.ops.verify import Verified, verify
 from schemas.problems import CannotStart
 from tests.support.nats_server import NatsServer
 from tests.support.recorder_running import Running, running, settings_for
-from tests.support.recorder_worker import FakeRun, FakeWorker, fake_worker, new_id
+from tests.support.recorder_worker import FakeRun, FakeWorker, all_shown, fake_worker, new_id
 
 
 @pytest.fixture
@@ -46,12 +46,6 @@ async def some_runs(worker: FakeWorker, count: int = 3, events: int = 20) -> lis
     return runs
 
 
-async def shown(recorder: Running, worker: FakeWorker) -> None:
-    """Until the tables have all there is."""
-    last = (await worker._js.stream_info("RUNS")).state.last_seq
-    await recorder.http.get("/healthz", headers={"x-runreel-min-position": f"RUNS={last}"})
-
-
 async def test_equal_after_changes(recorder: Running) -> None:
     """What was changed, found again, and deleted."""
     space = await recorder.post("/v1/spaces", {"name": "one"}, status=201)
@@ -75,7 +69,7 @@ async def test_equal_beside_a_recorder_that_goes_on(recorder: Running, worker: F
     goes_on = asyncio.create_task(some_runs(worker, count=20))
     found = [await verified(recorder) for _ in range(3)]
     await goes_on
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     found.append(await verified(recorder))
     assert [(each.equal, each.difference) for each in found] == [(True, None)] * 4
     assert found[-1].positions["RUNS"] == 23 * 23 + 1
@@ -100,7 +94,7 @@ async def test_names_the_first_difference(
     settings = settings_for(tmp_path, own_nats.url)
     async with running(settings) as recorder, fake_worker(own_nats.url) as worker:
         [run, *_] = await some_runs(worker)
-        await shown(recorder, worker)
+        await all_shown(recorder, worker)
     with sqlite3.connect(settings.database) as connection:
         connection.execute(damage.format(run=run.run_id))
     connection.close()
@@ -115,7 +109,7 @@ async def test_runs_that_began_before_the_stream_does_are_left_out(
     recorder: Running, worker: FakeWorker
 ) -> None:
     first, second = await some_runs(worker, count=2)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     await worker._js.purge_stream("RUNS", seq=5)
     found = await verified(recorder)
     assert (found.equal, found.left_out) == (True, 1)
@@ -127,7 +121,7 @@ async def test_runs_that_began_before_the_stream_does_are_left_out(
 
 async def test_stream_made_anew_is_told(recorder: Running, worker: FakeWorker) -> None:
     await some_runs(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     config = (await worker._js.stream_info("RUNS")).config
     await worker._js.delete_stream("RUNS")
     await worker._js.add_stream(config)
@@ -140,7 +134,7 @@ async def test_tells_how_far_it_is_and_leaves_nothing(
     recorder: Running, worker: FakeWorker
 ) -> None:
     await some_runs(worker)
-    await shown(recorder, worker)
+    await all_shown(recorder, worker)
     steps: list[Step] = []
     await verify(recorder.settings.nats_url, database_of(recorder), steps.append)
     assert steps[-1].done == steps[-1].of > 3 * 23

@@ -31,7 +31,8 @@ async def grow(store: Store, file: Path, size_bytes: int) -> int:
     return writes * 64 * 1024
 
 
-async def test_commits_make_no_checkpoint(tmp_path: Path) -> None:
+async def test_commits_make_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "QUIET_SECONDS", 3600.0)
     file = tmp_path / "x.db"
     async with open_store(file, PROJECTIONS) as store:
         before = file.stat().st_size

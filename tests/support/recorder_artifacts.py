@@ -54,11 +54,4 @@ async def make(
 async def publish(recorder: Running, worker: FakeWorker, run: FakeRun, *events: Event) -> None:
     """Events of a run, until the recorder shows them."""
     position = await worker.publish(run, *events)
-    await shown(recorder, RUNS=position)
-
-
-async def shown(recorder: Running, **positions: int) -> None:
-    """Until the recorder shows the streams that far."""
-    wanted = ",".join(f"{stream}={position}" for stream, position in positions.items())
-    answer = await recorder.http.get("/v1/spaces", headers={"x-runreel-min-position": wanted})
-    assert "x-runreel-lag" not in answer.headers
+    await recorder.shown(RUNS=position)

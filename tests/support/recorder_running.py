@@ -13,10 +13,11 @@ import httpx
 
 from recorder import app
 from schemas.settings import RecorderSettings
+from tests.support.eventually import eventually
 
 KEY = "key-for-tests-0123456789"
 SECRET = "secret-for-tests-0123456789"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 MIB = 1024 * 1024
 
 
@@ -69,6 +70,25 @@ class Running:
         answer = await self.http.request(method, path, json=body)
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    async def until_startable(self, status: int = 200) -> None:
+        """Until it says that a runtime can be started; or 503: that none can."""
+
+        async def says_so() -> bool:
+            answer = await self.http.get("/readyz", params={"for": "start"})
+            return answer.status_code == status
+
+        await eventually(says_so)
+
+    async def shown(self, **positions: int) -> None:
+        """Until the tables show the streams that far."""
+        wanted = ",".join(f"{stream}={position}" for stream, position in positions.items())
+
+        async def is_shown() -> bool:
+            answer = await self.http.get("/healthz", headers={"x-runreel-min-position": wanted})
+            return "x-runreel-lag" not in answer.headers
+
+        await eventually(is_shown)
 
 
 @asynccontextmanager

@@ -74,7 +74,7 @@ async def make_revoked_key(recorder: Running, *scopes: str, **others: Any) -> di
 
 async def make_expired_key(recorder: Running, *scopes: str, **others: Any) -> dict[str, Any]:
     """A key that has opened something, and does not any more."""
-    soon = rfc3339(time.time_ns() + 1_000_000_000)
+    soon = rfc3339(time.time_ns() + 5_000_000_000)
     made = await make_key(recorder, *scopes, expiresAt=soon, **others)
 
     async def has_expired() -> bool:

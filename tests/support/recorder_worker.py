@@ -58,6 +58,7 @@ from schemas.requests import (
 from schemas.times import rfc3339
 from tests.support.recorder_commands import cancelled, ingested, queued
 from tests.support.recorder_run import GATEWAY, FakeRun, new_id
+from tests.support.recorder_running import Running
 
 __all__ = ["GATEWAY", "FakeRun", "FakeWorker", "fake_worker", "new_id"]
 
@@ -271,7 +272,7 @@ async def fake_worker(
     nats_url: str, worker_id: str = "w1", capacity: int = 100, beat_seconds: float = 1.0
 ) -> AsyncIterator[FakeWorker]:
     """A worker that has beaten once and goes on, unless it is made `silent`."""
-    client = await nats.connect(nats_url)
+    client = await nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
     worker = FakeWorker(client, worker_id, capacity)
     worker.requests = [
         await client.subscribe(subjects.start_request(worker_id), cb=worker.on_start),
@@ -296,3 +297,11 @@ async def _beat(worker: FakeWorker, seconds: float) -> None:
         with suppress(nats.errors.Error):  # NATS is away: the next one may come through
             if not worker.silent:
                 await worker.beat()
+
+
+async def all_shown(recorder: Running, worker: FakeWorker) -> None:
+    """Until the tables have all there is."""
+    last = {
+        each: (await worker._js.stream_info(each)).state.last_seq for each in ("RUNS", "CONTROL")
+    }
+    await recorder.shown(**last)
