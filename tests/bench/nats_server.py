@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.bench.processes import running, until
-from tests.support.nats_server import find_nats_server, free_port
+from tests.support.nats_server import find_nats_server
+from tests.support.ports import free_port
 
 _CONFIG = """
 listen: 127.0.0.1:{port}

@@ -20,7 +20,7 @@ from schemas.settings import variable
 from tests.bench.nats_server import nats_server
 from tests.bench.processes import module, running, until
 from tests.support.egress import LOOPBACK_SETTING
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 WORKER = "bench"
 KEY = "key-for-benchmarks"

@@ -16,7 +16,7 @@ from recorder.client.transport import Transport
 from schemas.problems import CannotReach
 from schemas.resources import ActivityItem
 from tests.deploy.activity import item, run
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 LIMIT_S = 20.0
 

@@ -14,7 +14,7 @@ from deploy.data_dir import DataDir, open_data_dir, sole_owner, write_private
 from deploy.ops.target import NoTarget
 from deploy.runs.reach import Api, find_api, reading
 from schemas.problems import CannotReach, CannotStart
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 HTML = b"<!doctype html><title>It works</title>"
 

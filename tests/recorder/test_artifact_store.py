@@ -14,7 +14,7 @@ from recorder import artifacts
 from recorder.artifacts import Artifacts
 from schemas.problems import CannotStart, ContentMissing, StorageUnavailable
 from tests.support.artifact_stores import S3Server
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 CONTENT = os.urandom(3 * artifacts.MIB + 17)
 

@@ -27,7 +27,8 @@ from schemas.events.network import NetworkFinished
 from schemas.events.page import PageOpened
 from schemas.resources import ActivityItem, EventToIngest, Run, RunEvent
 from tests.support.eventually import eventually
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
+from tests.support.ports import free_port
 from tests.support.recorder_commands import done
 from tests.support.recorder_running import KEY, Running, running, settings_for
 from tests.support.recorder_worker import FakeWorker, fake_worker

@@ -12,7 +12,7 @@ from typing import Literal
 
 from deploy.processes import tethered
 from tests.support.eventually import eventually
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 StoreKind = Literal["directory", "s3"]
 KINDS: tuple[StoreKind, ...] = ("directory", "s3")

@@ -13,7 +13,8 @@ import trustme
 from click.testing import CliRunner
 
 from deploy.ops.nats import nats as command
-from tests.support.nats_server import find_nats_server, free_port
+from tests.support.nats_server import find_nats_server
+from tests.support.ports import free_port
 
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
 READY_SECONDS = 20.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sysconfig
 from pathlib import Path
 from types import TracebackType
 
-READY_SECONDS = 10.0
-STOP_SECONDS = 10.0
+from tests.support.ports import free_port
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 _CONFIG = """
 listen: 127.0.0.1:{port}
@@ -33,12 +34,6 @@ def find_nats_server() -> str:
     if found is None:
         raise FileNotFoundError("no nats-server beside this Python or on PATH")
     return found
-
-
-def free_port() -> int:
-    """A port that is free now. A server that is killed and started again must keep its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class NatsServer:

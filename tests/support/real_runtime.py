@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +50,7 @@ class RealRuntime:
         self.outbox = outbox
         self.connect_url = url
         self.store = store
+        self._events: list[Event] = []
         self.local_url = ""  # where the worker itself reaches the gateway
 
     def stored(self, artifact_id: str) -> bytes:
@@ -68,8 +70,10 @@ class RealRuntime:
 
     @property
     def events(self) -> list[Event]:
-        """All events recorded so far, in order."""
-        return [decode_event(self.outbox.read(entry)[1]) for entry in self.outbox.entries]
+        """All events recorded so far, in order. Nobody acknowledges them here: what is decoded stays."""
+        new = itertools.islice(self.outbox.entries, len(self._events), None)
+        self._events.extend(decode_event(self.outbox.read(entry)[1]) for entry in new)
+        return list(self._events)
 
     def of(self, event_type: str) -> list[dict[str, Any]]:
         """The bodies of all events of a type, with the envelope's status and page under `_status` and `_page`."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from deploy.site.server import open_listeners
 from deploy.site.wire import Answer, encode_answer, parse_head
+from tests.support.ports import new_listeners
 
 HTML = "text/html; charset=utf-8"
 NOT_FOUND = Answer(404, "text/plain", b"There is nothing here.\n")
@@ -38,7 +38,7 @@ class Pages:
         self._held[path].set()
 
     async def __aenter__(self) -> Self:
-        listeners = open_listeners()
+        listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
         self._servers = [
             await asyncio.start_server(self._accept, sock=listener) for listener in listeners

@@ -23,7 +23,7 @@ import psutil
 from deploy.processes import python, python_environment, tethered
 from tests.support.egress import LOOPBACK_SETTING
 from tests.support.eventually import eventually
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 from tests.support.run import Run, create_runtime, start
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 MAX_FRAME_BYTES = 1024 * 1024 * 1024
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 Message = dict[str, Any]
 

@@ -54,12 +54,12 @@ class Fleet:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.jetstream: JetStreamContext = client.jetstream()
+        self.jetstream: JetStreamContext = client.jetstream(timeout=60)
 
     @classmethod
     async def make(cls, url: str) -> Fleet:
         """The streams and buckets that a recorder makes."""
-        fleet = cls(await nats.connect(url))
+        fleet = cls(await nats.connect(url, reconnect_time_wait=0.1, max_reconnect_attempts=-1))
         runs = streams.runs_stream(max_age_days=1, max_bytes=64 * 1024 * 1024)
         await fleet.jetstream.add_stream(stream_config(runs, replicas=1))
         for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):

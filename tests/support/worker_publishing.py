@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support.eventually import eventually
+from tests.support.eventually import LIMIT_S, eventually
 from worker.outbox import Outbox
 from worker.publisher import Link, Publisher
 
@@ -24,7 +24,7 @@ async def publishing(
         await asyncio.wait([task])
 
 
-async def emptied(outbox: Outbox, limit_s: float = 20.0) -> None:
+async def emptied(outbox: Outbox, limit_s: float = LIMIT_S) -> None:
     await eventually(lambda: not outbox.entries, limit_s, explain=lambda: len(outbox))
 
 

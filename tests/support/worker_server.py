@@ -12,7 +12,7 @@ from email.parser import BytesHeaderParser
 from types import TracebackType
 from typing import Self
 
-from deploy.site.server import open_listeners
+from tests.support.ports import new_listeners
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -81,7 +81,7 @@ class Server:
         return Reply(headers=HTML, body=b"at last")
 
     async def __aenter__(self) -> Self:
-        listeners = open_listeners()
+        listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
         self._servers = [
             await asyncio.start_server(self._accept, sock=listener) for listener in listeners

@@ -87,7 +87,7 @@ async def test_without_bounds_it_goes_on() -> None:
 
 @pytest.mark.browser
 async def test_a_run_that_nobody_is_attached_to(tmp_path: Path) -> None:
-    async with real_runtime(tmp_path, RuntimeConfig(idle_timeout_seconds=1)) as real:
+    async with real_runtime(tmp_path, RuntimeConfig(idle_timeout_seconds=3)) as real:
         async with cdp_client(real.connect_url) as client:
             await client.call("Browser.getVersion")
         ended = await real.until("runtime.lifecycle", phase="ended")
@@ -98,7 +98,7 @@ async def test_a_run_that_nobody_is_attached_to(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 async def test_a_run_that_has_lasted_as_long_as_it_may(tmp_path: Path) -> None:
-    config = RuntimeConfig(max_duration_seconds=1, idle_timeout_seconds=3600)
+    config = RuntimeConfig(max_duration_seconds=5, idle_timeout_seconds=3600)
     async with real_runtime(tmp_path, config) as real, cdp_client(real.connect_url) as client:
         await client.closed.wait()
         assert (client.close_code, client.close_reason) == (1001, MAX_DURATION.message)

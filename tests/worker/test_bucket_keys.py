@@ -31,7 +31,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def bucket(client: Client) -> KeyValue:
-    return await client.jetstream().create_key_value(bucket=BUCKET, direct=True)
+    return await client.jetstream(timeout=60).create_key_value(bucket=BUCKET, direct=True)
 
 
 async def test_empty(client: Client, bucket: KeyValue) -> None:

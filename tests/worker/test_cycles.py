@@ -73,7 +73,7 @@ async def left(fleet: Fleet, worker: WorkerProcess, place: Path) -> Left:
     return Left(
         children=len(process.children()),
         descriptors=await least(process.num_fds),
-        sockets=len(process.net_connections("all")),
+        sockets=await least(lambda: len(process.net_connections("all"))),
         directories=len(list(worker.runs.iterdir())),
         objects=len(stored),
         claims=claims,

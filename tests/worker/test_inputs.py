@@ -140,7 +140,8 @@ async def test_a_form_cannot_hide_its_members_nor_can_a_document(
 async def test_a_question_takes_a_page_no_long_time(real: RealRuntime, page: CdpPage) -> None:
     await show(page, "<div role=button style='height:40px'></div>")
     await page.evaluate(
-        "document.querySelector('div').append(...Array.from({length: 100000}, () => document.createElement('i')))"
+        "document.querySelector('div').append(...Array.from({length: 100000}, () => document.createElement('i')));"
+        "document.body.offsetHeight"  # laid out by the page itself
     )
     told = await clicked(real, page, 20, 20)
     assert told["element"]["role"] == "button"

@@ -410,6 +410,7 @@ def holding(text: str, place: Path) -> list[Path]:
     found = []
     for path in place.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
-            found += [path] if any(mark in content for mark in marks) else []
+            with suppress(FileNotFoundError):  # the browser goes on
+                content = path.read_bytes()
+                found += [path] if any(mark in content for mark in marks) else []
     return found

@@ -184,7 +184,7 @@ async def test_nats_restarted_with_events_in_flight(
             said += 50
             await server.start()
         say(run_log, *numbers(said + 1, total))
-        await emptied(outbox, 30)
+        await emptied(outbox, 120)
     assert await stored(server) == numbers(1, total)
 
 

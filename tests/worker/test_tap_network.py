@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime
-from tests.support.worker_cdp import CdpClient, CdpPage
+from tests.support.worker_cdp import CdpClient, CdpPage, CdpRefused
 from tests.support.worker_server import SCRIPT, Asked, Reply, Server
 
 pytestmark = pytest.mark.browser
@@ -339,7 +340,7 @@ async def test_fifty_popups(real: RealRuntime, at_blank: CdpPage, server: Server
     await at_blank.evaluate(
         "void (ws = [...Array(50).keys()].map(n => open('/blank?popup=' + n, '', n % 2 ? 'noopener' : '')))"
     )
-    await eventually(lambda: len(server.paths) == 51, 30, explain=lambda: len(server.paths))
+    await eventually(lambda: len(server.paths) == 51, explain=lambda: len(server.paths))
     await same(real, server)
     opened = [each for each in real.of("page.opened") if each.get("openerId") == at_blank.target]
     assert len(opened) >= 25  # those without an opener do not say so
@@ -352,8 +353,14 @@ async def test_a_page_that_is_closed_at_once(
     for number in range(5):
         url = f"{server.url}/blank?closed={number}"
         target = (await client.call("Target.createTarget", url=url))["targetId"]
-        await client.call("Target.closeTarget", targetId=target)
-        await real.until("page.closed", _page=target)
+
+        async def is_closed() -> bool:
+            """Chromium forgets to close a page whose navigation commits at that moment."""
+            with suppress(CdpRefused):
+                await client.call("Target.closeTarget", targetId=target)  # noqa: B023
+            return real.find("page.closed", _page=target) is not None  # noqa: B023
+
+        await eventually(is_closed)
     seen = recorded_paths(real, server)
     assert (
         not Counter(server.paths) - seen

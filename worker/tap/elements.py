@@ -151,8 +151,9 @@ class Elements:
         world = None if answer is None else answer.execution_context_id
         if world is not None:
             self._worlds[spot] = world
-            # Once a document, and not with each question: it is longer than any of them.
-            params = {"expression": _SCRIPT, "contextId": world} | BOUNDED
+            # Once a document, and not with each question: it is longer than any of them. Not bounded, for it only says
+            # what `elementAt` is; cut off on a busy machine it would leave a world that answers nothing any more.
+            params = {"expression": _SCRIPT, "contextId": world, "silent": True}
             self._post(spot.target_id, "Runtime.evaluate", None, params)
         for made in waiting:
             made(world)

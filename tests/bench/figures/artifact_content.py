@@ -19,7 +19,7 @@ from tests.bench.many_files import RUN, SPACE, many_files
 from tests.bench.nats_server import nats_server
 from tests.bench.processes import module, running, until
 from tests.bench.stack import KEY, recorder_process
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 MB = 1_000_000
 PART = 1024 * 1024

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import suppress
 from typing import Any
 
 from tests.support.escapes.attack import Attack, Loot, Try, page_at, shows, site, soon
 from tests.support.escapes.host import SERVED, Host
+from tests.support.ports import free_port
 from tests.support.worker_cdp import CdpCalls, CdpRefused
 
 # Of this host, as browsers read them and lists of addresses do not.
@@ -89,7 +89,7 @@ async def turn_over_tcp(driver: CdpCalls, host: Host) -> Loot | None:
 
 async def listening_port(driver: CdpCalls, host: Host) -> Loot | None:
     """A port of the host that leads to the client."""
-    port = _free_port()
+    port = free_port()
     await driver.call("Tethering.bind", port=port)
 
     async def look() -> str | None:
@@ -103,13 +103,6 @@ async def listening_port(driver: CdpCalls, host: Host) -> Loot | None:
     found: Loot | None = await soon(look)
     await driver.call("Tethering.unbind", port=port)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port: int = tried.getsockname()[1]
-        return port
 
 
 async def context_with_a_proxy(driver: CdpCalls, host: Host) -> Loot | None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.support.nats_server import free_port
+from tests.support.ports import free_port
 
 PIECE_BYTES = 64 * 1024
 

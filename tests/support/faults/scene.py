@@ -25,7 +25,8 @@ from tests.support.faults import tables
 from tests.support.faults.children import Child
 from tests.support.faults.ledger import numbered
 from tests.support.faults.proxy import Proxy
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
+from tests.support.ports import free_port
 from tests.support.run import Run, create_runtime, start
 
 KEY = "key-for-faults-0123456789"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.site.server import open_listeners
+from tests.support.ports import new_listeners
 
 from . import wire
 from .access_log import Access
@@ -132,7 +132,7 @@ class ObservedSite:
         return [each for each in self.log if each.belongs_to(path)]
 
     async def __aenter__(self) -> Self:
-        listeners = open_listeners()
+        listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
         for each in listeners:
             self._servers.append(await self._serve("http", sock=each))

@@ -32,7 +32,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
     def bounded(work: Coroutine[Any, Any, None]) -> None:
         async def within() -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(200):
                 await work
 
         runner(within())

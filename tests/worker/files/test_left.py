@@ -122,7 +122,7 @@ async def test_the_end_of_a_run_waits_for_a_store_that_is_away_once(
     server: NatsServer, fleet: Fleet, tmp_path: Path, away: pytest.MonkeyPatch
 ) -> None:
     """Not once for a download, once for the report, and once for all that is on its way."""
-    away.setattr(run_files_module, "STORED_SECONDS", 5.0)
+    away.setattr(run_files_module, "STORED_SECONDS", 10.0)
     async with serving(fleet, server.url, tmp_path) as worker:
         runtime = await _run(fleet, worker)
         keeping = asyncio.ensure_future(_keep(runtime, b"hello"))
@@ -130,7 +130,7 @@ async def test_the_end_of_a_run_waits_for_a_store_that_is_away_once(
         began = asyncio.get_running_loop().time()
         runtime.browser.kill()
         await asyncio.shield(runtime.ended)
-        assert asyncio.get_running_loop().time() - began < 2 * 5.0
+        assert asyncio.get_running_loop().time() - began < 2 * 10.0
         await keeping
         assert len(worker.uploads) == 2
         away.undo()

@@ -367,7 +367,7 @@ async def test_an_upload_that_breaks_is_tried_again_and_ends_no_other(
 async def test_a_store_that_dies_between_two_files_has_both_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_files_module, "STORED_SECONDS", 5.0)
+    monkeypatch.setattr(run_files_module, "STORED_SECONDS", 60.0)
     monkeypatch.setattr(artifacts_module, "RETRY", {"max_retries": 0})
     monkeypatch.setattr(uploads_module, "RETRY_SECONDS", 0.05)
     s3 = S3Server(tmp_path / "s3")

@@ -20,6 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.real_runtime import SECRET, RealRuntime, real_runtime
 from tests.support.worker_cdp import CdpClient, cdp_client
 from worker.app import run
+from worker.gateway import entrance
 from worker.gateway.attachments import MOST_CLIENTS
 from worker.gateway.entrance import WRONG_AT_ONCE, Entrance
 from worker.gateway.server import Gateway
@@ -103,7 +104,10 @@ async def test_pages_and_other_names_are_refused_whatever_the_url(real: RealRunt
 
 
 @pytest.mark.browser
-async def test_who_tries_urls_hears_to_wait_and_who_has_one_comes_in(tmp_path: Path) -> None:
+async def test_who_tries_urls_hears_to_wait_and_who_has_one_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "WRONG_PER_SECOND", 1e-6)  # nothing comes back meanwhile
     async with real_runtime(tmp_path) as real:
         for _ in range(WRONG_AT_ONCE):
             await refused(real.connect_url + "x")

@@ -17,9 +17,9 @@ from worker.tools import invocations
 async def test_what_runs_keeps_a_run_from_being_idle(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    config = RuntimeConfig(idle_timeout_seconds=1)
+    config = RuntimeConfig(idle_timeout_seconds=3)
     async with hosted_runtime(tmp_path_factory.mktemp("idle"), config) as hosted:
-        slow = "new Promise(done => setTimeout(() => done('awake'), 2500))"
+        slow = "new Promise(done => setTimeout(() => done('awake'), 5000))"
         assert await hosted.do("evaluate", expression=slow) == {"value": "awake"}
         await hosted.real.runtime.ended
         ended = hosted.real.find("runtime.lifecycle", phase="ended")
