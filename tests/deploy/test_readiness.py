@@ -11,14 +11,16 @@ from schemas.problems import CannotStart
 from tests.deploy.children import REFUSES, WAITS, program
 
 
-async def kept_until_ready(folder: Path, source: str, answers: list[str]) -> Keeper:
+async def kept_until_ready(
+    folder: Path, source: str, answers: list[str], limit_s: float = 60
+) -> Keeper:
     async def probe() -> str:
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     keeper = Keeper(program(folder, "worker", source), lambda death: None)
     keeper.start()
     try:
-        await until_ready(keeper, probe, limit_s=1)
+        await until_ready(keeper, probe, limit_s=limit_s)
     finally:
         await keeper.end()
     return keeper
@@ -31,7 +33,7 @@ async def test_ready_once_there_is_no_objection(tmp_path: Path) -> None:
 
 async def test_too_late_says_what_the_process_said(tmp_path: Path) -> None:
     with pytest.raises(CannotStart) as late:
-        await kept_until_ready(tmp_path, WAITS, ["No worker is there."])
+        await kept_until_ready(tmp_path, WAITS, ["No worker is there."], limit_s=1)
     assert late.value.message == "The worker was not ready within 1 s: No worker is there."
 
 

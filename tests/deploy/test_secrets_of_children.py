@@ -11,6 +11,7 @@ import pytest
 from deploy.environment import forget_secrets
 from tests.deploy.test_up import Start, Up, start
 from tests.support.eventually import eventually
+from tests.support.files import everything_below
 
 __all__ = ["start"]  # a fixture
 
@@ -22,7 +23,7 @@ PASSWORD = re.compile(r"//[^:/@\s]+:([^@\s]+)@")
 def secrets_in(data: Path) -> set[str]:
     """What stands alone in a private file, and passwords in URLs there."""
     found: set[str] = set()
-    for path in data.rglob("*"):
+    for path in everything_below(data):
         if not _is_private(path):
             continue
         text = path.read_text(errors="replace").strip()

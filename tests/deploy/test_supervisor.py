@@ -172,5 +172,5 @@ async def test_any_other_one_that_ends_with_0_is_started_again(tmp_path: Path) -
     told: list[Death] = []
     async with kept(program(tmp_path, "recorder", LEAVES), told) as keeper:
         keeper.is_ready()
-        await eventually(lambda: len(starts(tmp_path, "recorder")) == 2)
+        await eventually(lambda: len(starts(tmp_path, "recorder")) >= 2)
     assert told[0].how == "exit code 0"

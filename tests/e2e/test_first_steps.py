@@ -50,6 +50,8 @@ async def tour(stack: Stack, playwright: Playwright) -> Tour:
         page = await browser.contexts[0].new_page()
         for stop in STOPS.values():
             await stop(page, site)
+            # Asked for after the page has loaded; asked for again where one leaves before it has come.
+            await run.event("network.response", url=f"{site.url}/favicon.ico")
         await browser.close()
         await run.stop()
         runtime = (await stack.http.get(f"/v1/runtimes/{run.runtime_id}")).json()

@@ -16,6 +16,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from deploy.processes import python, python_environment
+from tests.support.files import everything_below
 from tests.support.run import Run, answer, start
 from tests.support.stack import ROOT, Stack
 
@@ -216,7 +217,7 @@ def _said(line: str) -> dict[str, Any]:
 def test_names_on_disk(stack: Stack, told: Told) -> None:
     """Those that we chose."""
     for top in (stack.data, stack.temporary):
-        for path in top.rglob("*"):
+        for path in everything_below(top):
             assert path.name.isascii(), path
             assert path.name.isprintable(), path
             assert not any(unicodedata.category(each) == "Cc" for each in path.name)

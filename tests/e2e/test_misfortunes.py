@@ -185,7 +185,7 @@ async def test_everything_stopped_in_order_mid_run(stack: Stack, run: Run, page:
     await _counted(run, ENOUGH)
     await stack.stop(signal.SIGTERM)
     await stack.start()
-    told = await run.get()
+    told = await run.ended()
     assert (told["status"], told["missing"]) == ("stopped", [])
     events = await run.events()
     _assert_counted_without_a_gap(events)

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from deploy.site import Site
+from tests.support.eventually import eventually
 from tests.support.node_client import NodeClient, NodeError
 from tests.support.run import Run
 
@@ -78,6 +79,10 @@ async def test_gets_an_answer_of_32_megabytes(client: NodeClient) -> None:
 
 async def test_is_let_go_when_the_run_is_stopped(client: NodeClient, run: Run) -> None:
     await run.stop()
-    assert await client("connected") is False
+
+    async def is_let_go() -> bool:
+        return await client("connected") is False
+
+    await eventually(is_let_go)
     with pytest.raises(NodeError, match="404"):
         await client("attach", run.connect_url)

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Dialog, Error, Page, Playwright, expect
 
 from deploy.site import Site
+from tests.support.eventually import eventually
 from tests.support.run import Run
 
 MEGABYTE = 1024 * 1024
@@ -97,7 +98,7 @@ async def test_is_let_go_when_the_run_is_stopped(
     playwright: Playwright, run: Run, browser: Browser
 ) -> None:
     await run.stop()
-    assert not browser.is_connected()
+    await eventually(lambda: not browser.is_connected())
     with pytest.raises(Error, match="404"):
         await playwright.chromium.connect_over_cdp(run.connect_url)
 

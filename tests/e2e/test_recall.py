@@ -16,7 +16,7 @@ from tests.support.run import Event, Run, assert_whole
 from tests.support.situations import SITUATIONS, Record, Scene, Situation
 from tests.support.stack import Stack
 
-SETTLED_S = 10.0
+SETTLED_S = 60.0
 
 Driven = dict[str, tuple[Situation, str]]  # by the situation's name; its browser context's id
 

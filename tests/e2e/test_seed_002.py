@@ -50,8 +50,7 @@ async def test_the_page_from_its_top_to_its_end(
     ).event
     assert told is not None
     assert told.connection_id == connection.id
-    committed = await run.events.list(type="navigation", status="finished").all()
-    assert committed
+    await eventually(run.events.list(type="navigation", status="finished").all)
 
     stopped = await runtime.stop()
     assert (stopped.stopped, stopped.status) == (True, "stopped")
@@ -91,7 +90,11 @@ async def test_targets_are_the_pages_there_are(runtime: RuntimeHandle, site: Sit
     await first.activate()
     assert first.active
     await made.close()
-    assert made.id not in [each.id async for each in runtime.targets.list()]
+
+    async def is_gone() -> bool:  # Chromium takes its time to close it
+        return made.id not in [each.id async for each in runtime.targets.list()]
+
+    await eventually(is_gone)
 
 
 async def _uri_is(runtime: RuntimeHandle, target_id: str, url: str) -> bool:

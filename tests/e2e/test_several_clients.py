@@ -80,8 +80,8 @@ async def test_a_client_that_is_killed_leaves_the_others_alone(
 ) -> None:
     async with NodeClient("puppeteer", tmp_path) as client:
         await client("attach", run.connect_url)
-        opened = await run.events(type="connection.opened")
     closed = (await eventually(lambda: run.events(type="connection.closed")))[0]
+    opened = await run.events(type="connection.opened")
     assert closed["connectionId"] in [each["connectionId"] for each in opened]
     assert await page.evaluate("6 * 7") == 42
 

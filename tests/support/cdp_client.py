@@ -10,7 +10,7 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 LARGEST_FRAME_BYTES = 64 * 1024 * 1024
 
 Message = dict[str, Any]

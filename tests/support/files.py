@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 
+def everything_below(directory: Path) -> Iterator[Path]:
+    """All below a directory; unlike `rglob` it does not mind that directories go while one looks."""
+    for at, directories, files in os.walk(directory):
+        yield from (Path(at, name) for name in (*directories, *files))
+
+
 def files_with(directory: Path, text: str) -> Iterator[Path]:
     """The files below a directory that have a text in them, whatever they are."""
-    for path in sorted(directory.rglob("*")):
+    for path in sorted(everything_below(directory)):
         with suppress(FileNotFoundError):  # somebody writes there, under names that come and go
             if path.is_file() and text.encode() in path.read_bytes():
                 yield path

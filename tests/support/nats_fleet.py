@@ -17,7 +17,7 @@ from tests.support.nats_server import find_nats_server
 from tests.support.ports import free_port
 
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 
 def write_users(

@@ -20,7 +20,7 @@ NETWORK = "10.0.0.0/24"
 CLONE_NEWNET = 0x40000000
 NAMESPACES = Path("/run/netns")
 SWITCH = "switch"
-END_SECONDS = 30.0
+END_SECONDS = 90.0
 
 
 def why_not() -> str | None:

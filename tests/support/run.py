@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.eventually import eventually
+from tests.support.eventually import LIMIT_S, eventually
 
 Event = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Run:
                 return found
             query["cursor"] = page["nextCursor"]
 
-    async def event(self, kind: str, *, limit_s: float = 20.0, **data: Any) -> Event:
+    async def event(self, kind: str, *, limit_s: float = LIMIT_S, **data: Any) -> Event:
         """The first event of that type with these values in its data, waited for."""
 
         async def look() -> Event | None:
@@ -57,7 +57,7 @@ class Run:
         if (await self.get())["status"] == "active":
             await self.stop()
 
-    async def ended(self, limit_s: float = 30.0) -> dict[str, Any]:
+    async def ended(self, limit_s: float = LIMIT_S) -> dict[str, Any]:
         """The run once it has ended, by whatever."""
 
         async def look() -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ from tests.support.run import Run, create_runtime, start
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
-GONE_S = 30.0
+GONE_S = 90.0
 SETTINGS = {
     "RUNREEL_RUNS_MAX_BYTES": str(256 * 1024**2),
     "RUNREEL_CONTROL_MAX_BYTES": str(16 * 1024**2),
@@ -135,7 +135,7 @@ class Stack:
             raise
         assert code == 0, self._output.read_text()
         await eventually(lambda: not alive(everything), explain=lambda: alive(everything))
-        assert not self.processes_of_ours()
+        await eventually(lambda: not self.processes_of_ours(), explain=self.processes_of_ours)
         assert not list(self.temporary.iterdir()), "temporary files are left"
 
     async def die(self) -> None:

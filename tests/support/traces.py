@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from schemas.nats_users import NatsAddress
+from tests.support.files import everything_below
 from tests.support.run import Run
 from tests.support.stack import Stack
 
@@ -59,7 +60,7 @@ def _files(stack: Stack) -> Traces:
     """Contents and names, of the stack's data and of its output; browsers' own files by their names only."""
     traces = {}
     for directory in (stack.data.parent, stack.temporary):
-        paths = [path for path in directory.rglob("*") if path.is_file()]
+        paths = [path for path in everything_below(directory) if path.is_file()]
         traces[f"names in {directory}"] = "\n".join(map(str, paths)).encode()
         for path in paths:
             if "profile" not in path.parts and str(path.relative_to(directory)) not in HOMES:

@@ -20,6 +20,7 @@ from schemas.profiles import ProfileRecord
 from schemas.requests import Refused, RunStarted, RunStopped
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
+from tests.support.files import everything_below
 from tests.support.nats_server import NatsServer
 from tests.support.worker_cdp import CdpPage, cdp_client
 from tests.support.worker_host import SECRET, SPACE, Fleet, Worker, is_free, serving
@@ -408,7 +409,7 @@ def holding(text: str, place: Path) -> list[Path]:
     """The files that have that text in them, as bytes or as UTF-16."""
     marks = (text.encode(), text.encode("utf-16-le"))
     found = []
-    for path in place.rglob("*"):
+    for path in everything_below(place):
         if path.is_file() and not path.is_symlink():
             with suppress(FileNotFoundError):  # the browser goes on
                 content = path.read_bytes()

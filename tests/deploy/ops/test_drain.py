@@ -50,7 +50,7 @@ async def test_worker_of_up_stays_down(tmp_path: Path) -> None:
         done = await runreel("worker", "drain", "--data", stack.data, "--deadline", "0")
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith("✓ local has left after ")
-        assert (await run.get())["status"] == "stopped"
+        assert (await run.ended())["status"] == "stopped"
         said = tmp_path / "up.out"
         await eventually(lambda: "worker has left: it was drained" in said.read_text())
         refused = await stack.http.post(f"/v1/runtimes/{run.runtime_id}/start")
@@ -73,7 +73,7 @@ async def test_nats_that_is_not_there() -> None:
 async def test_worker_that_falls_silent(
     own_nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draining, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(draining, "SILENT_SECONDS", 5.0)
     seen: list[Heartbeat] = []
     async with (
         running(settings_for(tmp_path, own_nats.url)),

@@ -18,6 +18,7 @@ Try = Callable[[CdpCalls, Host], Awaitable[Loot | None]]
 
 # What works does in a fraction; this is how long a wall is looked at.
 LIMIT_S = 2.0
+END_S = 60.0  # of a browser that has been told to end
 TRIES = 5
 
 
@@ -49,7 +50,7 @@ async def tried(attack: Attack, driver: CdpCalls, host: Host) -> Loot | None:
     await asyncio.sleep(0)
     host.service.heard.clear()
     try:
-        async with asyncio.timeout(LIMIT_S * 5):
+        async with asyncio.timeout(END_S + LIMIT_S if attack.ends_it else LIMIT_S * 5):
             return await attack.run(driver, host)
     except (CdpRefused, TimeoutError, ConnectionError):
         return None
@@ -78,10 +79,10 @@ async def _close(driver: CdpCalls, kept: set[str]) -> None:
                 await driver.call("Target.closeTarget", targetId=target)
 
 
-async def soon(look: Callable[[], Any]) -> Any:
+async def soon(look: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
     """The first answer of `look` that counts as true, or None; what is refused meanwhile is no answer."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + LIMIT_S
+    end = loop.time() + limit_s
     while loop.time() < end:
         try:
             looked = look()

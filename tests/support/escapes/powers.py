@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from tests.support.escapes.attack import Attack, Loot, Try, page_at, shows, soon
+from tests.support.escapes.attack import END_S, Attack, Loot, Try, page_at, shows, soon
 from tests.support.escapes.host import Host
 from tests.support.worker_cdp import CdpCalls
 
@@ -69,7 +69,7 @@ def ended(method: str, *, on_page: bool = False) -> Try:
         call = page.call(method) if page is not None else driver.call(method)
         with contextlib.suppress(ConnectionError):
             await call
-        return method if await soon(host.has_ended) else None
+        return method if await soon(host.has_ended, END_S) else None
 
     attack.__name__ = method.replace(".", "_")
     return attack

@@ -18,6 +18,7 @@ from typing import Self
 
 import httpx
 
+from schemas import subjects
 from schemas.settings import variable
 from tests.support.egress import LOOPBACK_SETTING
 from tests.support.eventually import eventually
@@ -33,6 +34,8 @@ KEY = "key-for-faults-0123456789"
 SECRET = "secret-for-faults-0123456789"
 MIB = 1024 * 1024
 PATIENCE_SECONDS = 90.0  # of whoever waits for anything: machines are busy
+SMALL_LAG = 1_000  # messages: a start waits two seconds at most until the tables show it
+STREAMS = (subjects.RUNS, subjects.CONTROL)
 RUNS = 4
 LEAST_EVENTS_PER_SECOND = 300
 EVENTS_PER_SECOND = 340  # of all runs of one `start_runs` together
@@ -66,12 +69,15 @@ class Recorder:
         return repr(tables.ending_events(self.database))
 
     async def is_ready(self, purpose: str = "history") -> bool:
-        """Whether it serves history; for `start`, whether a runtime could be started."""
+        """Whether it serves history; for `start`, whether a runtime could be started and its tables would show it."""
         try:
             answer = await self.http.get("/readyz", params={"for": purpose})
         except httpx.TransportError:
             return False
-        return answer.status_code == 200
+        if answer.status_code != 200:
+            return False
+        checks = answer.json()["checks"]
+        return purpose != "start" or all((checks[each]["lag"] or 0) < SMALL_LAG for each in STREAMS)
 
 
 class Worker:

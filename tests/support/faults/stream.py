@@ -35,9 +35,9 @@ async def nats_client(url: str) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def publish(client: Client, subject: str, body: bytes) -> None:
-    """Put a message on a stream, with no header that JetStream could know it by."""
-    await client.jetstream(timeout=REQUEST_SECONDS).publish(subject, body)
+async def publish(client: Client, subject: str, body: bytes) -> int:
+    """Put a message on a stream, with no header that JetStream could know it by; its position."""
+    return (await client.jetstream(timeout=REQUEST_SECONDS).publish(subject, body)).seq
 
 
 async def read_stream(client: Client, stream: str, until: Collection[str] = ()) -> list[Message]:
