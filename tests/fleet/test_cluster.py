@@ -36,8 +36,9 @@ async def test_one_of_three_is_lost(tmp_path: Path) -> None:
             answer = await api.post(f"/v1/runtimes/{before['runtimeId']}/stop")
             return answer.is_success or answer.status_code == 409
 
-        after = await eventually(is_started)
+        # A lost server is noticed by pings that stay away, half a minute after; then all finds another one.
+        after = await eventually(is_started, 150, explain=fleet.said)
         assert await said(api, before["runId"]) == ["said on a host"]
-        await eventually(is_stopped)
-        await shown(api, before["runId"], "stopped", 60)
+        await eventually(is_stopped, explain=fleet.said)
+        await shown(api, before["runId"], "stopped")
         assert (await good(await api.get(f"/v1/runs/{after}")))["status"] == "active"

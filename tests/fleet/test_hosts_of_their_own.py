@@ -14,7 +14,7 @@ from playwright.async_api import async_playwright
 
 from deploy.processes import python
 from recorder.starts import START_SECONDS
-from tests.support.eventually import LIMIT_S, eventually
+from tests.support.eventually import eventually
 from tests.support.fleet_of_hosts import CLIENT_HOST, FleetOfHosts, fleet_of_hosts
 from tests.support.network import started, why_not
 
@@ -39,14 +39,17 @@ async def began(api: httpx.AsyncClient, runtime_id: str) -> Any:
     return await good(await api.post(f"/v1/runtimes/{runtime_id}/start"))
 
 
-async def shown(api: httpx.AsyncClient, run_id: str, status: str, limit_s: float = LIMIT_S) -> Any:
+async def shown(api: httpx.AsyncClient, run_id: str, status: str) -> Any:
     """A run as one recorder has it, once it has that status."""
+    seen = ""
 
     async def look() -> Any:
+        nonlocal seen
         answer = await api.get(f"/v1/runs/{run_id}")
+        seen = answer.text
         return answer.json() if answer.is_success and answer.json()["status"] == status else None
 
-    return await eventually(look, limit_s)
+    return await eventually(look, explain=lambda: seen)
 
 
 async def ends_of(api: httpx.AsyncClient, run_id: str) -> list[str]:

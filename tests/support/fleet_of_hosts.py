@@ -86,6 +86,12 @@ class FleetOfHosts:
             self._directory / f"{host}.log",
         )
 
+    def said(self) -> str:
+        """The end of what each process has logged."""
+        return "\n".join(
+            f"== {host}\n{each.said()[-4000:]}" for host, each in self.processes.items()
+        )
+
     async def has_leader(self) -> bool:
         """Whether streams can be made."""
         with self.network.inside(CLIENT_HOST):
@@ -186,15 +192,13 @@ async def fleet_of_hosts(directory: Path, nats: int = 1) -> AsyncIterator[FleetO
         for host in fleet.hosts:
             if host == "r1":
                 # What is started before NATS has a leader refuses, and is started again by systemd.
-                await eventually(fleet.has_leader, READY_SECONDS, explain=lambda: _said(fleet))
+                await eventually(fleet.has_leader, READY_SECONDS, explain=fleet.said)
             await fleet.start(host)
             stack.push_async_callback(fleet.processes[host].end)
         stack.enter_context(network.inside(CLIENT_HOST))
         for recorder in ("r1", "r2"):
             async with fleet.api(recorder) as api:
-                await eventually(
-                    lambda: _knows_all(api), READY_SECONDS, explain=lambda: _said(fleet)
-                )
+                await eventually(lambda: _knows_all(api), READY_SECONDS, explain=fleet.said)
         yield fleet
 
 
@@ -205,7 +209,3 @@ async def _knows_all(api: httpx.AsyncClient) -> bool:
         return False
     workers = answer.json()["checks"]["workers"] if answer.is_success else []
     return {each["workerId"] for each in workers} == {"w1", "w2"}
-
-
-def _said(fleet: FleetOfHosts) -> str:
-    return "\n".join(f"== {host}\n{each.said()[-2000:]}" for host, each in fleet.processes.items())

@@ -41,7 +41,7 @@ WRONG_LAST_SEQUENCE = 10071  # JetStream's own code
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 30
-UNREGISTER_SECONDS = 1
+UNREGISTER_SECONDS = 3
 NO_MESSAGE_FOUND = 10037
 REPLICA_PAUSES_SECONDS = (0.05, 0.2, 0.5)  # so far a replica may be behind
 
