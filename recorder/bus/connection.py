@@ -14,7 +14,7 @@ from nats.aio.transport import TcpTransport
 
 from recorder.bus.bus import Bus, server_version
 from recorder.bus.errors import DOWN, words
-from schemas.nats_users import OWN_API, NatsAddress, address_of
+from schemas.nats_users import OWN_API, PING_SECONDS, UNANSWERED_PINGS, NatsAddress, address_of
 from schemas.problems import CannotReach, CannotStart
 
 log = structlog.get_logger()
@@ -120,8 +120,8 @@ async def _connect(
                 allow_reconnect=comes_back,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.5,  # type: ignore[arg-type]  # they say int, and only sleep so long
-                ping_interval=10,
-                max_outstanding_pings=2,
+                ping_interval=PING_SECONDS,
+                max_outstanding_pings=UNANSWERED_PINGS,
                 error_cb=callbacks.on_error,
                 disconnected_cb=callbacks.on_disconnect,
                 reconnected_cb=callbacks.on_reconnect,

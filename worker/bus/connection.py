@@ -13,12 +13,11 @@ from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
-from schemas.nats_users import NatsAddress
+from schemas.nats_users import PING_SECONDS, UNANSWERED_PINGS, NatsAddress
 from worker.publisher import LinkDown
 
 log = structlog.get_logger(__name__)
 
-PING_SECONDS = 10
 CLOSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 # Room for what is sent while a broken connection is not noticed yet; beyond it the outbox keeps everything anyway.
@@ -57,7 +56,7 @@ def reach(nats: NatsAddress) -> dict[str, Any]:
         "servers": nats.servers,
         "inbox_prefix": nats.inbox,
         "ping_interval": PING_SECONDS,
-        "max_outstanding_pings": 2,
+        "max_outstanding_pings": UNANSWERED_PINGS,
         "pending_size": PENDING_BYTES,
         **tls,
     }
