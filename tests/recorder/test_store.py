@@ -167,9 +167,8 @@ async def test_closing_is_not_given_up(tmp_path: Path) -> None:
     go_on.set()
     await asyncio.wait({living})
     assert living.cancelled()
-    await eventually(
-        lambda: _threads_of_sqlite() <= before
-    )  # one says that it is done before it is
+    # One says that it is done before it is.
+    await eventually(lambda: _threads_of_sqlite() <= before)
 
 
 def _threads_of_sqlite() -> set[threading.Thread]:

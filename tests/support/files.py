@@ -15,8 +15,10 @@ def everything_below(directory: Path) -> Iterator[Path]:
 
 
 def files_with(directory: Path, text: str) -> Iterator[Path]:
-    """The files below a directory that have a text in them, whatever they are."""
+    """The files below a directory that have a text in them, as bytes or, as Chromium keeps some, as UTF-16."""
+    marks = (text.encode(), text.encode("utf-16-le"))
     for path in sorted(everything_below(directory)):
         with suppress(FileNotFoundError):  # somebody writes there, under names that come and go
-            if path.is_file() and text.encode() in path.read_bytes():
+            content = path.read_bytes() if path.is_file() else b""
+            if any(mark in content for mark in marks):
                 yield path

@@ -20,7 +20,7 @@ from schemas.profiles import ProfileRecord
 from schemas.requests import Refused, RunStarted, RunStopped
 from schemas.tokens import connect_url
 from tests.support.eventually import eventually
-from tests.support.files import everything_below
+from tests.support.files import files_with
 from tests.support.nats_server import NatsServer
 from tests.support.worker_cdp import CdpPage, cdp_client
 from tests.support.worker_host import SECRET, SPACE, Fleet, Worker, is_free, serving
@@ -385,11 +385,13 @@ async def test_without_a_profile_nothing_stays_on_disk(
         uid = directory.stat().st_uid
         async with page_of(worker, answer.run_id, site) as page:
             await page.evaluate(LOG_IN.replace("stored", "n3edle").replace("for-a-day", "n3edle"))
-            await eventually(lambda: holding("n3edle", directory))  # so the search does find it
+            await eventually(
+                lambda: list(files_with(directory, "n3edle"))
+            )  # so the search does find it
         await fleet.stop("rt-1", answer.run_id)
         assert not directory.exists()
         assert list(worker.setup.root.iterdir()) == []
-        assert holding("n3edle", tmp_path) == []
+        assert list(files_with(tmp_path, "n3edle")) == []
         assert objects(tmp_path / "store") == []
         if os.geteuid() == 0:  # then nobody else has the browser's uid
             assert [
@@ -403,15 +405,3 @@ def owner(path: Path) -> int | None:
     with suppress(FileNotFoundError):
         return path.lstat().st_uid
     return None
-
-
-def holding(text: str, place: Path) -> list[Path]:
-    """The files that have that text in them, as bytes or as UTF-16."""
-    marks = (text.encode(), text.encode("utf-16-le"))
-    found = []
-    for path in everything_below(place):
-        if path.is_file() and not path.is_symlink():
-            with suppress(FileNotFoundError):  # the browser goes on
-                content = path.read_bytes()
-                found += [path] if any(mark in content for mark in marks) else []
-    return found
