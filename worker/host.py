@@ -101,18 +101,23 @@ class Host:
             await self._bus.answer(subjects.drain_request(worker_id), self._on_drain)
             group.create_task(self._browsers.keep_warm())
             group.create_task(self._tell_changes())
+            group.create_task(self._look_at_claims())
             await self._look_after()
 
     async def _look_after(self) -> NoReturn:
         """Every two seconds, and as soon as NATS is back."""
         while True:
             self._outbox.look_for_room()
-            # Together: each takes five seconds where NATS does not answer, and who is not heard for 15 is lost.
-            await asyncio.gather(self._beat(), self._stop_what_was_lost())
+            await self._beat()
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._bus.reconnected.wait()
             self._bus.reconnected.clear()
+
+    async def _look_at_claims(self) -> NoReturn:
+        while True:
+            await self._stop_what_was_lost()
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def _tell_changes(self) -> NoReturn:
         """How many places are taken, recorders should know before the next start."""
@@ -391,8 +396,14 @@ class Host:
         sandbox = self._browsers.setup.sandbox
         beat = heartbeat(self._facts, busy, sandbox, self._outbox, self._uploads)
         try:
-            await self._pulse.send(beat)
+            # Who hears nothing may be heard all the same, so no answer is waited for: who is silent for 15 s is lost.
+            async with asyncio.timeout(BEAT_SECONDS):
+                await self._pulse.send(beat)
         except LinkDown as error:
             log.warning("worker.beat_failed", reason=str(error))
+        except TimeoutError:
+            log.warning(
+                "worker.beat_failed", reason=f"no answer from NATS within {BEAT_SECONDS:.0f} s"
+            )
         if (task := asyncio.current_task()) and task.cancelling():
             raise asyncio.CancelledError  # which nats-py swallows when it comes while it publishes

@@ -30,6 +30,9 @@ MOST_HEADER_BYTES = 64 * 1024
 HEADER_SECONDS = (
     20.0  # from the first byte of a request, or from the connection, to the end of its headers
 )
+# Longer than clients and load balancers keep a connection that rests (httpx 5 s, AWS 60 s): a request that is sent
+# while we close gets no answer, and who sent it cannot know whether it was carried out.
+KEEP_ALIVE_SECONDS = 75
 
 
 def bind(settings: RecorderSettings) -> socket.socket:
@@ -70,6 +73,7 @@ async def serve(
             server_header=False,
             # Whom a proxy speaks for is decided in one place, `door`, by one setting.
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             ssl_context_factory=None if tls is None else lambda *_: tls,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )

@@ -28,6 +28,7 @@ from tests.support.stack import alive
 
 AWAY_SECONDS = 60
 STILL_SECONDS = 20
+DEAF_SECONDS = 7  # longer than an answer is waited for, and not so long that the worker is lost
 BROWSERS = 2
 
 Step = Callable[[Scene], Awaitable[None]]
@@ -90,16 +91,27 @@ async def worker_is_not_heard(scene: Scene) -> None:
 
 
 async def worker_does_not_hear(scene: Scene) -> None:
-    """Nothing passes from NATS to it: it is heard, so it is not lost; what it sends again is known by its id."""
+    """Nothing passes from NATS to it for a while: it is heard, so it is not lost; what it sends again is known by its
+    id.
+    """
     runs = await _new_runs(scene)
     with scene.way_to_nats.cut(up=False):
-        await asyncio.sleep(STILL_SECONDS)
+        await asyncio.sleep(DEAF_SECONDS)
     found = await everything_is_there(scene)
     assert {found.ends[run.id] for run in runs} == {None}
 
 
+async def worker_hears_nothing_more(scene: Scene) -> None:
+    """It gives up the connection on which it was heard, looks for a server that answers, and finds none."""
+    chromiums = [browser_of(run) for run in scene.runs[-BROWSERS:]]
+    with scene.way_to_nats.cut(up=False):
+        await _lost(scene)
+    await _comes_back(scene, chromiums)
+
+
 async def chromium_stands_still(scene: Scene) -> None:
     """Its browser process; what its pages have to say in the meantime comes afterwards."""
+    await _new_runs(scene)
     chromium: psutil.Process = browser_of(scene.runs[-1])
     chromium.suspend()
     await asyncio.sleep(STILL_SECONDS)
@@ -158,7 +170,13 @@ LANES: tuple[Lane, ...] = (
     Lane((nats_is_away, two_recorders_end_the_runs_of_a_dead_worker), recorders=2),
     Lane((recorder_stands_still, nats_stands_still, worker_stands_still)),
     Lane(
-        (worker_is_cut_off, worker_is_not_heard, worker_does_not_hear, chromium_stands_still),
+        (
+            worker_is_cut_off,
+            worker_is_not_heard,
+            worker_does_not_hear,
+            worker_hears_nothing_more,
+            chromium_stands_still,
+        ),
         real_browsers=True,
     ),
 )

@@ -44,6 +44,11 @@ async def test_worker_does_not_hear_nats(lanes: Lanes) -> None:
     await lanes.outcome[each.worker_does_not_hear]
 
 
+@pytest.mark.browser
+async def test_worker_hears_nothing_of_nats_any_more(lanes: Lanes) -> None:
+    await lanes.outcome[each.worker_hears_nothing_more]
+
+
 async def test_two_recorders_race_to_end_the_same_runs(lanes: Lanes) -> None:
     await lanes.outcome[each.two_recorders_end_the_runs_of_a_dead_worker]
 

@@ -297,6 +297,17 @@ async def test_headers_that_do_not_come(recorder: Running, monkeypatch: pytest.M
         assert (await talk(recorder, *said)).startswith(b"HTTP/1.1 408 ")
 
 
+async def test_a_connection_may_rest(recorder: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(recorder))
+    try:
+        for pause_seconds in (6, 0):  # uvicorn would close it after five
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(pause_seconds)
+    finally:
+        writer.close()
+
+
 async def test_body_that_does_not_come(recorder: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "BODY_SECONDS", 0.2)
     head = (

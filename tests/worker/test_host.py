@@ -359,6 +359,22 @@ async def test_nats_goes_away_between_a_beat_and_its_reading_back(
         assert worker.host._pulse._skew.best == known
 
 
+async def test_a_beat_without_an_answer_does_not_keep_the_next_one(
+    server: NatsServer, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_heartbeat: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async with serving(fleet, server.url, tmp_path) as worker:
+        monkeypatch.setattr(worker.bus, "beat", never)
+        with capture_logs() as logs:
+            await worker.host._beat()
+        monkeypatch.undo()
+    told = {"event": "worker.beat_failed", "reason": "no answer from NATS within 2 s"}
+    assert told.items() <= logs[-1].items()
+
+
 async def test_a_beat_that_is_gone_tells_no_time(
     server: NatsServer, fleet: Fleet, tmp_path: Path
 ) -> None:
