@@ -22,8 +22,8 @@ OWN_API = "$JS.API"
 IMPORTED_API = "runreel.api"
 _INBOX = "_INBOX"
 # A server that is gone without a word (its host lost power, a cable was pulled) is noticed by the third ping without an
-# answer, after six to nine seconds: a worker must have found another one before recorders hold it for lost, at 15.
-PING_SECONDS = 3
+# answer, after four to six seconds: a worker must have found another one before recorders hold it for lost, at 15.
+PING_SECONDS = 2
 UNANSWERED_PINGS = 2
 # Whatever else somebody's own server calls its users is no part of a subject.
 _USER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")

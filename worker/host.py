@@ -394,16 +394,4 @@ class Host:
         draining = self._draining or self._drain.asked
         busy = Busy(self._active, self._browsers.waiting, draining)
         sandbox = self._browsers.setup.sandbox
-        beat = heartbeat(self._facts, busy, sandbox, self._outbox, self._uploads)
-        try:
-            # Who hears nothing may be heard all the same, so no answer is waited for: who is silent for 15 s is lost.
-            async with asyncio.timeout(BEAT_SECONDS):
-                await self._pulse.send(beat)
-        except LinkDown as error:
-            log.warning("worker.beat_failed", reason=str(error))
-        except TimeoutError:
-            log.warning(
-                "worker.beat_failed", reason=f"no answer from NATS within {BEAT_SECONDS:.0f} s"
-            )
-        if (task := asyncio.current_task()) and task.cancelling():
-            raise asyncio.CancelledError  # which nats-py swallows when it comes while it publishes
+        await self._pulse.send(heartbeat(self._facts, busy, sandbox, self._outbox, self._uploads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from msgspec import structs
 from schemas.requests import Heartbeat
 from worker.bus import Bus
 from worker.clock import Skew, measured
+from worker.publisher import LinkDown
 
 log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 2.0
 
 
 def load_per_core() -> float:
@@ -42,7 +46,23 @@ class Pulse:
         return self._skew.best.uncertainty_ms if self._skew.best else None
 
     async def send(self, heartbeat: Heartbeat) -> None:
-        """Beat, with number, load and clock, and measure that by when the stream says it was. Raises LinkDown."""
+        """Beat. That nobody answers is told in the log and keeps no other beat: who hears nothing may be heard all the
+        same, and who is silent for 15 s is lost.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._send(heartbeat)
+        except LinkDown as error:
+            log.warning("worker.beat_failed", reason=str(error))
+        except TimeoutError:
+            log.warning(
+                "worker.beat_failed", reason=f"NATS does not answer within {ANSWER_SECONDS:.0f} s"
+            )
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError  # which nats-py swallows when it comes while it publishes
+
+    async def _send(self, heartbeat: Heartbeat) -> None:
+        """With number, load and clock, which is measured by when the stream says that it was."""
         self._beats += 1
         heartbeat = structs.replace(
             heartbeat,

@@ -23,6 +23,7 @@ RUN = FakeRun("w1", new_id(), new_id())
 EVENTS = 60
 HITS = 50
 SMALL = 0.25  # of all the time; on the loop itself it is 0.7 to 0.9
+TRIES = 10  # a busy machine makes pauses too, but not always
 
 
 def talk(number: int) -> ConsoleMessage:
@@ -89,4 +90,7 @@ async def streamed(here: Searching) -> int:
 async def test_others_have_their_turn(
     here: Searching, look: Callable[[Searching], Awaitable[int]]
 ) -> None:
-    assert min([await longest_pause(look(here)) for _ in range(3)]) < SMALL
+    pauses: list[float] = []
+    while len(pauses) < TRIES and not any(pause < SMALL for pause in pauses):
+        pauses.append(await longest_pause(look(here)))
+    assert min(pauses) < SMALL

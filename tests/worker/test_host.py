@@ -371,7 +371,7 @@ async def test_a_beat_without_an_answer_does_not_keep_the_next_one(
         with capture_logs() as logs:
             await worker.host._beat()
         monkeypatch.undo()
-    told = {"event": "worker.beat_failed", "reason": "no answer from NATS within 2 s"}
+    told = {"event": "worker.beat_failed", "reason": "NATS does not answer within 2 s"}
     assert told.items() <= logs[-1].items()
 
 

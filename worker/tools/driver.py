@@ -124,12 +124,19 @@ async def _start(others: set[int]) -> Playwright:
             playwright: Playwright = await manager.start()
             # Else asyncio says of a driver that died, in many lines, that nobody asked why. We know (`_watch`).
             manager._client._transport.on_error_future.add_done_callback(Future.exception)
+            # An error of a listener would be raised by whichever call comes next: another run's, maybe.
+            manager._client._connection._on_event_listener_error = _listener_failed
     except Exception as error:  # whatever kept it from starting
         for pid in pids() - others:
             kill(_held(pid))
         why = str(error) or type(error).__name__
         raise DriverUnavailable(f"Playwright's driver does not start: {why}") from error
     return playwright
+
+
+def _listener_failed(error: BaseException) -> None:
+    """In code of Playwright's that no call of ours waits for, as when a browser ends while it connects to it."""
+    log.warning("driver.listener_failed", reason=str(error))
 
 
 def environment(theirs: dict[str, str]) -> dict[str, str]:

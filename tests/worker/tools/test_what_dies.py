@@ -8,6 +8,7 @@ import signal
 import psutil
 import pytest
 from playwright.async_api import CDPSession, Page
+from structlog.testing import capture_logs
 
 from schemas import ends
 from tests.support.eventually import eventually
@@ -90,6 +91,23 @@ async def test_another_page_that_closes_while_it_is_looked_at_fails_nothing(
     failed = await doomed.fail("evaluate", expression="1", targetId=wanted)
     assert failed["code"] == "target.not_found"
     assert await doomed.do("evaluate", expression="2", targetId=kept) == {"value": 2}
+
+
+async def test_an_error_in_a_listener_is_not_that_of_the_next_action(doomed: Hosted) -> None:
+    """Playwright has some of its own, as of a browser that ends while it connects; its client serves all runs."""
+
+    def broken(_: object) -> None:
+        raise RuntimeError("broken by a test")
+
+    await doomed.do("evaluate", expression="1")
+    doomed.invocations._session._context.on("page", broken)
+    with capture_logs() as logs:
+        await doomed.real.runtime.targets.create("about:blank")
+        await eventually(lambda: logs)
+        assert await doomed.do("evaluate", expression="2") == {"value": 2}
+    assert {"event": "driver.listener_failed", "reason": "broken by a test"}.items() <= logs[
+        0
+    ].items()
 
 
 async def test_one_that_is_cancelled_while_the_driver_starts_leaves_none_behind(
