@@ -1,4 +1,4 @@
-"""A client's calls behind one that waits for a question to the page: in their order, for a bounded time and size."""
+"""A client's calls behind one that waits for a page: in their order, for a bounded time and size."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ from worker.tap.fronts import Fronts
 from worker.tap.gate import Gate
 from worker.tap.inputs import Inputs
 from worker.tap.overrides import Overrides, Spot
+from worker.tap.unheard import Unheard
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
 from worker.translate.browser import DownloadProgress
 from worker.translate.requests import document_found
@@ -92,7 +93,7 @@ class Tap:
         self._last_id = 0
         self._dialogs = Dialogs(answerable, self._dismiss)
         self._inputs = Inputs(self.post, self._sessions.__contains__, record, later)
-        self.acting = self._inputs.calling
+        self._unheard = Unheard(later)
         self._follow: dict[str, Callable[[bytes, Tapped, bytes], None]] = {
             "Target.attachedToTarget": self._on_attached,
             "Target.detachedFromTarget": self._on_detached,
@@ -126,14 +127,13 @@ class Tap:
     def navigate(self, target_id: str | None, url: str) -> None:
         """Lead a page there, once it is listened to, so that its first request is heard. None: the newest page."""
         target_id = self._newest_page if target_id is None else target_id
-        session = self._sessions.get(target_id)
-        if session is None:
+        if target_id not in self._sessions:
             self._bound[target_id] = url
             return
-        # Its renderer answers this after all that we have asked of it before.
         going = {"url": url, "transitionType": "auto_toplevel"}
-        self._send(session, *calls.LET_GO[-1])
-        self._await(session, lambda _result: self.post(target_id, "Page.navigate", None, going))
+        self._unheard.once_heard(
+            target_id, lambda: self.post(target_id, "Page.navigate", None, going)
+        )
 
     def post(
         self,
@@ -226,13 +226,18 @@ class Tap:
         return calls.SCRIPT if tapped.is_worker else calls.DOCUMENT
 
     def _ask_where_it_is(self, session: bytes, tapped: Tapped) -> None:
-        """A popup may have got somewhere before anyone could hear that it went, and a frame to an error page."""
+        """A popup may have got somewhere before anyone could hear that it went, and a frame to an error page.
+
+        Its renderer answers this after all that we have asked of it before.
+        """
         self._send(session, "Page.getFrameTree", {})
+        self._unheard.attached(tapped.target_id)
 
         def found(result: Raw) -> None:
             if result:
                 frame = answers.tree.decode(result).frame_tree.frame
                 self._record_all(document_found(frame, tapped))
+            self._unheard.heard(tapped.target_id)
 
         self._await(session, found)
 
@@ -318,6 +323,13 @@ class Tap:
         self._send(session, "Page.handleJavaScriptDialog", {"accept": False})
 
     # what the configuration asks for
+
+    def acting(
+        self, call: Call, place: Place, connection_id: str, then: Callable[[], None] | None
+    ) -> Callable[[], None] | None:
+        """A client is about to make a call on a target; None where it may, else what ends its wait for `then`."""
+        wait = self._unheard.calling(call, place.target_id, then)
+        return wait or self._inputs.calling(call, place, connection_id, then)
 
     def calling(self, call: Call, place: Place | None, client_id: str) -> None:
         """A client makes a call: ours make room for its own settings, and what it brings to the front is there."""
