@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,7 @@ def test_a_page_is_led_where_a_client_wanted_it_once_it_is_listened_to(
     if first == "told":
         bench.hear(attached())
     assert bench.sent("Page.navigate") == []
-    answer = {"id": bench.line.sent[-1]["id"], "result": {}, "sessionId": PAGE.decode()}
-    bench.hear(msgspec.json.encode(answer))
+    found(bench, NOWHERE)
     (call,) = bench.sent("Page.navigate")
     assert (call["sessionId"], call["params"]["url"]) == (PAGE.decode(), "http://a.test/")
 
@@ -137,7 +137,17 @@ def test_a_page_is_led_where_a_client_wanted_it_once_it_is_listened_to(
 def test_the_page_in_a_new_tab_is_the_newest(bench: Bench) -> None:
     bench.hear(attached(), attached(OTHER, "P2"), attached(SPARE, "S1", "service_worker"))
     bench.tap.navigate(None, "http://a.test/")
-    assert bench.line.sent[-1]["sessionId"] == OTHER.decode()
+    found(bench, NOWHERE)
+    (call,) = bench.sent("Page.navigate")
+    assert call["sessionId"] == OTHER.decode()
+
+
+def test_a_page_whose_answer_cannot_be_read_is_led_all_the_same(bench: Bench) -> None:
+    bench.hear(attached())
+    bench.tap.navigate("P1", "http://a.test/")
+    found(bench, {"id": 1})
+    assert len(bench.sent("Page.navigate")) == 1
+    assert bench.tap.passed_over
 
 
 def test_what_is_held_back_is_told_in_time(bench: Bench) -> None:
@@ -175,9 +185,10 @@ def test_what_is_held_back_is_told_when_the_browser_is_gone(bench: Bench) -> Non
 # what a page had done before it was listened to
 
 THERE = {"id": "P1", "loaderId": "L1", "url": "http://a.test/there", "mimeType": "text/html"}
+NOWHERE = THERE | {"url": "about:blank"}
 
 
-def found(bench: Bench, frame: dict[str, Any]) -> list[str]:
+def found(bench: Bench, frame: Mapping[str, object]) -> list[str]:
     """What is told once the tap hears where the page or frame is that came last."""
     before = len(bench.facts)
     asked = bench.sent("Page.getFrameTree")[-1]

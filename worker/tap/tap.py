@@ -234,10 +234,12 @@ class Tap:
         self._unheard.attached(tapped.target_id)
 
         def found(result: Raw) -> None:
-            if result:
-                frame = answers.tree.decode(result).frame_tree.frame
-                self._record_all(document_found(frame, tapped))
-            self._unheard.heard(tapped.target_id)
+            try:
+                if result:
+                    frame = answers.tree.decode(result).frame_tree.frame
+                    self._record_all(document_found(frame, tapped))
+            finally:  # whatever it is, it is an answer
+                self._unheard.heard(tapped.target_id)
 
         self._await(session, found)
 
