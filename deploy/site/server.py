@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from .answers import CONTENT_TYPES, answer
+from .servers import Servers
 from .wire import Access, Answer, UnreadableRequest, encode_answer, parse_head
 
 PAGES = Path(__file__).parent / "pages"
@@ -27,8 +28,7 @@ class Site:
         self.requests: list[Access] = []
         self.port = 0  # until entered
         self._pages: dict[str, bytes] = {}
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._servers = Servers()
 
     @property
     def url(self) -> str:
@@ -45,7 +45,7 @@ class Site:
         listeners = open_listeners()
         self.port = listeners[0].getsockname()[1]
         for listener in listeners:
-            self._servers.append(await asyncio.start_server(self._accept, sock=listener))
+            await self._servers.listen(self._attend, sock=listener)
         return self
 
     async def __aexit__(
@@ -54,29 +54,11 @@ class Site:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for server in self._servers:
-            server.close()
-        # A browser keeps idle connections open; they end with the site, not after it.
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._attend(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        await self._servers.close()
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await self._exchange(reader, writer):
-                pass
-            writer.close()
-            await writer.wait_closed()
-        except (EOFError, ConnectionError):
-            pass  # the browser went away, which is its right
-        finally:
-            writer.transport.abort()  # changes nothing when closed in order
+        while await self._exchange(reader, writer):
+            pass
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when no other can follow on this connection."""

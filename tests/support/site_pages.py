@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from deploy.site.servers import Servers
 from deploy.site.wire import Answer, encode_answer, parse_head
 from tests.support.ports import new_listeners
 
@@ -26,8 +27,7 @@ class Pages:
         self.port = 0  # until entered
         self._pages = {path: _answer(page) for path, page in pages.items()}
         self._held = {path: asyncio.Event() for path in hold}
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._servers = Servers()
 
     @property
     def url(self) -> str:
@@ -40,9 +40,8 @@ class Pages:
     async def __aenter__(self) -> Self:
         listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
-        self._servers = [
-            await asyncio.start_server(self._accept, sock=listener) for listener in listeners
-        ]
+        for listener in listeners:
+            await self._servers.listen(self._attend, sock=listener)
         return self
 
     async def __aexit__(
@@ -51,37 +50,20 @@ class Pages:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for server in self._servers:
-            server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._attend(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        await self._servers.close()
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection: nothing here is about speed."""
-        try:
-            raw = await reader.readuntil(b"\r\n\r\n")
-            head = parse_head(raw)
-            await reader.readexactly(head.body_bytes)
-            self.heads.append(raw.decode("latin-1"))
-            path = head.path.partition("?")[0]
-            if path in self._held:
-                await self._held[path].wait()
-            answer = self._pages.get(path, NOT_FOUND)
-            writer.write(encode_answer(answer, with_body=head.method != "HEAD", keep_alive=False))
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
-        except (EOFError, ConnectionError):
-            pass  # the browser went away, which is its right
-        finally:
-            writer.transport.abort()
+        raw = await reader.readuntil(b"\r\n\r\n")
+        head = parse_head(raw)
+        await reader.readexactly(head.body_bytes)
+        self.heads.append(raw.decode("latin-1"))
+        path = head.path.partition("?")[0]
+        if path in self._held:
+            await self._held[path].wait()
+        answer = self._pages.get(path, NOT_FOUND)
+        writer.write(encode_answer(answer, with_body=head.method != "HEAD", keep_alive=False))
+        await writer.drain()
 
 
 def _answer(page: str | Answer) -> Answer:

@@ -12,6 +12,7 @@ from email.parser import BytesHeaderParser
 from types import TracebackType
 from typing import Self
 
+from deploy.site.servers import Servers
 from tests.support.ports import new_listeners
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -56,8 +57,7 @@ class Server:
         self.asked: list[Asked] = []
         self.release = asyncio.Event()
         self.port = 0  # until entered
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._servers = Servers()
 
     @property
     def url(self) -> str:
@@ -83,9 +83,8 @@ class Server:
     async def __aenter__(self) -> Self:
         listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
-        self._servers = [
-            await asyncio.start_server(self._accept, sock=listener) for listener in listeners
-        ]
+        for listener in listeners:
+            await self._servers.listen(self._attend, sock=listener)
         return self
 
     async def __aexit__(
@@ -94,31 +93,16 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for server in self._servers:
-            server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._attend(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        await self._servers.close()
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                asked = await _read(reader)
-                self.asked.append(asked)
-                if asked.headers.get("Upgrade", "").lower() == "websocket":
-                    await _echo(asked, reader, writer)
-                    return
-                await self._answer(asked, writer)
-        except (EOFError, ConnectionError):
-            pass  # the browser went away, which is its right
-        finally:
-            writer.transport.abort()
+        while True:
+            asked = await _read(reader)
+            self.asked.append(asked)
+            if asked.headers.get("Upgrade", "").lower() == "websocket":
+                await _echo(asked, reader, writer)
+                return
+            await self._answer(asked, writer)
 
     async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         reply = self._route(asked)

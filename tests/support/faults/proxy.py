@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from deploy.site.servers import Servers
 from tests.support.ports import free_port
 
 PIECE_BYTES = 64 * 1024
@@ -25,20 +26,15 @@ class Proxy:
         self._down = asyncio.Event()
         self._up.set()
         self._down.set()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._servers = Servers()
 
     async def open(self) -> None:
         """Begin to listen."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        await self._servers.listen(self._carry, host="127.0.0.1", port=self.port)
 
     async def close(self) -> None:
         """Close it and all that goes through it."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._servers.close()
 
     @contextmanager
     def cut(self, *, up: bool = True, down: bool = True) -> Iterator[None]:
@@ -52,18 +48,12 @@ class Proxy:
             for way in ways:
                 way.set()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Both ways, until either side closes; a closing too is not seen across a cut."""
         await self._up.wait()
         try:
             there = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
-            writer.close()
             return
         ways = [
             asyncio.create_task(_pass(reader, there[1], self._up)),
@@ -75,8 +65,7 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, there[1]):
-                end.close()
+            there[1].close()
 
 
 async def _pass(

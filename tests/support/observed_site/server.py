@@ -9,10 +9,12 @@ import ssl
 import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.site.servers import Servers
 from tests.support.ports import new_listeners
 
 from . import wire
@@ -102,8 +104,7 @@ class ObservedSite:
         self.log: list[Access] = []
         self.port = self.tls_port = self.dead_port = 0  # until entered
         self._routes = dict(routes)
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._servers = Servers()
 
     @property
     def url(self) -> str:
@@ -135,11 +136,10 @@ class ObservedSite:
         listeners = new_listeners()
         self.port = listeners[0].getsockname()[1]
         for each in listeners:
-            self._servers.append(await self._serve("http", sock=each))
+            await self._serve("http", sock=each)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(CERTIFICATE)
-        self._servers.append(await self._serve("https", host="127.0.0.1", port=0, ssl=tls))
-        self.tls_port = self._servers[-1].sockets[0].getsockname()[1]
+        self.tls_port = await self._serve("https", host="127.0.0.1", port=0, ssl=tls)
         self._dead = socket.socket()  # bound and not listening: connections are refused
         self._dead.bind(("127.0.0.1", 0))
         self.dead_port = self._dead.getsockname()[1]
@@ -152,33 +152,17 @@ class ObservedSite:
         trace: TracebackType | None,
     ) -> None:
         self._dead.close()
-        for server in self._servers:
-            server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
+        await self._servers.close()
 
-    async def _serve(self, scheme: str, **where: object) -> asyncio.Server:
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = asyncio.create_task(self._attend(scheme, reader, writer))
-            self._connections.add(connection)
-            connection.add_done_callback(self._connections.discard)
-
-        return await asyncio.start_server(accept, limit=LARGEST_HEAD_BYTES, **where)  # type: ignore[arg-type]
+    async def _serve(self, scheme: str, **where: object) -> int:
+        attend = partial(self._attend, scheme)
+        return await self._servers.listen(attend, limit=LARGEST_HEAD_BYTES, **where)
 
     async def _attend(
         self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        try:
-            while await self._exchange(scheme, reader, writer):
-                pass
-            writer.close()
-            await writer.wait_closed()
-        except (EOFError, ConnectionError):
-            pass  # the browser went away, which is its right
-        finally:
-            writer.transport.abort()
+        while await self._exchange(scheme, reader, writer):
+            pass
 
     async def _exchange(
         self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
