@@ -19,7 +19,7 @@ class Servers:
     async def listen(self, attend: Attend, **where: Any) -> int:
         """Listen where `asyncio.start_server` is told to; the port.
 
-        When `attend` returns or fails, its connection is closed, and what it has not sent is thrown away.
+        When `attend` returns, what it wrote is sent and its connection closed; when it fails, the rest is thrown away.
         """
         server = await asyncio.start_server(partial(self._accept, attend), **where)
         self._servers.append(server)

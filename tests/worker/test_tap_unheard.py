@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.real_runtime import RealRuntime
-from tests.support.worker_cdp import CdpClient, CdpPage
+from tests.support.worker_cdp import CdpClient
 from tests.support.worker_server import Server
 from worker.gateway.policy import Call
 from worker.tap.unheard import LEADS_AWAY, Unheard
@@ -32,23 +32,17 @@ def renderers_stopped(real: RealRuntime) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-async def page_that_is_silent(client: CdpClient, target: str) -> CdpPage:
-    attached = await client.call("Target.attachToTarget", targetId=target, flatten=True)
-    return CdpPage(client, target, attached["sessionId"])
-
-
 @pytest.mark.browser
 async def test_it_goes_once_the_page_has_answered(real: RealRuntime, client: CdpClient) -> None:
     async with Server({"/next": "<script>console.log('first')</script><img src=/first>"}) as server:
         for _ in range(3):  # whichever renderer the document comes to live in
-            target = (await client.call("Target.createTarget", url="about:blank"))["targetId"]
             with renderers_stopped(real):
-                page = await page_that_is_silent(client, target)
+                page = await client.new_page()
                 going = asyncio.create_task(page.call("Page.navigate", url=f"{server.url}/next"))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.3)  # in which one that does not wait is answered
             await going
-            await real.until("network.request", url=f"{server.url}/first", _page=target)
-            await real.until("console.message", text="first", _page=target)
+            await real.until("network.request", url=f"{server.url}/first", _page=page.target)
+            await real.until("console.message", text="first", _page=page.target)
 
 
 class Scene:

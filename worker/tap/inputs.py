@@ -20,12 +20,12 @@ from worker.fact import Fact
 from worker.gateway.pending import Place
 from worker.gateway.policy import Call
 from worker.tap.elements import Elements, Point, Post
+from worker.tap.later import Later
 
 WAIT_SECONDS = 0.1  # a call waits no longer for what is asked about it
 ASKED_PER_SECOND = 10  # ten seconds' worth of it may come at once
 PAUSE_SECONDS = 1.0  # after which keys are typed anew
 
-Later = Callable[[float, Callable[[], None]], object]
 Then = Callable[[], None]
 
 

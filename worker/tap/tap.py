@@ -5,7 +5,6 @@ Everything it hears goes through `translate` at once, in the order in which it c
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from worker.cdp import frames
 from worker.cdp.switchboard import Switchboard
 from worker.egress.causes import Causes
 from worker.fact import Fact
+from worker.gateway.held import GiveUp
 from worker.gateway.pending import Place
 from worker.gateway.policy import Call
 from worker.tap import answers, calls
@@ -30,6 +30,7 @@ from worker.tap.downloads import Downloads
 from worker.tap.fronts import Fronts
 from worker.tap.gate import Gate
 from worker.tap.inputs import Inputs
+from worker.tap.later import Later, in_the_loop
 from worker.tap.overrides import Overrides, Spot
 from worker.tap.unheard import Unheard
 from worker.translate import TRANSLATORS, Browser, Tapped, facts_in, read, translate
@@ -47,13 +48,6 @@ log = structlog.get_logger(__name__)
 
 # How long a response waits for what the network process says of it: between one and two of these.
 SWEEP_SECONDS = 0.5
-
-Later = Callable[[float, Callable[[], None]], object]
-
-
-def in_the_loop(seconds: float, do: Callable[[], None]) -> object:
-    """Do it later in the loop that runs."""
-    return asyncio.get_running_loop().call_later(seconds, do)
 
 
 class Tap:
@@ -328,7 +322,7 @@ class Tap:
 
     def acting(
         self, call: Call, place: Place, connection_id: str, then: Callable[[], None] | None
-    ) -> Callable[[], None] | None:
+    ) -> GiveUp | None:
         """A client is about to make a call on a target; None where it may, else what ends its wait for `then`."""
         wait = self._unheard.calling(call, place.target_id, then)
         return wait or self._inputs.calling(call, place, connection_id, then)

@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 import structlog
 
+from worker.gateway.held import GiveUp
 from worker.gateway.policy import Call
+from worker.tap.later import Later
 
 log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 5.0  # a page that hangs is led away all the same
 LEADS_AWAY = frozenset(("Page.navigate", "Page.navigateToHistoryEntry", "Page.reload"))
 
-Later = Callable[[float, Callable[[], None]], object]
 Then = Callable[[], object]
-Go = Callable[[], None]
 
 
 class Unheard:
@@ -38,7 +38,7 @@ class Unheard:
         for then in self._waiting.pop(target_id, []):
             then()
 
-    def calling(self, call: Call, target_id: str, then: Then | None) -> Go | None:
+    def calling(self, call: Call, target_id: str, then: Then | None) -> GiveUp | None:
         """A client is about to make that call there; None, or what ends the wait for `then` (see `gateway/held`)."""
         if then is None or call.method not in LEADS_AWAY or target_id not in self._waiting:
             return None
@@ -51,7 +51,7 @@ class Unheard:
         else:
             then()
 
-    def _wait(self, target_id: str, then: Then) -> Go:
+    def _wait(self, target_id: str, then: Then) -> GiveUp:
         """What is returned does it at once. A page that stays silent is waited for once."""
         waiting = self._waiting[target_id]
         waiting.append(then)
