@@ -1,11 +1,28 @@
 """Servers whose connections end with them, and not after them: a browser keeps idle ones open."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from worker.servers import close_server
+
 Attend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+# Of the loop, in which what was accepted just now is attached, handed to us, and its socket closed.
+TURNS_TO_CLOSE = 4
+
+
+@asynccontextmanager
+async def serving(attend: Attend, host: str = "127.0.0.1", **where: Any) -> AsyncIterator[int]:
+    """One for as long as the block; its port."""
+    servers = Servers()
+    where = where if "sock" in where else {"host": host, "port": 0, **where}
+    try:
+        yield await servers.listen(attend, **where)
+    finally:
+        await servers.close()
 
 
 class Servers:
@@ -30,11 +47,12 @@ class Servers:
         """End all connections; each of their sockets is closed when this returns."""
         self._closed = True
         for server in self._servers:
-            server.close()
+            close_server(server)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the turn of the loop in which their sockets are closed
+        for _ in range(TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
 
     def _accept(
         self, attend: Attend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

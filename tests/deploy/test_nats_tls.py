@@ -11,6 +11,7 @@ import psutil
 import pytest
 import trustme
 
+from deploy.site.servers import serving
 from recorder import bus as buses
 from recorder.bus.survey import survey
 from schemas.nats_users import NatsAddress
@@ -79,10 +80,8 @@ async def test_nothing_is_said_to_a_server_that_says_it_has_no_tls(
         told = {"server_id": "x", "version": "2.15.1", "max_payload": 1000, "headers": True}
         writer.write(b"INFO " + json.dumps(told).encode() + b"\r\n")
         heard.extend(await reader.read(4096))
-        writer.close()
 
-    async with await asyncio.start_server(claim, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with serving(claim) as port:
         url = f"tls://worker.w1:the-password@127.0.0.1:{port}"
         as_recorder = url.replace("worker.w1", "recorder")
         with pytest.raises(CannotStart):

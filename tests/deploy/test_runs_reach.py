@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import pytest
 from deploy.data_dir import DataDir, open_data_dir, sole_owner, write_private
 from deploy.ops.target import NoTarget
 from deploy.runs.reach import Api, find_api, reading
+from deploy.site.servers import serving
 from schemas.problems import CannotReach, CannotStart
 from tests.support.ports import free_port
 
@@ -131,8 +131,6 @@ async def _server(status: str, body: bytes) -> AsyncIterator[str]:
         await reader.readuntil(b"\r\n\r\n")
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + body)
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with serving(answer) as port:
+        yield f"http://127.0.0.1:{port}"

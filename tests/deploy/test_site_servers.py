@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+
+import pytest
 
 from deploy.site.servers import Servers
 
@@ -54,3 +58,16 @@ async def test_a_connection_that_nobody_has_begun_to_attend_to_is_closed() -> No
     assert await is_closed(reader)
     assert attended.heard == []
     writer.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_is_just_accepted_is_closed(turns: int) -> None:
+    """Whatever has been done with it in so many turns of the loop."""
+    attended, servers = Attended(), Servers()
+    port = await servers.listen(attended, host=HOST, port=0)
+    with socket.create_connection((HOST, port), timeout=5) as caller:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await servers.close()
+        with contextlib.suppress(ConnectionResetError):
+            assert caller.recv(1) == b""

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import async_playwright
 
 from deploy.processes import python
+from deploy.site.servers import serving
 from recorder.starts import START_SECONDS
 from tests.support.eventually import eventually
 from tests.support.fleet_of_hosts import CLIENT_HOST, FleetOfHosts, fleet_of_hosts
@@ -172,10 +173,8 @@ async def site() -> AsyncIterator[str]:
         await reader.readuntil(b"\r\n\r\n")
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 4\r\n"
         writer.write(head + b"connection: close\r\n\r\nhere")
-        await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(answer, "10.0.0.100", 8000):
+    async with serving(answer, "10.0.0.100", port=8000):
         yield "http://10.0.0.100:8000/"
 
 

@@ -24,6 +24,7 @@ from worker.egress.relay import Side
 from worker.egress.sockets import SocketRules, url_of
 from worker.egress.socks import Greeting, NotUnderstood, Reply, Wanted
 from worker.egress.upstream import Upstream
+from worker.servers import close_server
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Egress:
         """Take nothing more, for good, and end all there is."""
         self._is_closed = True
         if self._server is not None:
-            _close(self._server)
+            close_server(self._server)
         for task in self._background.tasks:
             task.cancel()
         for passage in list(self._passages):
@@ -191,16 +192,6 @@ class Egress:
 
     def _count_received(self, count: int) -> None:
         self.meter.bytes_received += count
-
-
-def _close(server: asyncio.Server) -> None:
-    """In the next turn: by then what was accepted in this one has attached itself, for which asyncio wants the server
-    open (CPython gh-109564).
-    """
-    loop = asyncio.get_running_loop()
-    for listener in server.sockets:
-        loop.remove_reader(listener)
-    loop.call_soon(server.close)
 
 
 class Passage(Side):

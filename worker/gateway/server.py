@@ -27,6 +27,7 @@ from worker.gateway.entrance import Entrance
 from worker.gateway.listening import REFUSALS, Lead, Led, listen, refused
 from worker.gateway.revoked import LOOK_SECONDS, RevokedKeys
 from worker.gateway.visitor import Visitor
+from worker.servers import close_server
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Gateway:
     def close(self) -> None:
         """Take no more clients."""
         for server in self._servers:
-            server.close()
+            close_server(server)
 
     async def look_after(self) -> NoReturn:
         """Drop whoever came by the URL of a key that was revoked since, for ever."""

@@ -46,7 +46,7 @@ async def tried(attack: Attack, driver: CdpCalls, host: Host) -> Loot | None:
     """What it brings back; None where it was refused, got nothing or took too long."""
     before = await _pages(driver)
     driver.events.clear()
-    host.service.close()  # a connection that is there already needs no preconnect
+    host.service.close_connections()  # a connection that is there already needs no preconnect
     await asyncio.sleep(0)
     host.service.heard.clear()
     try:

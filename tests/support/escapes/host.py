@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from deploy.site.servers import serving
 
 SECRET = "the-hosts-own-secret"
 SERVED = "what-only-this-host-should-see"
@@ -29,15 +30,15 @@ class Service:
         """One connection; each part of what it says is answered as if it were a request."""
         self._writers.add(writer)
         self.heard.append(b"connected;")
-        with contextlib.suppress(ConnectionError):
+        try:
             while said := await reader.read(65536):
                 self.heard.append(said)
                 writer.write(_answer())
-        self._writers.discard(writer)
-        writer.close()
+        finally:
+            self._writers.discard(writer)
 
-    def close(self) -> None:
-        """End all connections."""
+    def close_connections(self) -> None:
+        """Those there are now."""
         for writer in self._writers:
             writer.close()
 
@@ -100,13 +101,8 @@ async def host_in(directory: Path, own: Path) -> AsyncIterator[Host]:
     precious.write_text("precious")
     precious.chmod(0o666)
     service = Service()
-    server = await asyncio.start_server(service.accept, sock=_listener())
-    service.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(service.accept, sock=_listener()) as service.port:
         yield Host(secret, cookies, directory / "target", directory / "home", service, own)
-    finally:
-        server.close()
-        service.close()
 
 
 def _listener() -> socket.socket:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
+from deploy.site.servers import serving
 from schemas.egress import Address, parse_setting
 from schemas.runtime_config import NetworkTraffic
 from tests.support.egress import LOOPBACK
@@ -37,18 +38,13 @@ class Echo:
                 self.heard += data[:1000]
                 writer.write(data)
                 await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
 async def echo(host: str = "127.0.0.1") -> AsyncIterator[Echo]:
     served = Echo()
-    server = await asyncio.start_server(served._answer, host, 0)
-    served.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(served._answer, host) as served.port:
         yield served
-    finally:
-        server.close()
 
 
 def own_address() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deploy.site.servers import serving
 from schemas.egress import parse_setting
 from tests.support.eventually import eventually
 from tests.support.real_runtime import RealRuntime, real_runtime
@@ -34,20 +35,15 @@ class Secret:
         self.port = 0
         self.found = 0
 
-    async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         self.found += 1
-        writer.close()
 
 
 @asynccontextmanager
 async def secret() -> AsyncIterator[Secret]:
     hidden = Secret()
-    server = await asyncio.start_server(hidden._answer, "0.0.0.0", 0)
-    hidden.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(hidden._answer, "0.0.0.0") as hidden.port:
         yield hidden
-    finally:
-        server.close()
 
 
 def navigate(host: str) -> Callable[[CdpPage, int], Awaitable[Any]]:

@@ -7,14 +7,14 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
+from deploy.site.servers import serving
 from tests.support.eventually import eventually
 from tests.support.socks_client import connect, egress
 from worker.egress import Egress
@@ -40,30 +40,10 @@ def run(request: pytest.FixtureRequest) -> Run:
     return bounded
 
 
-@asynccontextmanager
-async def serving(attend: Attend) -> AsyncIterator[int]:
-    """A server; its port."""
-    writers: list[asyncio.StreamWriter] = []
-
-    async def attended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        with contextlib.suppress(ConnectionError):
-            await attend(reader, writer)
-
-    server = await asyncio.start_server(attended, "127.0.0.1", 0, backlog=1000)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for writer in writers:
-            writer.transport.abort()
-
-
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(READ_BYTES):
         writer.write(data)
         await writer.drain()
-    writer.close()
 
 
 async def forever(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -221,7 +201,7 @@ def test_ten_thousand_connections_leave_nothing(run: Run) -> None:
         raise OSError
 
     async def scenario() -> None:
-        async with serving(echo) as port, egress(lookup=unknown) as way:
+        async with serving(echo, backlog=1000) as port, egress(lookup=unknown) as way:
             await one(way, port, 0)
             before = open_files()
             for wave in range(100):

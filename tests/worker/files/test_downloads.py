@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.site.servers import serving
 from schemas.ends import REQUESTED
 from tests.support.eventually import eventually
 from tests.support.faults.small_disk import small_disk
@@ -66,6 +67,8 @@ class Unending:
                 await writer.drain()
         except ConnectionError:
             self.left.set()
+            return
+        await asyncio.Event().wait()
 
     def break_off(self) -> None:
         """In the middle, and for good."""
@@ -77,11 +80,9 @@ class Unending:
 @pytest.fixture
 async def unending() -> AsyncIterator[Unending]:
     unending = Unending()
-    server = await asyncio.start_server(unending.answer, "127.0.0.1", 0)
-    unending.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/unending"
-    yield unending
-    unending.break_off()
-    server.close()
+    async with serving(unending.answer) as port:
+        unending.url = f"http://127.0.0.1:{port}/unending"
+        yield unending
 
 
 @pytest.fixture(scope="module")

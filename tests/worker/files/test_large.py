@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.site.servers import serving
 from schemas.artifacts import object_path
 from schemas.codec import decode_data
 from schemas.events.artifact import ArtifactCreated
@@ -38,14 +39,12 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     for _ in range(size // len(PART)):
         writer.write(PART)
         await writer.drain()
-    writer.close()
 
 
 @pytest.fixture
 async def large_site() -> AsyncIterator[str]:
-    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+    async with serving(_answer) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class Memory:
