@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from pathlib import Path
 
 from tests.support.escapes.attack import Attack, Loot, page_at, shows, soon
@@ -140,8 +141,10 @@ async def _loaded(driver: CdpCalls, host: Host, script: str) -> Loot | None:
         "host_permissions": ["<all_urls>"],
         "background": {"service_worker": "background.js"},
     }
-    host.lay("downloads/extension/background.js", script)
-    laid = host.lay("downloads/extension/manifest.json", json.dumps(manifest))
+    # Each has a directory, and so an id, of its own: Chromium may go on with the script of one that was there before.
+    directory = f"downloads/extension-{secrets.token_hex(4)}"
+    host.lay(f"{directory}/background.js", script)
+    laid = host.lay(f"{directory}/manifest.json", json.dumps(manifest))
     loaded = await driver.call("Extensions.loadUnpacked", path=str(laid.parent))
     return str(loaded["id"])
 
