@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -187,8 +188,9 @@ class Egress:
         return await reader.read()  # what came behind the proxy's answer
 
     def _reached(self, wanted: Wanted, connected: Any) -> None:
-        address, port = connected.getpeername()[:2]
-        self.causes.reached(wanted.host, wanted.port, address, port)
+        with suppress(OSError):  # reset by its peer already: that is read soon, and told then
+            address, port = connected.getpeername()[:2]
+            self.causes.reached(wanted.host, wanted.port, address, port)
 
     def _count_received(self, count: int) -> None:
         self.meter.bytes_received += count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import struct
@@ -19,11 +20,13 @@ from tests.support.eventually import eventually
 from tests.support.socks_client import connect, egress
 from worker.egress import Egress
 from worker.egress import egress as module
+from worker.egress.direct import Direct
 from worker.egress.relay import READ_BYTES
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Attend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MIB = 1024 * 1024
+AT_ONCE = struct.pack("ii", 1, 0)  # with a reset
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
@@ -153,7 +156,7 @@ def test_what_the_server_breaks_off_is_broken_off(run: Run) -> None:
     async def breaking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         connected = writer.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         writer.transport.abort()
 
     async def scenario() -> None:
@@ -164,6 +167,34 @@ def test_what_the_server_breaks_off_is_broken_off(run: Run) -> None:
                 await connection.reader.read()
 
     run(scenario())
+
+
+def test_what_the_server_breaks_off_before_anything_is_said_is_broken_off(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is reset already has no peer to ask for its address."""
+    connect_there = Direct.connect
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            async def connect_and_be_reset(direct: Direct, host: str, port: int) -> socket.socket:
+                connected = await connect_there(direct, host, port)
+                accepted, _ = listener.accept()
+                with accepted:
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+                return connected
+
+            monkeypatch.setattr(Direct, "connect", connect_and_be_reset)
+            async with egress() as way:
+                connection = await connect(way.port, "127.0.0.1", listener.getsockname()[1])
+                assert connection.is_connected
+                with pytest.raises(ConnectionResetError):
+                    await connection.reader.read()
+                await eventually(lambda: way.open_connections == 0)
+
+    run(scenario())
+    gc.collect()  # tells of sockets that nobody closed
 
 
 def test_a_run_has_so_many_connections_and_no_more(
