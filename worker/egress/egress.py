@@ -179,13 +179,15 @@ class Egress:
         self, proxy: Upstream, direct: Direct, wanted: Wanted, side: Side
     ) -> bytes:
         reader, writer = await upstream.connect(proxy, direct, wanted.host, wanted.port)
+        early = await _said_already(reader)
+        if writer.is_closing():  # it has ended, which nobody is told again
+            side.connection_lost(None)
+            return early
         self._reached(wanted, writer.get_extra_info("socket"))
-        transport = writer.transport
         side.owner = writer
-        transport.set_protocol(side)
-        side.connection_made(transport)
-        reader.feed_eof()
-        return await reader.read()  # what came behind the proxy's answer
+        writer.transport.set_protocol(side)
+        side.connection_made(writer.transport)
+        return early
 
     def _reached(self, wanted: Wanted, connected: Any) -> None:
         with suppress(OSError):  # reset by its peer already: that is read soon, and told then
@@ -194,6 +196,15 @@ class Egress:
 
     def _count_received(self, count: int) -> None:
         self.meter.bytes_received += count
+
+
+async def _said_already(reader: asyncio.StreamReader) -> bytes:
+    """What came behind the proxy's answer. Raises Unreached."""
+    reader.feed_eof()
+    try:
+        return await reader.read()
+    except ConnectionError as error:
+        raise Unreached(Cause(causes.RESET)) from error
 
 
 class Passage(Side):

@@ -16,12 +16,14 @@ import pytest
 import uvloop
 
 from deploy.site.servers import serving
+from tests.support.egress import LOOPBACK
 from tests.support.eventually import eventually
 from tests.support.socks_client import connect, egress
-from worker.egress import Egress
+from worker.egress import Egress, Rules, causes, upstream
 from worker.egress import egress as module
 from worker.egress.direct import Direct
 from worker.egress.relay import READ_BYTES
+from worker.egress.upstream import Upstream
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Attend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -195,6 +197,47 @@ def test_what_the_server_breaks_off_before_anything_is_said_is_broken_off(
 
     run(scenario())
     gc.collect()  # tells of sockets that nobody closed
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_proxy_that_has_ended_when_its_answer_is_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch, resets: bool
+) -> None:
+    """What it said behind its answer is heard, and its end too, also where asyncio told that before we listened."""
+    connect_by = upstream.connect
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nlast words")
+        if resets:
+            connected = writer.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            await asyncio.sleep(0)
+            writer.transport.abort()
+
+    async def late(*args: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await connect_by(*args)
+        told: Any = reader
+        await eventually(lambda: told._exception if resets else told._eof)
+        return reader, writer
+
+    async def scenario() -> None:
+        async with serving(proxy) as port:
+            by_proxy = Upstream(scheme="http", host="127.0.0.1", port=port)
+            async with egress(Rules(allowed=LOOPBACK, upstream=by_proxy)) as way:
+                monkeypatch.setattr(upstream, "connect", late)
+                connection = await connect(way.port, "example.test", 80)
+                assert connection.is_connected is not resets
+                assert await connection.reader.read() == (b"" if resets else b"last words")
+                connection.writer.close()
+                await eventually(lambda: way.open_connections == 0)
+        if resets:
+            assert (
+                way.causes.true_text("net::ERR_SOCKS_CONNECTION_FAILED", "http://example.test/")
+                == causes.RESET
+            )
+
+    run(scenario())
 
 
 def test_a_run_has_so_many_connections_and_no_more(
