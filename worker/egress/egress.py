@@ -203,7 +203,7 @@ async def _said_already(reader: asyncio.StreamReader) -> bytes:
     reader.feed_eof()
     try:
         return await reader.read()
-    except ConnectionError as error:
+    except OSError as error:  # one of TLS, too
         raise Unreached(Cause(causes.RESET)) from error
 
 
