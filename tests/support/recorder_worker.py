@@ -56,6 +56,7 @@ from schemas.requests import (
     TargetsFound,
 )
 from schemas.times import rfc3339
+from tests.support.nats_client import close
 from tests.support.recorder_commands import cancelled, ingested, queued
 from tests.support.recorder_run import GATEWAY, FakeRun, new_id
 from tests.support.recorder_running import Running
@@ -288,7 +289,7 @@ async def fake_worker(
         await cancelling.end([beating])
         if not worker.silent:
             await worker.leave()
-        await client.close()
+        await close(client)
 
 
 async def _beat(worker: FakeWorker, seconds: float) -> None:

@@ -24,6 +24,7 @@ from schemas.events.runtime import RuntimeLifecycle
 from schemas.requests import Answer, Claim, Drain, Heartbeat, StartRun, StopRun
 from schemas.runtime_config import RuntimeConfig
 from schemas.settings import SPOOL_MAX_BYTES
+from tests.support import nats_client
 from tests.support.egress import LOOPBACK
 from tests.support.eventually import eventually
 from worker.artifacts import Artifacts
@@ -65,6 +66,10 @@ class Fleet:
         for bucket in (streams.WORKERS, streams.CLAIMS, streams.PROFILES):
             await fleet.jetstream.create_key_value(bucket_config(bucket, replicas=1))
         return fleet
+
+    async def close(self) -> None:
+        """Leave."""
+        await nats_client.close(self.client)
 
     async def ask(self, subject: str, body: bytes) -> Answer:
         """A request, and the worker's answer."""

@@ -25,7 +25,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 async def fleet(server: NatsServer) -> AsyncIterator[Fleet]:
     fleet = await Fleet.make(server.url)
     yield fleet
-    await fleet.client.close()
+    await fleet.close()
 
 
 @pytest.fixture(scope="session")

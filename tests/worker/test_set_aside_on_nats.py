@@ -110,7 +110,7 @@ async def test_an_event_that_the_server_finds_too_large(tmp_path: Path) -> None:
         assert await texts_on(fleet) == ["1", LARGE, "2", "3", "4"]
         assert set_aside(logs) == ["max_payload", "max_payload"]
         assert "publisher.held_up" not in [line["event"] for line in logs]
-        await fleet.client.close()
+        await fleet.close()
     outbox.close()
     async with NatsServer(tmp_path / "nats") as server:
         fleet = Fleet(await nats.connect(server.url))
@@ -118,7 +118,7 @@ async def test_an_event_that_the_server_finds_too_large(tmp_path: Path) -> None:
         async with publishing(PublishLink(server.url, "test"), again):
             await emptied(again)
         assert [e.number for e in await fleet.events()] == [1, 2, 3, 5, 7, 4, 6]
-        await fleet.client.close()
+        await fleet.close()
 
 
 async def test_the_largest_that_the_server_takes_is_sent(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_the_largest_that_the_server_takes_is_sent(tmp_path: Path) -> None
             (entry,) = say(run_log, "x" * (link.largest_bytes - empty.size_bytes))
             assert entry.size_bytes == link.largest_bytes
             assert await outbox.acknowledged(entry) == 2
-        await fleet.client.close()
+        await fleet.close()
 
 
 async def test_a_stream_that_is_full_sets_nothing_aside(
@@ -163,7 +163,7 @@ async def test_a_user_who_may_not_write_there_sets_nothing_aside(tmp_path: Path)
         assert "permissions violation" in told[-1]
         assert len(outbox) == 5
         assert set_aside(logs) == []
-        await fleet.client.close()
+        await fleet.close()
 
 
 def held_up(logs: list[MutableMapping[str, Any]]) -> list[str]:

@@ -40,7 +40,7 @@ async def test_worker_leaves(own_nats: NatsServer, tmp_path: Path) -> None:
         assert worker.process.returncode == 0
     [(_, _, status, code)] = await fleet.ends()
     assert (status, code) == ("stopped", "runtime.host_drained")
-    await fleet.client.close()
+    await fleet.close()
 
 
 @pytest.mark.browser

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from recorder.entries import Message
 from schemas.nats_users import NatsAddress
+from tests.support.nats_client import close
 
 LIMIT_SECONDS = 90.0
 REQUEST_SECONDS = 30.0
@@ -32,7 +33,7 @@ async def nats_client(url: str) -> AsyncIterator[Client]:
     try:
         yield client
     finally:
-        await client.close()
+        await close(client)
 
 
 async def publish(client: Client, subject: str, body: bytes) -> int:
