@@ -18,9 +18,9 @@ TURNS_TO_CLOSE = 4
 async def serving(attend: Attend, host: str = "127.0.0.1", **where: Any) -> AsyncIterator[int]:
     """One for as long as the block; its port."""
     servers = Servers()
-    where = where if "sock" in where else {"host": host, "port": 0, **where}
+    address = {} if "sock" in where else {"host": host, "port": 0}
     try:
-        yield await servers.listen(attend, **where)
+        yield await servers.listen(attend, **address | where)
     finally:
         await servers.close()
 

@@ -33,11 +33,10 @@ class Echo:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.came += 1
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                self.heard += data[:1000]
-                writer.write(data)
-                await writer.drain()
+        while data := await reader.read(65536):
+            self.heard += data[:1000]
+            writer.write(data)
+            await writer.drain()
 
 
 @asynccontextmanager

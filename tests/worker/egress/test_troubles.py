@@ -8,7 +8,7 @@ import gc
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from worker.egress.relay import READ_BYTES
 from worker.egress.upstream import Upstream
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-Attend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MIB = 1024 * 1024
 AT_ONCE = struct.pack("ii", 1, 0)  # with a reset
 
@@ -199,9 +198,9 @@ def test_what_the_server_breaks_off_before_anything_is_said_is_broken_off(
     gc.collect()  # tells of sockets that nobody closed
 
 
-@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("end", ["of what it says", "closed", "reset"])
 def test_a_proxy_that_has_ended_when_its_answer_is_read(
-    run: Run, monkeypatch: pytest.MonkeyPatch, resets: bool
+    run: Run, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     """What it said behind its answer is heard, and its end too, also where asyncio told that before we listened."""
     connect_by = upstream.connect
@@ -209,7 +208,7 @@ def test_a_proxy_that_has_ended_when_its_answer_is_read(
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nlast words")
-        if resets:
+        if end == "reset":
             connected = writer.get_extra_info("socket")
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             await asyncio.sleep(0)
@@ -218,7 +217,10 @@ def test_a_proxy_that_has_ended_when_its_answer_is_read(
     async def late(*args: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await connect_by(*args)
         told: Any = reader
-        await eventually(lambda: told._exception if resets else told._eof)
+        await eventually(lambda: told._exception if end == "reset" else told._eof)
+        if end == "closed":  # as asyncio does by itself where there is TLS
+            writer.close()
+            await writer.wait_closed()
         return reader, writer
 
     async def scenario() -> None:
@@ -227,11 +229,12 @@ def test_a_proxy_that_has_ended_when_its_answer_is_read(
             async with egress(Rules(allowed=LOOPBACK, upstream=by_proxy)) as way:
                 monkeypatch.setattr(upstream, "connect", late)
                 connection = await connect(way.port, "example.test", 80)
-                assert connection.is_connected is not resets
-                assert await connection.reader.read() == (b"" if resets else b"last words")
+                assert connection.is_connected is (end != "reset")
+                last_words = b"" if end == "reset" else b"last words"
+                assert await connection.reader.read() == last_words
                 connection.writer.close()
                 await eventually(lambda: way.open_connections == 0)
-        if resets:
+        if end == "reset":
             assert (
                 way.causes.true_text("net::ERR_SOCKS_CONNECTION_FAILED", "http://example.test/")
                 == causes.RESET
